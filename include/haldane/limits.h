@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every cap of the program (invariant I8), each with the reason for its number. A test reads the
+ * value here and tries the cap and one past it.
+ */
+#ifndef HALDANE_LIMITS_H
+#define HALDANE_LIMITS_H
+
+/* --- configuration --- */
+#define HD_SIDES_MAX 4              /* stable, candidate, and two more for A/B/n */
+#define HD_CHECKS_MAX 32            /* per service; "few metrics beat many", and a page must fit */
+#define HD_SERVICES_MAX 4096        /* per daemon; 1,000 take 36 ms to load */
+#define HD_CONFIG_BYTES_MAX (8u << 20) /* 4,096 services of 2 KiB */
+#define HD_CONFIG_DEPTH_MAX 24      /* our own shapes need 8 */
+#define HD_MISTAKES_MAX 200         /* printed in one run; the rest is counted */
+#define HD_NAME_MAX 63              /* names of services, colours, checks: fits a DNS label */
+#define HD_QUERY_BYTES_MAX 8192     /* a filled query; a URL-encoded form stays below 24 KiB */
+
+/* --- talking to others --- */
+#define HD_ASK_MAX 8                /* requests that go out together */
+#define HD_TALK_MAX 32              /* exchanges in one conversation */
+#define HD_PLAN_MAX 8               /* steps of one change of traffic */
+#define HD_TRANSFERS_MAX 64         /* in flight at once: full rate, and a socket round trip stays
+                                       at 2 ms p99 (measured) */
+#define HD_ANSWER_BYTES_MAX (4u << 20)  /* one reply, decompressed; cJSON needs 7-11 times that */
+#define HD_ANSWER_BYTES_SMALL (256u << 10) /* router sockets, read-backs, notifier replies */
+#define HD_HEADERS_MAX 64           /* kept of one reply */
+#define HD_SERIES_MAX 5000          /* series in one answer before the query is called too wide */
+#define HD_POINTS_MAX 200000        /* samples in one answer */
+#define HD_JSON_DEPTH_MAX 64        /* nesting of any JSON we read */
+#define HD_LINE_INSTANCES_MAX 8     /* HAProxy instances that must agree */
+#define HD_CHILD_MAX 16             /* children at once */
+#define HD_CHILD_STDERR_MAX 4096    /* kept of a child's stderr, for the log */
+
+/* --- evidence and deciding --- */
+#define HD_REASONS_MAX 64           /* reasons in one verdict */
+#define HD_WINDOW_MAX 64            /* n of "k of n": one 64-bit word */
+#define HD_BEFORE_BINS 5            /* minutes before the switch that are looked at */
+#define HD_SERIES_KEEP_MS 600000    /* a vanished series is remembered this long: it comes back
+                                       after a missed scrape with its full value */
+
+/* --- store and faces --- */
+#define HD_BLOB_BYTES_MAX (1u << 20)    /* one stored text or blob */
+#define HD_OUTBOX_MAX 10000         /* undelivered messages; the oldest informational one goes first */
+#define HD_OUTBOX_TRY_MS (24 * 3600 * 1000) /* how long a message is retried */
+#define HD_BODY_BYTES_MAX (1u << 20)    /* HTTP request body */
+#define HD_HTTP_CONNECTIONS_MAX 256     /* about 32 KiB each */
+#define HD_TEXT_MAX 500             /* a human's reason, a note, an actor */
+#define HD_COMMANDS_MAX 64          /* commands of humans waiting for the loop */
+
+#endif

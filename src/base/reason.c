@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See reason.h. The sentences are rows of haldane/reason.def; this file fills their braces.
+ */
+#include "base/reason.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+
+static const struct row {
+    int number;
+    const char *slug;
+    enum hd_severity severity;
+    const char *sentence;
+} rows[] = {
+#define REASON(number, name, slug, severity, sentence) {number, slug, HD_SEVERITY_##severity, sentence},
+#include <haldane/reason.def>
+#undef REASON
+};
+
+static const struct row *row_of(int number)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].number == number)
+            return &rows[i];
+    }
+    return NULL;
+}
+
+const char *reason_slug(int number)
+{
+    const struct row *r = row_of(number);
+    return r ? r->slug : "?";
+}
+
+enum hd_severity reason_severity(int number)
+{
+    const struct row *r = row_of(number);
+    return r ? r->severity : HD_SEVERITY_WARN;
+}
+
+void reason_count(struct buf *b, double n)
+{
+    char digits[32];
+    if (!isfinite(n)) {
+        buf_text(b, "?");
+        return;
+    }
+    int len = snprintf(digits, sizeof digits, "%.0f", n);
+    for (int i = 0; i < len; i++) {
+        if (i && (len - i) % 3 == 0 && digits[i - 1] != '-')
+            buf_byte(b, ',');
+        buf_byte(b, digits[i]);
+    }
+}
+
+/* Three significant digits, no exponent for what people meet. */
+static void number_out(struct buf *b, double v)
+{
+    double size = fabs(v);
+    if (size >= 1000 && size < 1e15)
+        reason_count(b, v);
+    else if (size != 0 && (size < 1e-4 || size >= 1e15))
+        buf_print(b, "%.2e", v);
+    else
+        buf_print(b, "%.3g", v);
+}
+
+void reason_value(struct buf *b, double v, const char *unit)
+{
+    if (!isfinite(v)) {
+        buf_text(b, "no value");
+    } else if (str_is(unit, "share")) {
+        double percent = v * 100;
+        buf_print(b, percent != 0 && fabs(percent) < 0.01 ? "%.2g%%" : "%.3g%%", percent);
+    } else if (str_is(unit, "s")) {
+        if (fabs(v) < 1)
+            buf_print(b, "%.3g ms", v * 1000);
+        else
+            buf_print(b, "%.3g s", v);
+    } else {
+        number_out(b, v);
+        if (unit && *unit) {
+            if (unit[0] != '/' && !str_begins(unit, "1/"))
+                buf_byte(b, ' ');
+            buf_text(b, str_begins(unit, "1/") ? unit + 1 : unit);
+        }
+    }
+}
+
+static void fill(struct buf *b, const char *name, const struct hd_reason *r,
+                 const struct reason_names *names)
+{
+    bool known = r->check < names->n_checks;
+    const char *unit = known && names->unit ? names->unit[r->check] : "";
+    if (str_is(name, "check"))
+        buf_text(b, known && names->check ? names->check[r->check] : "the guard");
+    else if (str_is(name, "side"))
+        buf_text(b, r->role < HD_ROLES && names->side[r->role] ? names->side[r->role]
+                    : r->role == HD_STABLE ? "stable" : "the candidate");
+    else if (str_is(name, "value"))
+        reason_value(b, r->value, unit);
+    else if (str_is(name, "limit"))
+        reason_value(b, r->limit, unit);
+    else if (str_is(name, "stable"))
+        reason_value(b, r->stable, unit);
+    else if (str_is(name, "n"))
+        reason_count(b, r->n);
+    else if (str_is(name, "k"))
+        buf_print(b, "%u", r->k);
+    else if (str_is(name, "of"))
+        buf_print(b, "%u", r->of);
+    else if (str_is(name, "baseline"))
+        buf_text(b, r->baseline == 2 ? "before the switch"
+                    : names->side[HD_STABLE] ? names->side[HD_STABLE] : "stable");
+    else if (str_is(name, "text"))
+        buf_text(b, names->text ? names->text : "");
+}
+
+/* Drops "({baseline} {stable})" when there is no baseline and ", n={n}" for a gauge: a sentence
+ * must not say "no value". */
+static const char *skip_absent(const char *p, const struct hd_reason *r)
+{
+    static const char base[] = " ({baseline} {stable})", count[] = ", n={n}",
+                      inner[] = ", {baseline} {stable}";
+    if (!isfinite(r->stable) && str_begins(p, base))
+        return p + sizeof base - 1;
+    if (!isfinite(r->stable) && str_begins(p, inner))
+        return p + sizeof inner - 1;
+    if (!(r->n > 0) && str_begins(p, count))
+        return p + sizeof count - 1;
+    return NULL;
+}
+
+void reason_render(struct buf *b, const struct hd_reason *r, const struct reason_names *names)
+{
+    const struct row *row = row_of(r->number);
+    const char *p = row ? row->sentence : "a reason this version does not know";
+    while (*p) {
+        const char *past = skip_absent(p, r);
+        if (past) {
+            p = past;
+            continue;
+        }
+        const char *end = *p == '{' ? strchr(p, '}') : NULL;
+        if (!end) {
+            buf_byte(b, *p++);
+            continue;
+        }
+        char name[16] = "";
+        size_t n = (size_t)(end - p - 1);
+        if (n < sizeof name) {
+            memcpy(name, p + 1, n);
+            name[n] = '\0';
+        }
+        fill(b, name, r, names);
+        p = end + 1;
+    }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Child processes as requests: argv (never a shell), body on stdin, stdout is the answer, stderr to
+ * the log, a deadline, a byte cap. The child gets a clean environment (PATH, LANG=C, HALDANE=1), no
+ * descriptor of ours, its own process group, which is killed whole at the deadline.
+ */
+#ifndef EXEC_CHILD_H
+#define EXEC_CHILD_H
+
+#include "loop/loop.h"
+
+#include <haldane/wire.h>
+
+struct exec;
+typedef void exec_done_fn(void *user, const struct hd_response *);
+
+enum hd_code exec_new(struct loop *, struct exec **ret, struct hd_error *err);
+struct exec *exec_free(struct exec *); /* kills what runs; takes NULL, returns NULL */
+/* As net_send, for HD_VIA_EXEC. Effect unknown (HD_IO_TIMEOUT) when killed at the deadline. */
+uint64_t exec_send(struct exec *, const struct hd_request *, int64_t deadline_boot_ms, exec_done_fn *,
+                   void *user);
+void exec_cancel(struct exec *, uint64_t id);
+
+#endif
