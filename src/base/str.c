@@ -287,21 +287,29 @@ unsigned str_distance(const char *a, const char *b, unsigned cap)
     return row[n % 3][m] < cap ? row[n % 3][m] : cap;
 }
 
-/* Length of the well-formed UTF-8 character at p; 0: malformed. RFC 3629, table of section 4. */
-static size_t utf8_length(const unsigned char *p)
+/* RFC 3629 section 4. */
+size_t str_utf8_length(const unsigned char *p)
 {
-    if (p[0] < 0x80)
-        return 1;
-    size_t n = p[0] >= 0xC2 && p[0] <= 0xDF ? 2 : (p[0] & 0xF0) == 0xE0 ? 3
-               : p[0] >= 0xF0 && p[0] <= 0xF4 ? 4 : 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xC0) != 0x80)
+    static const struct {
+        unsigned char from, to, low, high;
+        size_t n;
+    } form[] = {
+        {0x00, 0x7F, 0, 0, 1},          {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
+        {0xE1, 0xEC, 0x80, 0xBF, 3},    {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3},
+        {0xF0, 0xF0, 0x90, 0xBF, 4},    {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
+    };
+    for (size_t i = 0; i < sizeof form / sizeof *form; i++) {
+        if (p[0] < form[i].from || p[0] > form[i].to)
+            continue;
+        if (form[i].n > 1 && (p[1] < form[i].low || p[1] > form[i].high))
             return 0;
+        for (size_t k = 2; k < form[i].n; k++) {
+            if ((p[k] & 0xC0) != 0x80)
+                return 0;
+        }
+        return form[i].n;
     }
-    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
-        (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
-        return 0;
-    return n;
+    return 0;
 }
 
 /* C0, DEL, C1 (U+0080..9F) and the bidi controls U+200E/F, U+202A..E, U+2066..9. */
@@ -320,7 +328,7 @@ void str_clean(char *text, size_t max)
 {
     unsigned char *in = (unsigned char *)text, *out = in;
     while (*in) {
-        size_t n = utf8_length(in);
+        size_t n = str_utf8_length(in);
         bool bad = n == 0 || is_control(in, n);
         size_t take = n ? n : 1, give = bad ? 1 : n;
         if ((size_t)(out - (unsigned char *)text) + give > max)

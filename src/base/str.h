@@ -47,6 +47,9 @@ unsigned str_distance(const char *a, const char *b, unsigned cap);
  * controls, invalid UTF-8) become '?'; cut to `max` bytes at a character's border. In place. */
 void str_clean(char *text, size_t max);
 
+/* Bytes of the well-formed UTF-8 character at p; 0: malformed (overlong forms and surrogates too). */
+size_t str_utf8_length(const unsigned char *p);
+
 uint64_t str_hash(const char *text, uint64_t seed); /* FNV-1a; not for secrets */
 
 #endif
