@@ -46,6 +46,7 @@
 #define HD_BODY_BYTES_MAX (1u << 20)    /* HTTP request body */
 #define HD_HTTP_CONNECTIONS_MAX 256     /* about 32 KiB each */
 #define HD_TEXT_MAX 500             /* a human's reason, a note, an actor */
+#define HD_METRICS_MAX 20000        /* series on /metrics: 1,000 services of 20 */
 #define HD_COMMANDS_MAX 64          /* commands of humans waiting for the loop */
 
 #endif

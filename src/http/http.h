@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The HTTP face: its own thread (libmicrohttpd), its own query-only store handle. Reads are
+ * answered from the store; whatever changes something is handed to the guard loop as one JSON
+ * text over a socket pair, and answered with what the loop says after its commit. The face shares
+ * no memory with the loop but the page of atomics of base/metrics.h.
+ *
+ * A command on the pair (SOCK_SEQPACKET, one packet each way, at most HTTP_PACKET_MAX):
+ *   {"id":7,"do":"revert","token":"hld_...","service":null,"guard":"01J...","args":{...}}
+ * and its answer, which may come in any order:
+ *   {"id":7,"status":202,"location":"/api/v1/guards/01J...","body":{...}}
+ * "do": guard revert hold release cancel rearm acknowledge reload. The loop checks the token.
+ */
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include <haldane/types.h>
+
+#define HTTP_PACKET_MAX 65536
+
+struct http;
+
+struct http_options {
+    const char *listen;     /* "127.0.0.1:8417" or "[::1]:8417"; port 0: any free one */
+    const char *public_url; /* NULL: http://listen */
+    const char *store_path;
+    int commands;           /* our end of the pair; owned from now on */
+};
+
+enum hd_code http_start(const struct http_options *, struct http **ret, struct hd_error *err);
+int http_port(const struct http *); /* the one in use */
+struct http *http_stop(struct http *); /* ends every connection; takes NULL, returns NULL */
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one file that remembers: readings of routers, guards, evidence, verdicts, intents, events,
+ * the outbox, holds. SQLite, WAL, synchronous=FULL; all SQL of the program lives in this folder.
+ * The guard loop owns the only writer; faces and offline commands open readers. Every call is on
+ * the caller's thread; a handle is not shared between threads.
+ *
+ * Rows given out live in the caller's arena. Texts may be NULL where the comment says so; times
+ * are wall ms, -1: not happened.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/buf.h"
+#include "engine/engine.h"
+
+#include <haldane/verdict.h>
+
+struct store;
+
+struct store_options {
+    const char *path;
+    int64_t max_size; /* of the database and its log; 0: no limit */
+    int64_t ballast;  /* bytes kept aside beside the database and freed when the disk is full; 0: none */
+    const char *vfs;  /* NULL: the system's; the simulation gives its own */
+};
+
+/* The writer: creates, locks (HD_CONFLICT: another daemon has it), migrates forward. HD_VERSION: a
+ * newer haldane wrote it; HD_CORRUPT: damaged, nothing was changed. */
+enum hd_code store_open(const struct store_options *, struct store **ret, struct hd_error *err);
+/* A query-only handle. HD_ABSENT: no such file. */
+enum hd_code store_open_reader(const char *path, struct store **ret, struct hd_error *err);
+struct store *store_close(struct store *); /* takes NULL, returns NULL; rolls back what is open */
+static inline void store_close_p(struct store **s) { *s = store_close(*s); }
+
+/* One transaction at a time. Everything below that writes must stand between begin and commit; a
+ * failed write leaves the transaction to be rolled back. commit returns HD_OK only once the rows
+ * are on disk (I2, I7). A full disk is met by freeing the ballast and trying once more; then
+ * HD_FULL. */
+enum hd_code store_begin(struct store *, struct hd_error *err);
+enum hd_code store_commit(struct store *, struct hd_error *err);
+void store_rollback(struct store *); /* without a transaction: nothing */
+/* True when the ballast is gone (the disk was full); store_restore_ballast makes it anew. */
+bool store_ballast_used(const struct store *);
+enum hd_code store_restore_ballast(struct store *, struct hd_error *err);
+
+/* --- services: what the faces need to know of the config --- */
+struct store_service {
+    const char *name, *mode, *kind;
+    const char *colours; /* JSON array of names */
+    const char *checks;  /* JSON array, as store_guard.checks */
+    const char *config_hash;
+    const char *about;   /* JSON object: actuator, durations, runbook, on_fail ... for show */
+};
+/* Replaces the whole list; services that are gone keep their history. */
+enum hd_code store_put_services(struct store *, const struct store_service *, size_t n, struct hd_error *err);
+enum hd_code store_services(struct store *, struct hd_arena *, struct store_service **ret, size_t *ret_n,
+                            struct hd_error *err);
+
+/* --- readings --- */
+struct store_side {
+    const char *colour;
+    uint32_t share_ppm, ready, wanted; /* HD_UNKNOWN: UINT32_MAX */
+};
+struct store_reading {
+    int64_t id;
+    const char *service;
+    int64_t first_ms, last_ms; /* seen from, seen until */
+    const char *value;
+    const char *owner, *memory, *note; /* NULL: unknown */
+    bool ours;                 /* came to be by haldane's own write */
+    size_t n_sides;
+    struct store_side side[HD_SIDES_MAX];
+};
+/* The same value, memory and shares as the service's newest reading only move its last_ms and the
+ * ready counts; else a new row. */
+enum hd_code store_put_reading(struct store *, const struct store_reading *, struct hd_error *err);
+/* The newest; HD_ABSENT: none. */
+enum hd_code store_reading(struct store *, struct hd_arena *, const char *service,
+                           struct store_reading *ret, struct hd_error *err);
+
+/* --- guards --- */
+struct store_guard {
+    char id[27];            /* ULID */
+    int64_t version;        /* grows with every update: the ETag */
+    const char *service;
+    int32_t state, mode, verdict, cause; /* enums of haldane/types.h */
+    double score;           /* NaN: none */
+    bool needs_human;
+    bool analysis;          /* judgement without power to act */
+    const char *trigger;    /* "traffic" "cli" "api" */
+    const char *stable, *candidate;                 /* colours */
+    const char *stable_version, *candidate_version; /* NULL: unknown */
+    const char *value_before, *value_after;         /* the router's value before and after the switch */
+    int64_t switch_from_ms, switch_to_ms; /* the switch lies between the two reads */
+    int64_t started_ms, until_ms, ended_ms;
+    int64_t decided_ms, sent_ms, accepted_ms, verified_ms, recovered_ms;
+    int64_t bad_since_ms;   /* first breach of the check that decided; -1 */
+    const char *headline;   /* the one sentence */
+    const char *why;        /* worst reason, a sentence; "" : none yet */
+    const char *reasons;    /* JSON array [{"number","slug","severity","text","check"}] */
+    const char *native;     /* what a human could paste; NULL */
+    const char *rehearsal;  /* what the rehearsal said; NULL: none yet */
+    const char *change;     /* JSON {version, commit, url, actor}; NULL */
+    const char *config_hash;
+    const char *pin;        /* normal form of the service it started with; set once */
+    const char *checks;     /* JSON array [{"name","title","unit","limit","warn","critical","advisory",
+                               "query","kind"}]; set once */
+    const char *resume;     /* JSON of the pipeline: what is needed to go on; NULL */
+    const char *counts;     /* text of the collector: series memories; NULL */
+    const struct hd_guard_state *engine; /* NULL: none stored */
+};
+enum hd_code store_add_guard(struct store *, const struct store_guard *, struct hd_error *err);
+/* Everything but what is set once. HD_ABSENT: no such guard. */
+enum hd_code store_put_guard(struct store *, const struct store_guard *, struct hd_error *err);
+enum hd_code store_guard(struct store *, struct hd_arena *, const char *id, struct store_guard *ret,
+                         struct hd_error *err);
+struct store_filter {
+    const char *service; /* NULL: all */
+    bool live, needs_human;
+    int32_t verdict;     /* -1: all */
+    int64_t since_ms;    /* started at or after; 0: all */
+    const char *before;  /* id: older than this one (keyset paging); NULL */
+    size_t limit;
+};
+/* Newest first; without pin, counts and engine. */
+enum hd_code store_guards(struct store *, struct hd_arena *, const struct store_filter *,
+                          struct store_guard **ret, size_t *ret_n, struct hd_error *err);
+
+/* --- evidence: one packed row per guard and poll --- */
+struct store_evidence {
+    int64_t wall_ms, t_ms; /* instant of the poll; guard time */
+    struct hd_evidence evidence;
+};
+enum hd_code store_put_evidence(struct store *, const char *guard, const struct store_evidence *,
+                                struct hd_error *err);
+/* Oldest first, before-switch bins before the rest. HD_ABSENT: evicted (the guard is there). */
+enum hd_code store_evidence(struct store *, struct hd_arena *, const char *guard,
+                            struct store_evidence **ret, size_t *ret_n, struct hd_error *err);
+
+/* A check's band changed. */
+struct store_band {
+    int64_t wall_ms;
+    uint8_t check, band;
+    double value, stable, limit, n;
+};
+enum hd_code store_put_band(struct store *, const char *guard, const struct store_band *, struct hd_error *err);
+enum hd_code store_bands(struct store *, struct hd_arena *, const char *guard, struct store_band **ret,
+                         size_t *ret_n, struct hd_error *err);
+
+/* --- intents --- */
+struct store_intent {
+    int64_t seq;
+    const char *guard, *service, *actuator;
+    const char *kind;        /* "revert" "reapply" */
+    bool automatic;
+    const char *candidate, *candidate_version; /* what it moves away from */
+    const char *from, *to;   /* values */
+    const char *steps;       /* JSON array [{"label","effect","text"}]: the exact plan */
+    const char *native;
+    const char *follow;      /* the router's id of the change; NULL */
+    int32_t outcome;         /* enum hd_intent_outcome */
+    uint32_t sends;          /* how often a set was sent */
+    uint32_t step;           /* steps known to be accepted */
+    int64_t journaled_ms, sent_ms, done_ms, deadline_ms;
+    const char *text;        /* the router's words, or what went wrong; NULL */
+};
+enum hd_code store_add_intent(struct store *, const struct store_intent *, int64_t *ret_seq, struct hd_error *err);
+/* outcome, sends, step, follow, sent_ms, done_ms, text, steps, deadline_ms. */
+enum hd_code store_put_intent(struct store *, const struct store_intent *, struct hd_error *err);
+/* Of one guard, or (guard NULL) every one that is still open: journaled, sent, accepted, unknown. */
+enum hd_code store_intents(struct store *, struct hd_arena *, const char *guard, struct store_intent **ret,
+                           size_t *ret_n, struct hd_error *err);
+/* Automatic reverts sent: how many since `since_ms` (service NULL: all). */
+enum hd_code store_count_reverts(struct store *, const char *service, int64_t since_ms, size_t *ret,
+                                 struct hd_error *err);
+/* Has this (service, candidate, version) been reverted automatically since it was last re-armed?
+ * An unknown version (NULL) never matches. */
+enum hd_code store_was_reverted(struct store *, const char *service, const char *candidate,
+                                const char *version, bool *ret, struct hd_error *err);
+
+/* --- sides that were rejected: no target until they pass or are re-armed --- */
+enum hd_code store_set_rejected(struct store *, const char *service, const char *colour, bool rejected,
+                                const char *why, int64_t wall_ms, struct hd_error *err);
+/* ret_why: NULL when it is not rejected. */
+enum hd_code store_rejected(struct store *, struct hd_arena *, const char *service, const char *colour,
+                            const char **ret_why, struct hd_error *err);
+
+/* --- events: the journal everyone reads, and the outbox --- */
+struct store_event {
+    int64_t seq, wall_ms;
+    const char *guard, *service; /* NULL: the daemon's own */
+    const char *kind;            /* "state" "reading" "check" "gate" "intent" "operator" "daemon" */
+    int32_t reason;              /* enum hd_reason_number; 0: none */
+    int32_t severity;            /* enum hd_severity */
+    const char *state;           /* of the guard after it; NULL */
+    const char *headline, *text; /* text: "" or a few lines */
+    const char *native;          /* NULL */
+    bool resolved;               /* an act event whose condition has ended */
+};
+/* Adds the event and one outbox row for each sink. */
+enum hd_code store_add_event(struct store *, const struct store_event *, const char *const *sinks,
+                             size_t n_sinks, int64_t *ret_seq, struct hd_error *err);
+/* Oldest first; of a guard, or of all after `after_seq`; at most `limit`. */
+enum hd_code store_events(struct store *, struct hd_arena *, const char *guard, int64_t after_seq,
+                          size_t limit, struct store_event **ret, size_t *ret_n, struct hd_error *err);
+/* Act events not resolved yet, oldest first. */
+enum hd_code store_open_acts(struct store *, struct hd_arena *, struct store_event **ret, size_t *ret_n,
+                             struct hd_error *err);
+/* Marks every open act event of the guard (or, guard NULL, of the service) as resolved and puts one
+ * resolving outbox row for each sink that was told of it. */
+enum hd_code store_resolve_acts(struct store *, const char *guard, const char *service, int64_t wall_ms,
+                                struct hd_error *err);
+
+struct store_message {
+    int64_t id;
+    const char *sink;
+    uint32_t tries;
+    int64_t next_ms;
+    int32_t done;      /* 0 waiting, 1 delivered, 2 given up */
+    int64_t done_ms;
+    const char *error; /* NULL */
+    bool resolving;
+    struct store_event event;
+};
+/* Due now: the oldest waiting row of each sink, so that a sink's order is kept. */
+enum hd_code store_outbox_due(struct store *, struct hd_arena *, int64_t now_ms, struct store_message **ret,
+                              size_t *ret_n, struct hd_error *err);
+/* When the next row of any sink is due; INT64_MAX: none. */
+enum hd_code store_outbox_next(struct store *, int64_t *ret_ms, struct hd_error *err);
+/* done 1 or 2 ends it; 0 sets the next try. */
+enum hd_code store_outbox_put(struct store *, int64_t id, int32_t done, int64_t next_or_done_ms,
+                              const char *error, struct hd_error *err);
+/* Who was told of a guard, oldest first. */
+enum hd_code store_outbox_of(struct store *, struct hd_arena *, const char *guard, struct store_message **ret,
+                             size_t *ret_n, struct hd_error *err);
+
+/* --- holds --- */
+struct store_hold {
+    int64_t id;
+    const char *service; /* NULL: the whole fleet */
+    const char *reason, *actor;
+    int64_t from_ms, until_ms, released_ms;
+};
+enum hd_code store_add_hold(struct store *, const struct store_hold *, int64_t *ret_id, struct hd_error *err);
+/* Releases the service's holds (NULL: the fleet's); ret_n: how many there were. */
+enum hd_code store_release_holds(struct store *, const char *service, int64_t now_ms, size_t *ret_n,
+                                 struct hd_error *err);
+/* In force now. */
+enum hd_code store_holds(struct store *, struct hd_arena *, int64_t now_ms, struct store_hold **ret,
+                         size_t *ret_n, struct hd_error *err);
+
+/* --- small facts: "boot_id", "last_tick_ms", "clean_stop" --- */
+enum hd_code store_put_fact(struct store *, const char *key, const char *value, struct hd_error *err);
+/* HD_ABSENT. */
+enum hd_code store_fact(struct store *, struct hd_arena *, const char *key, const char **ret, struct hd_error *err);
+
+/* --- care --- */
+struct store_size {
+    int64_t bytes, guards, evidence_rows, events;
+};
+enum hd_code store_measure(struct store *, struct store_size *ret, struct hd_error *err);
+/* Evicts until the file is below max_size: evidence of finished guards first (oldest first), then
+ * delivered outbox rows and events of old guards; verdicts (guard rows) never. A bounded piece of
+ * work per call, in its own transaction; ret_more: call again. */
+enum hd_code store_evict(struct store *, bool *ret_more, struct hd_error *err);
+/* integrity_check, foreign keys, schema version: HD_CORRUPT with the first finding. */
+enum hd_code store_check(struct store *, struct hd_error *err);
+/* A whole, consistent copy at `path` (must not exist). */
+enum hd_code store_backup(struct store *, const char *path, struct hd_error *err);
+
+/* Engine state as versioned text, doubles as %a; load: HD_PARSE, HD_VERSION. */
+void store_state_save(const struct hd_guard_state *, struct buf *);
+enum hd_code store_state_load(struct hd_span text, struct hd_guard_state *ret, struct hd_error *err);
+
+#endif
