@@ -25,22 +25,31 @@ enum hd_option_type {           /* C type at `offset` */
     HD_OPT_WORD,                /* int32_t: index into `words` */
     HD_OPT_RULE,                /* struct hd_rule: 3 | "3 of 5" | "4 total" */
     HD_OPT_GROUP,               /* inline struct, rows in `sub` */
-    HD_OPT_TEXTS,               /* const char **, count at count_offset; one text is a list of one */
+    HD_OPT_TEXTS,               /* const char **, count (uint32_t) at count_offset; one text is a
+                                   list of one */
     HD_OPT_PAIRS,               /* struct hd_pair *, count; a mapping of free keys */
     HD_OPT_LIST,                /* struct *, count; a sequence of mappings, rows in `sub` */
     HD_OPT_NAMED,               /* struct *, count; a mapping name -> mapping (or a list of names);
                                    `sub` begins with the row of the name */
     HD_OPT_PLUGIN,              /* struct hd_plugin; {type: NAME, ...}; table of that codec */
+    HD_OPT_URLS,                /* like TEXTS, every one a URL */
+    HD_OPT_SOCKETS,             /* like TEXTS: "/path", "unix:/path" or "tcp:host:port"; a bare
+                                   path is stored as "unix:/path" */
 };
 
 struct hd_option {
     const char *key;
     uint8_t type;
-    bool internal;              /* filled by the core, not by the user; not in help */
+    bool internal;              /* filled by the core, not by the user; not in help. In a codec's
+                                   table: a TEXT that gets the path of the plug-in
+                                   ("datasources.prom"), for messages */
+    bool alias;                 /* another key for the row before: at most one of them is given */
     uint32_t offset, count_offset;
-    uint32_t size;              /* GROUP, LIST, NAMED: size of one struct */
+    uint32_t size;              /* GROUP, LIST, NAMED: size of one struct. INT, DURATION, SIZE: 4 when
+                                   the C type is int32_t; else 0 */
     const char *fallback;       /* text of the default, read like input; NULL: required;
-                                   "" : absent (NULL, NaN for doubles, 0 items, -1 for times) */
+                                   "" : absent (NULL, NaN for doubles, 0 items, -1 for times); of
+                                   a GROUP: left out, all its rows have their defaults */
     double min, max;            /* inclusive; both 0: no range */
     const char *const *words;   /* WORD; NULL-terminated */
     const struct hd_option *sub;
