@@ -37,20 +37,23 @@ enum hd_code hd_endpoint_check(const struct hd_endpoint *, struct hd_error *err)
         .help = "How long one exchange may take, name look-up and connect included."               \
     }
 
-/* An HTTP endpoint: url or urls, auth, tls, headers, proxy, timeout. */
-#define HD_ENDPOINT_OPTIONS(struct_, member)                                                       \
-    HD_ENDPOINT_COMMON(struct_, member),                                                           \
+/* Address of an HTTP endpoint: url or urls. */
+#define HD_ENDPOINT_URLS(struct_, member)                                                          \
     {.key = "urls",                                                                                \
      .type = HD_OPT_URLS,                                                                          \
      .offset = offsetof(struct_, member.bases),                                                    \
      .count_offset = offsetof(struct_, member.n_bases),                                            \
      .help = "Addresses of the replicas; one conversation stays on one of them."},                 \
-    {.key = "url",                                                                                 \
-     .type = HD_OPT_URLS,                                                                          \
-     .alias = true,                                                                                \
-     .offset = offsetof(struct_, member.bases),                                                    \
-     .count_offset = offsetof(struct_, member.n_bases),                                            \
-     .help = "Address, where there is one only."},                                                 \
+    {                                                                                              \
+        .key = "url", .type = HD_OPT_URLS, .alias = true,                                          \
+        .offset = offsetof(struct_, member.bases),                                                 \
+        .count_offset = offsetof(struct_, member.n_bases),                                         \
+        .help = "Address, where there is one only."                                                \
+    }
+
+/* An HTTP endpoint whose codec makes the address: auth, tls, headers, proxy, timeout. */
+#define HD_ENDPOINT_HTTP(struct_, member)                                                          \
+    HD_ENDPOINT_COMMON(struct_, member),                                                           \
     {.key = "auth",                                                                                \
      .type = HD_OPT_GROUP,                                                                         \
      .offset = offsetof(struct_, member),                                                          \
@@ -75,6 +78,10 @@ enum hd_code hd_endpoint_check(const struct hd_endpoint *, struct hd_error *err)
         .key = "proxy", .type = HD_OPT_URL, .offset = offsetof(struct_, member.proxy),             \
         .fallback = "", .help = "HTTP proxy; those of the environment are never used."             \
     }
+
+/* An HTTP endpoint: all of both. */
+#define HD_ENDPOINT_OPTIONS(struct_, member)                                                       \
+    HD_ENDPOINT_URLS(struct_, member), HD_ENDPOINT_HTTP(struct_, member)
 
 /* A line-based endpoint: socket or sockets, timeout. */
 #define HD_SOCKET_OPTIONS(struct_, member)                                                         \
