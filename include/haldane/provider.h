@@ -18,14 +18,16 @@ struct hd_probe {
     const char *const *side_values[HD_SIDES_MAX]; /* NULL-terminated lists of globs; NULL: no such side */
     const char *key_label;  /* each value of this label is a row of its own ("le", "code"); NULL:
                                one row per series */
-    bool raw;               /* rows carry every sample of the window with its own timestamp, one
-                               row per series (for counting); else one value per side and instant,
-                               and two series of one side are the reason `several_series` */
+    bool raw;               /* one row per series: with range_ms every sample of the window with
+                               its own timestamp (for counting; the query is a plain selector),
+                               without it the one value of the instant (start times of targets).
+                               Not raw: one value per side, key and instant, and two series of
+                               one side are the reason `several_series` */
 };
 
 struct hd_question {
     const struct hd_probe *probe;
-    size_t n;         /* <= batch_max */
+    size_t n;         /* <= batch_max; 0: only the source's clock is asked */
     int64_t at_ms;    /* the instant, on the source's clock; 0: the source's own now */
     int64_t range_ms; /* window that ends at at_ms; 0: the instant alone */
     int64_t step_ms;  /* with range_ms and not raw: one point per step */
@@ -64,11 +66,17 @@ struct hd_provider {
     uint32_t cfg_size;
     uint32_t batch_max;     /* probes in one question: Prometheus 1, CloudWatch 500 */
     bool counts;            /* can deliver raw counter samples */
+    bool io_is_evidence;    /* the codec is also handed exchanges with io != HD_IO_OK: that nobody
+                               answers is what it measures. Else the core makes error rows of them */
     const struct hd_option *options;
-    /* Where requests go; NULL for a provider that has no endpoint (exec). */
+    /* Where requests go; NULL for a provider that has no endpoint (exec). Without bases when each
+     * request carries its own address (http). */
     const struct hd_endpoint *(*endpoint)(const void *cfg);
     /* Rules across options; NULL: none. The text names the option. */
     enum hd_code (*check)(const void *cfg, struct hd_error *err);
+    /* What a check asks that has no query of its own: a template with {{service}} {{check}}
+     * {{colour}}, filled once per side into hd_probe.query. NULL: a query must be given. */
+    const char *(*default_query)(const void *cfg);
     /* `text` as a literal of this query language, for filling templates; NULL: as it is. */
     const char *(*quote)(struct hd_arena *, const char *text);
     /* A conversation: called with everything said so far; asks more, or fills the rows. Fails with

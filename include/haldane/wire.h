@@ -25,7 +25,8 @@ struct hd_pair {
  * references ("${file:/run/secrets/x}") that the core resolves anew at each use. */
 struct hd_endpoint {
     const char *name;  /* for messages: "datasources.prom" */
-    const char *const *bases; /* https://host:port/prefix | unix:/path | tcp:host:port; never empty */
+    const char *const *bases; /* https://host:port/prefix | unix:/path | tcp:host:port; never empty
+                                 in a request; EXEC: no bases, only name and timeout_ms count */
     uint32_t n_bases;  /* replicas: one conversation stays on one of them */
     enum hd_auth auth;
     const char *secret; /* reference: token or password; NULL: none */
@@ -89,7 +90,8 @@ struct hd_exchange {
     const struct hd_response *response;
 };
 
-/* Everything said so far, in order of asking. A codec sees only exchanges with io == HD_IO_OK. */
+/* Everything said so far, in order of asking. A codec sees only exchanges with io == HD_IO_OK,
+ * unless it says hd_provider.io_is_evidence. */
 struct hd_talk {
     const struct hd_exchange *item;
     size_t n;
