@@ -7,6 +7,7 @@
 #ifndef HALDANE_POLICY_H
 #define HALDANE_POLICY_H
 
+#include <haldane/actuator.h>
 #include <haldane/option.h>
 #include <haldane/types.h>
 #include <haldane/wire.h>
