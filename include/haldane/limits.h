@@ -31,6 +31,7 @@
 #define HD_LINE_INSTANCES_MAX 8     /* HAProxy instances that must agree */
 #define HD_CHILD_MAX 16             /* children at once */
 #define HD_CHILD_STDERR_MAX 4096    /* kept of a child's stderr, for the log */
+#define HD_SECRET_BYTES_MAX (64u << 10) /* one secret; the largest tokens are a few KiB */
 
 /* --- evidence and deciding --- */
 #define HD_REASONS_MAX 64           /* reasons in one verdict */
