@@ -31,6 +31,13 @@
 #define HD_LINE_INSTANCES_MAX 8     /* HAProxy instances that must agree */
 #define HD_CHILD_MAX 16             /* children at once */
 #define HD_CHILD_STDERR_MAX 4096    /* kept of a child's stderr, for the log */
+#define HD_DESCRIPTORS_MAX 65536    /* highest descriptor number the loop takes; a service manager's
+                                       usual hard limit is 524288, and we need a few hundred */
+#define HD_WAITING_MAX 16384        /* reads waiting for a place among the 64: four of each service */
+#define HD_HEADER_BYTES_MAX (64u << 10) /* all headers of one reply; proxies cap at 8-32 KiB */
+#define HD_EXCHANGE_MS_MAX 300000   /* one exchange, whatever the endpoint says */
+#define HD_CHILD_GRACE_MS 500       /* between SIGTERM and SIGKILL at a child's deadline */
+#define HD_CHILD_WAITING_MAX 4096   /* children waiting for a place: one of each service */
 #define HD_SECRET_BYTES_MAX (64u << 10) /* one secret; the largest tokens are a few KiB */
 
 /* --- evidence and deciding --- */
