@@ -39,8 +39,12 @@ static size_t on_header(char *at, size_t size, size_t n, void *user)
         t->too_big = true;
         return 0;
     }
-    if (len >= 5 && memcmp(at, "HTTP/", 5) == 0)
+    if (len >= 5 && memcmp(at, "HTTP/", 5) == 0) {
         t->n_header = 0; /* a new status line: what came before was a 1xx or a proxy's */
+        t->head_whole = false;
+    } else if (at[0] == '\r' || at[0] == '\n') {
+        t->head_whole = true;
+    }
     const char *colon = memchr(at, ':', len);
     if (!colon || is_blank(at[0]) || t->n_header >= HD_HEADERS_MAX)
         return len;
@@ -263,6 +267,7 @@ static bool http_again(struct transfer *t)
     t->again = true;
     t->secrets = now;
     t->n_header = t->header_bytes = 0;
+    t->head_whole = false;
     buf_clear(&t->body);
     return http_begin(t, &err) == HD_OK;
 }
@@ -271,7 +276,7 @@ static bool http_again(struct transfer *t)
 struct attempt {
     CURLcode code;
     long status, request_bytes, error;
-    curl_off_t looked_up_us, connected_us, sent_us, first_us;
+    curl_off_t looked_up_us, sent_us, first_us;
 };
 
 static struct attempt read_attempt(const struct transfer *t, CURLcode code)
@@ -281,7 +286,6 @@ static struct attempt read_attempt(const struct transfer *t, CURLcode code)
     (void)curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &a.request_bytes);
     (void)curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &a.error);
     (void)curl_easy_getinfo(t->easy, CURLINFO_NAMELOOKUP_TIME_T, &a.looked_up_us);
-    (void)curl_easy_getinfo(t->easy, CURLINFO_CONNECT_TIME_T, &a.connected_us);
     (void)curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &a.sent_us);
     (void)curl_easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &a.first_us);
     return a;
@@ -291,9 +295,8 @@ static const char *timeout_text(const struct transfer *t, const struct attempt *
 {
     char ms[STR_TIME_MAX];
     const char *phase = a->request_bytes ? (a->first_us ? "while reading the answer" : "")
-                        : a->connected_us ? "during the TLS handshake"
-                        : a->looked_up_us ? "while connecting"
-                                          : "while looking up the name";
+                        : a->looked_up_us  ? "while connecting" /* TLS included */
+                                           : "while looking up the name";
     return arena_print(t->arena, "no %s within %s%s%s", a->first_us ? "whole answer" : "answer",
                        str_duration(t->end_ms - t->started.boot_ms, ms), *phase ? " " : "", phase);
 }
@@ -313,6 +316,7 @@ static const char *failure_text(const struct transfer *t, const struct attempt *
         return "the name of the proxy cannot be looked up";
     case CURLE_GOT_NOTHING:
         return "closed without an answer";
+    case CURLE_OK: /* curl is content when a peer closes in the middle of the headers */
     case CURLE_PARTIAL_FILE:
         return "the answer was cut short";
     default:
@@ -326,7 +330,7 @@ static void http_finish(struct transfer *t, CURLcode code)
     const struct attempt a = read_attempt(t, code);
     int64_t sent_ms = t->attempt_ms + a.sent_us / 1000;
     http_stop(t);
-    if (code == CURLE_OK) {
+    if (code == CURLE_OK && t->head_whole) {
         if (a.status != 401 || !http_again(t))
             transfer_end(t, HD_IO_OK, (int32_t)a.status, sent_ms, "");
         return;

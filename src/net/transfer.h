@@ -41,6 +41,7 @@ struct transfer {
     const char *const *secrets; /* those that were sent: password or token, then header values */
     char *curl_text;            /* CURL_ERROR_SIZE */
     int64_t attempt_ms;         /* wall: this attempt began */
+    bool head_whole;            /* the empty line after the headers has come */
     bool again;                 /* the one retry after 401 has been used */
 
     /* LINE */
