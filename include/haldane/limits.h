@@ -35,6 +35,8 @@
                                        usual hard limit is 524288, and we need a few hundred */
 #define HD_WAITING_MAX 16384        /* reads waiting for a place among the 64: four of each service */
 #define HD_HEADER_BYTES_MAX (64u << 10) /* all headers of one reply; proxies cap at 8-32 KiB */
+#define HD_LOOKUPS_MAX 64           /* peers remembered whose name was not found in time */
+#define HD_LOOKUP_PAUSE_MS 5000     /* reads leave such a peer alone: one poll interval */
 #define HD_EXCHANGE_MS_MAX 300000   /* one exchange, whatever the endpoint says */
 #define HD_CHILD_GRACE_MS 500       /* between SIGTERM and SIGKILL at a child's deadline */
 #define HD_CHILD_WAITING_MAX 4096   /* children waiting for a place: one of each service */
