@@ -131,7 +131,7 @@ static enum hd_code set_target(struct transfer *t, struct hd_error *err)
     if (!local && !str_begins(base, "http://") && !str_begins(base, "https://"))
         return hd_fail(err, HD_INVALID, "HTTP needs http://, https:// or unix:/path: %s", base);
     if (local) {
-        failed |= SET(t->easy, CURLOPT_UNIX_SOCKET_PATH, base + strlen("unix:"));
+        failed = SET(t->easy, CURLOPT_UNIX_SOCKET_PATH, base + strlen("unix:"));
         base = "http://localhost";
     }
     size_t len = strlen(base);
@@ -139,10 +139,10 @@ static enum hd_code set_target(struct transfer *t, struct hd_error *err)
         len--;
     const char *url = arena_print(t->arena, "%.*s%s%s%s", (int)len, base, path, query ? "?" : "",
                                   query ? query : "");
-    failed |= SET(t->easy, CURLOPT_URL, url) | SET(t->easy, CURLOPT_PATH_AS_IS, 1L) |
-              SET(t->easy, CURLOPT_PROTOCOLS_STR, "http,https") |
-              SET(t->easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) |
-              SET(t->easy, CURLOPT_PROXY, r->at->proxy ? r->at->proxy : "") |
+    failed |= SET(t->easy, CURLOPT_URL, url) || SET(t->easy, CURLOPT_PATH_AS_IS, 1L) ||
+              SET(t->easy, CURLOPT_PROTOCOLS_STR, "http,https") ||
+              SET(t->easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) ||
+              SET(t->easy, CURLOPT_PROXY, r->at->proxy ? r->at->proxy : "") ||
               SET(t->easy, CURLOPT_NOPROXY, "");
     return failed ? hd_fail(err, HD_NOMEM, "the address cannot be used: %s", url) : HD_OK;
 }
@@ -157,8 +157,8 @@ static enum hd_code set_method(struct transfer *t, struct hd_error *err)
                    str_is(method, "PATCH");
     bool failed;
     if (carries)
-        failed = SET(t->easy, CURLOPT_POST, 1L) |
-                 SET(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len) |
+        failed = SET(t->easy, CURLOPT_POST, 1L) ||
+                 SET(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len) ||
                  SET(t->easy, CURLOPT_POSTFIELDS, r->body.len ? r->body.at : "");
     else if (str_is(method, "HEAD"))
         failed = SET(t->easy, CURLOPT_NOBODY, 1L);
@@ -173,11 +173,11 @@ static enum hd_code set_identity(struct transfer *t, struct hd_error *err)
     const struct hd_endpoint *at = t->request->at;
     bool failed = SET(t->easy, CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S);
     if (at->auth == HD_AUTH_BASIC)
-        failed |= SET(t->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC) |
-                  SET(t->easy, CURLOPT_USERNAME, at->user ? at->user : "") |
+        failed |= SET(t->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC) ||
+                  SET(t->easy, CURLOPT_USERNAME, at->user ? at->user : "") ||
                   SET(t->easy, CURLOPT_PASSWORD, t->secrets[0] ? t->secrets[0] : "");
     if (at->ca_file)
-        failed |= SET(t->easy, CURLOPT_CAINFO, at->ca_file) | SET(t->easy, CURLOPT_CAPATH, NULL);
+        failed |= SET(t->easy, CURLOPT_CAINFO, at->ca_file) || SET(t->easy, CURLOPT_CAPATH, NULL);
     if (at->cert_file)
         failed |= SET(t->easy, CURLOPT_SSLCERT, at->cert_file);
     if (at->key_file)
@@ -190,19 +190,47 @@ static enum hd_code set_limits(struct transfer *t, struct hd_error *err)
     long left = (long)transfer_left_ms(t);
     CURL *e = t->easy;
     t->curl_text[0] = '\0';
-    bool failed = SET(e, CURLOPT_PRIVATE, t) | SET(e, CURLOPT_ERRORBUFFER, t->curl_text) |
-                  SET(e, CURLOPT_WRITEFUNCTION, on_body) | SET(e, CURLOPT_WRITEDATA, t) |
-                  SET(e, CURLOPT_HEADERFUNCTION, on_header) | SET(e, CURLOPT_HEADERDATA, t) |
+    bool failed = SET(e, CURLOPT_PRIVATE, t) || SET(e, CURLOPT_ERRORBUFFER, t->curl_text) ||
+                  SET(e, CURLOPT_WRITEFUNCTION, on_body) || SET(e, CURLOPT_WRITEDATA, t) ||
+                  SET(e, CURLOPT_HEADERFUNCTION, on_header) || SET(e, CURLOPT_HEADERDATA, t) ||
                   /* for each address of a name its share of the time */
-                  SET(e, CURLOPT_TIMEOUT_MS, left) | SET(e, CURLOPT_CONNECTTIMEOUT_MS, left) |
-                  SET(e, CURLOPT_QUICK_EXIT, 1L) | SET(e, CURLOPT_NOSIGNAL, 1L) |
-                  SET(e, CURLOPT_FOLLOWLOCATION, 0L) |
-                  SET(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) |
-                  SET(e, CURLOPT_ACCEPT_ENCODING, "gzip") |
-                  SET(e, CURLOPT_USERAGENT, "haldane/" HALDANE_VERSION) |
-                  SET(e, CURLOPT_MAXLIFETIME_CONN, CONNECTION_AGE_S) |
+                  SET(e, CURLOPT_TIMEOUT_MS, left) || SET(e, CURLOPT_CONNECTTIMEOUT_MS, left) ||
+                  SET(e, CURLOPT_QUICK_EXIT, 1L) || SET(e, CURLOPT_NOSIGNAL, 1L) ||
+                  SET(e, CURLOPT_FOLLOWLOCATION, 0L) ||
+                  SET(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ||
+                  SET(e, CURLOPT_ACCEPT_ENCODING, "gzip") ||
+                  SET(e, CURLOPT_USERAGENT, "haldane/" HALDANE_VERSION) ||
+                  SET(e, CURLOPT_MAXLIFETIME_CONN, CONNECTION_AGE_S) ||
                   SET(e, CURLOPT_FRESH_CONNECT, t->request->effect == HD_EFFECT_ONCE ? 1L : 0L);
     return failed ? hd_fail(err, HD_NOMEM, "libcurl lacks an option that haldane needs") : HD_OK;
+}
+
+/* --- names that are not found in time --- */
+
+/* An abandoned look-up leaves a thread behind for as long as the C library's patience lasts (up to
+ * 30 s). So reads leave such a peer alone for a while; a change of traffic is always tried. */
+static struct unresolved *unresolved_of(struct net *n, uint64_t hash)
+{
+    return &n->unresolved[hash % HD_LOOKUPS_MAX];
+}
+
+static void lookup_failed(const struct transfer *t)
+{
+    uint64_t hash = str_hash(transfer_peer(t), 0);
+    *unresolved_of(t->net, hash) =
+        (struct unresolved){hash, clock_now().boot_ms + HD_LOOKUP_PAUSE_MS};
+}
+
+static enum hd_code lookup_may_start(const struct transfer *t, struct hd_error *err)
+{
+    uint64_t hash = str_hash(transfer_peer(t), 0);
+    const struct unresolved *u = unresolved_of(t->net, hash);
+    int64_t left = u->until_ms - clock_now().boot_ms;
+    char text[STR_TIME_MAX];
+    if (t->request->effect != HD_EFFECT_READ || u->peer != hash || left <= 0)
+        return HD_OK;
+    return hd_fail(err, HD_BUSY, "its name was not found in time; asked again in %s: %s",
+                   str_duration(left, text), transfer_peer(t));
 }
 
 /* --- from start to end --- */
@@ -248,7 +276,9 @@ static enum hd_code http_begin(struct transfer *t, struct hd_error *err)
 
 enum hd_code http_start(struct transfer *t, struct hd_error *err)
 {
-    enum hd_code code = read_secrets(t, &t->secrets, err);
+    enum hd_code code = lookup_may_start(t, err);
+    if (!code)
+        code = read_secrets(t, &t->secrets, err);
     return code ? code : http_begin(t, err);
 }
 
@@ -341,9 +371,12 @@ static void http_finish(struct transfer *t, CURLcode code)
         io = HD_IO_TOO_BIG;
         what = t->body.full
                    ? arena_print(t->arena, "the answer is larger than %zu bytes", t->body.max)
-                   : arena_print(t->arena, "the headers are larger than %u bytes", HD_HEADER_BYTES_MAX);
+                   : arena_print(t->arena, "the headers are larger than %u bytes",
+                                 HD_HEADER_BYTES_MAX);
     } else if (a.request_bytes == 0) {
         io = HD_IO_NOT_SENT; /* not one byte of the request was handed to the socket */
+        if (code == CURLE_OPERATION_TIMEDOUT && a.looked_up_us == 0)
+            lookup_failed(t);
     }
     transfer_end(t, io, 0, sent_ms, arena_print(t->arena, "%s: %s", what, transfer_peer(t)));
 }

@@ -54,7 +54,8 @@ static enum hd_code read_tcp(const char *text, union address *ret, socklen_t *re
     if (len < sizeof host)
         memcpy(host, text + bracket, len);
     *ret = (union address){0};
-    if (inet_pton(AF_INET, str_is(host, "localhost") ? "127.0.0.1" : host, &ret->v4.sin_addr) == 1) {
+    const char *v4 = str_is(host, "localhost") ? "127.0.0.1" : host;
+    if (inet_pton(AF_INET, v4, &ret->v4.sin_addr) == 1) {
         ret->v4.sin_family = AF_INET;
         ret->v4.sin_port = htons((uint16_t)port);
         *ret_len = sizeof ret->v4;
@@ -94,7 +95,8 @@ static void line_end(struct transfer *t, enum hd_io io, const char *what)
 {
     line_stop(t);
     bool unsent = io != HD_IO_OK && t->sent == 0;
-    const char *text = io == HD_IO_OK ? "" : arena_print(t->arena, "%s: %s", what, transfer_peer(t));
+    const char *text =
+        io == HD_IO_OK ? "" : arena_print(t->arena, "%s: %s", what, transfer_peer(t));
     transfer_end(t, unsent ? HD_IO_NOT_SENT : io, 0, t->attempt_ms, text);
 }
 

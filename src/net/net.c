@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See net.h. Decides which request starts when, and does the one wait. Never parses an answer, never
- * decides whether a failed request is sent again (but for one 401, in http.c). Called by the
+ * See net.h. Decides which request starts when, and does the one wait. Never parses an answer,
+ * never decides whether a failed request is sent again (but for one 401, in http.c). Called by the
  * pipeline and the CLI.
  */
 #include "net/net.h"
@@ -31,7 +31,8 @@ static void transfer_free(struct transfer *t)
     free(t);
 }
 
-enum hd_code net_new(struct loop *loop, net_secret_fn *secret, struct net **ret, struct hd_error *err)
+enum hd_code net_new(struct loop *loop, net_secret_fn *secret, struct net **ret,
+                     struct hd_error *err)
 {
     struct net *n = calloc(1, sizeof *n);
     if (!n)

