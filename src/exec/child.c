@@ -193,7 +193,9 @@ static void drain(struct child *c, int *fd, struct buf *to, int reads)
     char piece[READ_BYTES];
     while (*fd >= 0 && reads-- > 0) {
         ssize_t n = read(*fd, piece, sizeof piece);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
             return;
         if (n <= 0) {
             close_fd(c, fd);
@@ -236,7 +238,8 @@ static void on_stderr(void *user, int fd, uint32_t events)
 
 static void start_waiting(struct exec *);
 
-/* The leader has ended. What it wrote is in the pipes now; who else holds them is not waited for. */
+/* The leader has ended. What it wrote is in the pipes now; nobody else who holds them is waited
+ * for. */
 static void on_exit_of(void *user, int fd, uint32_t events)
 {
     struct child *c = user;
@@ -244,7 +247,7 @@ static void on_exit_of(void *user, int fd, uint32_t events)
     siginfo_t info = {0};
     (void)events;
     kill_group(c, SIGKILL);
-    int all = (int)(c->answer.max / READ_BYTES) + 8; /* a pipe holds less than the cap and its size */
+    int all = (int)(c->answer.max / READ_BYTES) + 8; /* past the cap it stops by itself */
     drain(c, &c->err, &c->noise, READS_A_TURN);
     drain(c, &c->out, &c->answer, all);
     if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED) != 0)
@@ -428,7 +431,7 @@ static void on_waited_too_long(void *user)
     fail(user, HD_IO_NOT_SENT, "the deadline passed while other programs ran");
 }
 
-/* Answers those that had no chance; what their callbacks start and fails waits for the next turn. */
+/* Answers those that had no chance; what fails in their callbacks waits for the next turn. */
 static void on_turn(void *user)
 {
     struct exec *x = user;

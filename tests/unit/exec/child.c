@@ -244,9 +244,9 @@ static void test_deadline_kills_the_group(void **state)
         const char *name, *script; /* %s: file for the grandchild's pid */
         int64_t least_ms, most_ms;
     } row[] = {
-        {"obeys SIGTERM", "sleep 60 & echo $! >%s; wait", 150, 450},
+        {"obeys SIGTERM", "sleep 60 & echo $! >%s; wait", 150, 150 + HD_CHILD_GRACE_MS - 50},
         {"ignores SIGTERM", "trap '' TERM; sleep 60 & echo $! >%s; wait; wait; sleep 60",
-         150 + HD_CHILD_GRACE_MS, 150 + HD_CHILD_GRACE_MS + 300},
+         150 + HD_CHILD_GRACE_MS, 150 + HD_CHILD_GRACE_MS + 2000},
     };
     struct scene *s = *state;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -277,7 +277,7 @@ static void test_endpoint_timeout(void **state)
     send_call(s, c, start + 10000);
     run_until(s, 1);
     assert_int_equal(c->response.io, HD_IO_TIMEOUT);
-    assert_true(clock_now().boot_ms - start < 500);
+    assert_true(clock_now().boot_ms - start < 2000);
 }
 
 static void test_leftovers_end_with_the_leader(void **state)
@@ -341,6 +341,15 @@ static void test_I8_stderr_is_logged_and_capped(void **state)
     free(text);
 }
 
+static struct call *program(struct scene *s, int i, const char *name, const char *a, const char *b)
+{
+    struct call *c = shell(s, i, b);
+    c->argv[0] = name;
+    c->argv[1] = a;
+    send_call(s, c, 0);
+    return c;
+}
+
 static void test_clean_environment(void **state)
 {
     struct scene *s = *state;
@@ -351,14 +360,19 @@ static void test_clean_environment(void **state)
     assert_int_equal(pthread_sigmask(SIG_BLOCK, &set, &old), 0);
     int leak = dup(STDOUT_FILENO); /* without close-on-exec */
     struct call *c = run(s, "env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= -e ^OLDPWD= | sort; "
-                            "ls /proc/$$/fd | sort -n | tail -n 1; "
-                            "grep -c -e 'SigBlk:.0000000000000000' /proc/$$/status; "
                             "kill -PIPE $$; echo SIGPIPE is ignored");
+    assert_string_equal(c->body, "HALDANE=1\nLANG=C\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+                                 "/usr/bin:/sbin:/bin\n");
+    assert_int_equal(c->response.status, 128 + SIGPIPE);
+
+    /* Without a shell, which has descriptors and blocked signals of its own at times. */
+    struct call *fds = program(s, 1, "/bin/ls", "/proc/self/fd", NULL),
+                *mask = program(s, 2, "/bin/grep", "SigBlk:.0000000000000000", "/proc/self/status");
+    run_until(s, 3);
     assert_int_equal(pthread_sigmask(SIG_SETMASK, &old, NULL), 0);
     (void)close(leak);
-    assert_string_equal(c->body, "HALDANE=1\nLANG=C\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-                                 "/usr/bin:/sbin:/bin\n2\n1\n");
-    assert_int_equal(c->response.status, 128 + SIGPIPE);
+    assert_string_equal(fds->body, "0\n1\n2\n3\n"); /* 3: the folder that it lists */
+    assert_int_equal(mask->response.status, 0);
 }
 
 static void test_no_leaked_descriptors(void **state)
@@ -375,17 +389,24 @@ static void test_no_leaked_descriptors(void **state)
     assert_int_equal(open_descriptors(), before);
 }
 
+/* Processes whose parent we are, zombies too. */
 static int children_alive(void)
 {
     int n = 0;
-    char path[100];
-    (void)snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return -1; /* a kernel without this file */
-    for (int pid; fscanf(f, "%d", &pid) == 1;)
-        n++;
-    (void)fclose(f);
+    char path[300], line[300];
+    DIR *d = opendir("/proc");
+    assert_non_null(d);
+    for (const struct dirent *e; (e = readdir(d));) {
+        (void)snprintf(path, sizeof path, "/proc/%s/stat", e->d_name);
+        FILE *f = e->d_name[0] >= '1' && e->d_name[0] <= '9' ? fopen(path, "re") : NULL;
+        const char *name_end = f && fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
+        int parent = 0;
+        if (name_end && sscanf(name_end, ") %*c %d", &parent) == 1)
+            n += parent == getpid();
+        if (f)
+            (void)fclose(f);
+    }
+    (void)closedir(d);
     return n;
 }
 
@@ -401,8 +422,7 @@ static void test_I8_at_most_so_many_at_once(void **state)
         assert_true(clock_now().boot_ms < end);
         turn(s, 100);
     }
-    if (children_alive() >= 0)
-        assert_int_equal(most, HD_CHILD_MAX);
+    assert_int_equal(most, HD_CHILD_MAX);
     for (int i = 0; i < CALLS; i++)
         assert_int_equal(s->call[i].answers, 1);
     for (int i = 1; i < CALLS / HD_CHILD_MAX; i++) /* first in, first out */
