@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What every provider needs to make rows: foreign text made safe, and the one-row answer of a probe
+ * that is asked per side.
+ */
+#ifndef PROVIDERS_ROWS_H
+#define PROVIDERS_ROWS_H
+
+#include <haldane/provider.h>
+
+/* Foreign text as one harmless line of at most HD_TEXT_MAX bytes; NULL stays NULL. */
+const char *rows_text(struct hd_arena *, const char *text);
+/* The same of the start of a body. "" for an empty one. */
+const char *rows_excerpt(struct hd_arena *, struct hd_span body);
+/* Value of the header with this lower-case name, or NULL. */
+const char *rows_header(const struct hd_response *, const char *name);
+/* By its content type or its first character. */
+bool rows_is_html(const struct hd_response *);
+
+/* What one answer says about one side. */
+struct finding {
+    enum hd_outcome outcome;
+    enum hd_reason_number reason; /* with OK: what stands behind the value; 0: nothing to say */
+    double value;                 /* with OK */
+    const char *text;             /* foreign words; NULL: none */
+};
+
+/* The one row of a probe that is asked per side. `at_ms`: of the value. */
+struct hd_rows rows_one(struct hd_arena *, uint8_t side, struct finding, int64_t at_ms);
+
+#endif
