@@ -21,6 +21,7 @@ struct block {
 struct hd_arena {
     struct block *newest;
     size_t bytes;
+    unsigned others; /* owners beside the first */
 };
 
 static _Noreturn void arena_die(const char *why)
@@ -48,10 +49,19 @@ struct hd_arena *arena_new(void)
     return a;
 }
 
+struct hd_arena *arena_ref(struct hd_arena *a)
+{
+    a->others++;
+    return a;
+}
+
 struct hd_arena *arena_free(struct hd_arena *a)
 {
-    if (!a)
+    if (!a || a->others) {
+        if (a)
+            a->others--;
         return NULL;
+    }
     for (struct block *b = a->newest; b;) {
         struct block *older = b->older;
         free(b);

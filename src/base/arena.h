@@ -16,6 +16,8 @@
 #include <haldane/types.h>
 
 struct hd_arena *arena_new(void);
+/* One more owner, for what two acts share; the last arena_free frees. */
+struct hd_arena *arena_ref(struct hd_arena *);
 /* Takes NULL; returns NULL. */
 struct hd_arena *arena_free(struct hd_arena *);
 /* Frees all but the first block, so that a loop can use one arena again and again. */

@@ -1,0 +1,738 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One poll of a guard: asks every data source what its checks need at one instant of the source's
+ * clock, turns rows into measurements, and hands the evidence to decide.c or care.c. Equal
+ * questions of one instant are sent once. A poll that is still on its way is not overtaken: the
+ * next one covers its time too. Judges nothing.
+ */
+#include "pipeline/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/str.h"
+
+#define CLOCK_EVERY_MS 60000      /* how long a source's clock offset is believed */
+#define BIN_MS 60000              /* "the minutes before the switch" */
+#define FIRST_SCRAPE_MS 30000     /* assumed scrape interval until it is learned: twice the usual */
+#define BEFORE_TRY_MS 60000       /* how long a failing source is asked again for them */
+#define WINDOW_MAX_MS (3600 * 1000)
+#define PIECES (HD_SIDES_MAX + 1) /* a text per colour, and the targets' start times */
+#define PIECE_TARGETS HD_SIDES_MAX
+
+/* What one piece of one check got. Rows live in the fetch's arena, which the collect keeps. */
+struct piece {
+    bool asked, here;
+    enum hd_code code;
+    uint16_t reason;
+    struct hd_rows rows;
+};
+
+struct collect {
+    struct guard *g;
+    bool before;          /* the minutes before the switch, not a poll */
+    bool waits_for_clock;
+    int64_t at_boot_ms, wall_ms, t_ms;
+    size_t waiting;
+    struct hd_arena *arenas[HD_CHECKS_MAX * PIECES];
+    size_t n_arenas;
+    struct piece piece[HD_CHECKS_MAX][PIECES];
+};
+
+struct waiter {
+    struct collect *collect;
+    uint32_t check, piece;
+    struct waiter *next;
+};
+
+/* One question on its way; several guards may wait for it. */
+struct fetch {
+    struct fetch *next;
+    struct pipeline *p;
+    struct source *source;
+    const void *cfg;
+    struct config *pin; /* owner of cfg */
+    char *key;
+    struct talk *talk;
+    struct hd_arena *own; /* the question */
+    struct hd_probe probe;
+    struct hd_question question;
+    struct hd_rows rows;
+    uint16_t reason;
+    struct waiter *waiters;
+};
+
+/* --- sources and their clocks --- */
+
+struct source *source_find(struct pipeline *p, const struct hd_datasource *ds)
+{
+    for (size_t i = 0; i < p->n_sources; i++) {
+        if (str_is(p->sources[i]->name, ds->name))
+            return p->sources[i];
+    }
+    struct source *s = calloc(1, sizeof *s);
+    struct source **list = realloc(p->sources, (p->n_sources + 1) * sizeof *list);
+    if (!s || !list)
+        abort();
+    p->sources = list;
+    list[p->n_sources++] = s;
+    s->name = strdup(ds->name);
+    s->provider = hd_provider_find(ds->plugin.type);
+    BUF_AUTO ok = BUF_INIT(512);
+    BUF_AUTO bad = BUF_INIT(512);
+    metric_label(&ok, "datasource", ds->name);
+    metric_label(&bad, "datasource", ds->name);
+    metric_label(&ok, "outcome", "ok");
+    metric_label(&bad, "outcome", "error");
+    static const char name[] = "haldane_queries_total", help[] = "Questions to data sources by outcome";
+    s->ok = metric_get(name, METRIC_COUNTER, help, buf_at(&ok));
+    s->failed = metric_get(name, METRIC_COUNTER, help, buf_at(&bad));
+    return s;
+}
+
+static const struct hd_endpoint *endpoint_of(const struct hd_provider *provider, const void *cfg)
+{
+    return provider->endpoint ? provider->endpoint(cfg) : NULL;
+}
+
+static uint32_t replicas_of(const struct hd_provider *provider, const void *cfg)
+{
+    const struct hd_endpoint *at = endpoint_of(provider, cfg);
+    return at ? at->n_bases : 1;
+}
+
+static void fetch_free(struct fetch *f)
+{
+    for (struct waiter *w = f->waiters; w;) {
+        struct waiter *next = w->next;
+        free(w);
+        w = next;
+    }
+    arena_free(f->own);
+    config_unref(f->pin);
+    free(f->key);
+    free(f);
+}
+
+static enum hd_code fetch_next(void *what, struct talk *t, struct hd_ask *ret, struct hd_error *err)
+{
+    struct fetch *f = what;
+    return f->source->provider->fetch(t->arena, f->cfg, &f->question, &t->said, ret, &f->rows,
+                                      &f->reason, err);
+}
+
+static void fetch_unlink(struct fetch *f)
+{
+    for (struct fetch **at = &f->p->fetches; *at; at = &(*at)->next) {
+        if (*at == f) {
+            *at = f->next;
+            return;
+        }
+    }
+}
+
+static void collect_ask(struct collect *c);
+static void collect_done(struct collect *c);
+
+static void clocks_ready(struct pipeline *p)
+{
+    for (size_t i = 0; i < p->n_services; i++) {
+        struct guard *g = p->services[i]->guard;
+        if (g && g->collect && g->collect->waits_for_clock)
+            collect_ask(g->collect);
+    }
+}
+
+static void clock_done(void *user, struct talk *t, enum hd_code code, const struct hd_error *err)
+{
+    struct fetch *f = user;
+    struct pipeline *p = f->p;
+    struct source *s = f->source;
+    s->clock_talk = NULL;
+    if (!code && f->rows.source_now_ms > 0 && t->said.n) {
+        /* The source evaluated between sending and answering; half the way is the best guess. */
+        int64_t took = t->said.item[t->said.n - 1].response->took_ms;
+        s->clock_minus_boot = f->rows.source_now_ms - (p->now.boot_ms - took / 2);
+        s->clock_known = true;
+        s->base = t->base;
+    } else {
+        s->clock_known = false;
+        s->clock_reason = f->reason ? f->reason : t->reason ? t->reason : HD_REASON_WRONG_TYPE;
+        log_warn(s->name, "cannot ask the time: %s", code ? err->text : "the answer has none");
+    }
+    s->clock_read_ms = p->now.boot_ms;
+    metric_add(code ? s->failed : s->ok, 1);
+    fetch_free(f);
+    clocks_ready(p);
+}
+
+/* Asks the source what time it is: windows and ages are on its clock, not ours. */
+static void ask_clock(struct guard *g, struct source *s, const struct hd_datasource *ds)
+{
+    if (s->clock_talk)
+        return;
+    struct pipeline *p = g->p;
+    struct fetch *f = calloc(1, sizeof *f);
+    if (!f)
+        abort();
+    f->p = p;
+    f->source = s;
+    f->cfg = ds->plugin.cfg;
+    f->pin = config_ref(g->pin);
+    f->question = (struct hd_question){ /* no probe: only the time is asked */
+        .probe = &f->probe, .n = 0, .series_max = 1, .answer_max = HD_ANSWER_BYTES_SMALL};
+    s->clock_talk = talk_replicas(talk_start(p, fetch_next, f, clock_done, f, 0),
+                                  replicas_of(s->provider, f->cfg), s->base);
+}
+
+/* --- asking --- */
+
+static const struct hd_datasource *source_of(const struct guard *g, const struct hd_check *check)
+{
+    return &config_get(g->pin)->datasources[check->datasource];
+}
+
+static int64_t source_time(const struct source *s, int64_t boot_ms)
+{
+    return s->clock_known ? boot_ms + s->clock_minus_boot : 0;
+}
+
+/* When the switch happened, on the source's clock: the earlier of the two readings around it. */
+static int64_t since_of(const struct guard *g, const struct source *s)
+{
+    int64_t boot = g->boot_base_ms - g->t_base_ms;
+    int64_t between = g->row.switch_to_ms - g->row.switch_from_ms;
+    return source_time(s, boot - (between > 0 ? between : 0));
+}
+
+static void piece_failed(struct collect *c, uint32_t check, uint32_t piece, uint16_t reason)
+{
+    c->piece[check][piece] = (struct piece){
+        .asked = true, .here = true, .code = HD_BUSY, .reason = reason ? reason : HD_REASON_TIMEOUT};
+}
+
+static void fetch_done(void *user, struct talk *t, enum hd_code code, const struct hd_error *err)
+{
+    struct fetch *f = user;
+    fetch_unlink(f);
+    f->talk = NULL;
+    if (code)
+        log_warn(f->source->name, "%s", err->text);
+    if (!code && f->source->base != t->base) {
+        f->source->base = t->base;
+        f->source->clock_known = false; /* another replica, another clock */
+    }
+    metric_add(code ? f->source->failed : f->source->ok, 1);
+    struct hd_arena *arena = t->arena; /* the rows live there */
+    t->arena = NULL;
+    while (f->waiters) {
+        struct waiter *w = f->waiters;
+        struct collect *c = w->collect;
+        f->waiters = w->next;
+        if (code)
+            piece_failed(c, w->check, w->piece, f->reason ? f->reason : t->reason);
+        else
+            c->piece[w->check][w->piece] = (struct piece){.asked = true, .here = true, .rows = f->rows};
+        free(w);
+        if (f->waiters && !code) { /* the last one takes the arena; the others a reference */
+            c->arenas[c->n_arenas++] = arena_ref(arena);
+        } else if (!code) {
+            c->arenas[c->n_arenas++] = arena;
+            arena = NULL;
+        }
+        if (--c->waiting == 0)
+            collect_done(c);
+    }
+    arena_free(arena);
+    fetch_free(f);
+}
+
+static void key_values(struct buf *key, const char *const *values)
+{
+    for (; values && *values; values++)
+        buf_print(key, "%s\x1e", *values);
+    buf_byte(key, '\x1f');
+}
+
+/* Everything that makes two questions the same question. */
+static char *key_of(const struct source *s, const void *cfg, const struct hd_probe *probe,
+                    const struct hd_question *q)
+{
+    BUF_AUTO key = BUF_INIT(64 * 1024);
+    buf_print(&key, "%s\x1f%p\x1f%s\x1f%d\x1f%s\x1f%s\x1f%d\x1f%lld\x1f%lld\x1f%lld\x1f", s->name, cfg,
+              probe->query, probe->side, probe->side_label ? probe->side_label : "",
+              probe->key_label ? probe->key_label : "", probe->raw, (long long)q->at_ms,
+              (long long)q->range_ms, (long long)q->step_ms);
+    for (size_t i = 0; i < HD_SIDES_MAX; i++)
+        key_values(&key, probe->side_values[i]);
+    return strdup(buf_at(&key));
+}
+
+static struct fetch *fetch_start(struct guard *g, const struct hd_datasource *ds, struct source *s,
+                                 const struct hd_probe *probe, const struct hd_question *q)
+{
+    struct pipeline *p = g->p;
+    char *key = key_of(s, ds->plugin.cfg, probe, q);
+    for (struct fetch *f = p->fetches; f; f = f->next) {
+        if (str_is(f->key, key)) {
+            free(key);
+            return f;
+        }
+    }
+    struct fetch *f = calloc(1, sizeof *f);
+    if (!f)
+        abort();
+    f->p = p;
+    f->source = s;
+    f->cfg = ds->plugin.cfg;
+    f->pin = config_ref(g->pin);
+    f->key = key;
+    f->own = arena_new();
+    f->probe = *probe;
+    f->probe.query = arena_text(f->own, probe->query);
+    f->question = *q;
+    f->question.probe = &f->probe;
+    f->question.n = 1;
+    f->next = p->fetches;
+    p->fetches = f;
+    f->talk = talk_replicas(talk_start(p, fetch_next, f, fetch_done, f, 0),
+                            replicas_of(s->provider, f->cfg), s->base);
+    f->talk->io_is_evidence = s->provider->io_is_evidence;
+    return f;
+}
+
+static void ask_piece(struct collect *c, uint32_t check, uint32_t piece, const struct hd_probe *probe,
+                      const struct hd_question *q)
+{
+    struct guard *g = c->g;
+    const struct hd_datasource *ds = source_of(g, &g->policy->checks[check]);
+    struct source *s = source_find(g->p, ds);
+    if (s->provider->counts && !s->clock_known) {
+        piece_failed(c, check, piece, s->clock_reason);
+        return;
+    }
+    struct waiter *w = calloc(1, sizeof *w);
+    if (!w)
+        abort();
+    *w = (struct waiter){.collect = c, .check = check, .piece = piece};
+    struct fetch *f = fetch_start(g, ds, s, probe, q);
+    w->next = f->waiters;
+    f->waiters = w;
+    c->piece[check][piece].asked = true;
+    c->waiting++;
+}
+
+static bool counted(const struct hd_query *q) { return q->kind != HD_QUERY_GAUGE; }
+
+static int64_t window_of(const struct collect *c, uint32_t check, const struct source *s, int64_t at)
+{
+    const struct guard *g = c->g;
+    int64_t window = counts_window_ms(g->counts[check], at, g->policy->guard.interval_ms);
+    if (g->polls == 0) {
+        int64_t first = at - since_of(g, s) + 2 * FIRST_SCRAPE_MS;
+        window = window > first ? window : first;
+    }
+    return window < WINDOW_MAX_MS ? window : WINDOW_MAX_MS;
+}
+
+static void ask_check(struct collect *c, uint32_t check)
+{
+    struct guard *g = c->g;
+    const struct hd_query *query = &g->policy->checks[check].query;
+    struct source *s = source_find(g->p, source_of(g, &g->policy->checks[check]));
+    const struct hd_config *config = config_get(g->pin);
+    int64_t at = c->before ? since_of(g, s) : source_time(s, c->at_boot_ms);
+    struct hd_question q = {
+        .at_ms = at,
+        .series_max = (uint32_t)config->limits.series,
+        .answer_max = (uint32_t)config->limits.answer,
+    };
+    if (c->before)
+        q.range_ms = HD_BEFORE_BINS * BIN_MS + (counted(query) ? 2 * FIRST_SCRAPE_MS : 0);
+    else if (counted(query))
+        q.range_ms = window_of(c, check, s, at);
+    if (c->before && !counted(query))
+        q.step_ms = BIN_MS;
+    struct hd_probe probe = {.raw = counted(query), .key_label = query->key_label};
+    for (uint32_t i = 0; i < (query->by_label ? 1 : g->policy->n_colours); i++) {
+        probe.query = query->text[i];
+        if (!probe.query || (!query->by_label && i != g->stable && i != g->candidate))
+            continue;
+        probe.side = query->by_label ? -1 : (int8_t)i;
+        probe.side_label = query->by_label;
+        memcpy(probe.side_values, query->values, sizeof probe.side_values);
+        ask_piece(c, check, i, &probe, &q);
+    }
+    if (counted(query) && query->target_text) {
+        struct hd_probe targets = {.query = query->target_text, .side = 0, .raw = true};
+        struct hd_question when = {.at_ms = at, .series_max = q.series_max, .answer_max = q.answer_max};
+        ask_piece(c, check, PIECE_TARGETS, &targets, &when);
+    }
+}
+
+/* Asks for the clocks that are not known well enough; true when one must come first. */
+static bool clocks_missing(struct collect *c)
+{
+    struct guard *g = c->g;
+    bool missing = false;
+    for (uint32_t i = 0; i < g->policy->n_checks; i++) {
+        const struct hd_datasource *ds = source_of(g, &g->policy->checks[i]);
+        struct source *s = source_find(g->p, ds);
+        if (!s->provider->counts)
+            continue;
+        bool old = g->p->now.boot_ms - s->clock_read_ms > CLOCK_EVERY_MS;
+        bool just_failed = !s->clock_known && s->clock_read_ms >= c->at_boot_ms && s->clock_read_ms;
+        if ((!s->clock_known && !just_failed) || (s->clock_known && old))
+            ask_clock(g, s, ds);
+        missing |= !s->clock_known && s->clock_talk;
+    }
+    return missing;
+}
+
+static void collect_ask(struct collect *c)
+{
+    c->waits_for_clock = clocks_missing(c);
+    if (c->waits_for_clock)
+        return;
+    c->waiting = 1; /* until all are asked */
+    for (uint32_t i = 0; i < c->g->policy->n_checks; i++) {
+        const struct hd_provider *provider =
+            source_find(c->g->p, source_of(c->g, &c->g->policy->checks[i]))->provider;
+        if (!c->before || provider->counts)
+            ask_check(c, i);
+    }
+    if (--c->waiting == 0)
+        collect_done(c);
+}
+
+/* --- joining --- */
+
+static int8_t role_of(const struct guard *g, uint32_t colour)
+{
+    return colour == g->stable ? HD_STABLE : colour == g->candidate ? HD_CANDIDATE : -1;
+}
+
+/* All rows of a check's pieces as one list; code and reason of the first that failed. */
+static struct hd_rows join_rows(struct collect *c, uint32_t check, struct hd_arena *a,
+                                enum hd_code *ret_code, uint16_t *ret_reason)
+{
+    struct hd_rows all = {0};
+    size_t n = 0;
+    *ret_code = HD_OK;
+    for (uint32_t i = 0; i < HD_SIDES_MAX; i++) {
+        const struct piece *p = &c->piece[check][i];
+        if (p->asked && p->code && !*ret_code) {
+            *ret_code = p->code;
+            *ret_reason = p->reason;
+        }
+        n += p->rows.n;
+    }
+    struct hd_row *row = arena_many(a, n, struct hd_row);
+    for (uint32_t i = 0; i < HD_SIDES_MAX; i++) {
+        const struct hd_rows *r = &c->piece[check][i].rows;
+        if (r->n)
+            memcpy(row + all.n, r->row, r->n * sizeof *row);
+        all.n += r->n;
+    }
+    all.row = row;
+    return all;
+}
+
+static struct hd_measurement empty_measurement(uint32_t check, uint8_t role, uint8_t outcome,
+                                               uint16_t reason)
+{
+    return (struct hd_measurement){.check = (uint8_t)check,
+                                   .role = role,
+                                   .outcome = outcome,
+                                   .reason = reason,
+                                   .value = NAN,
+                                   .age_ms = -1};
+}
+
+static void join_gauge(const struct collect *c, uint32_t check, const struct hd_rows *rows, int64_t at,
+                       struct hd_measurement m[HD_ROLES])
+{
+    const struct guard *g = c->g;
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct hd_row *row = &rows->row[i];
+        int8_t role = role_of(g, row->side);
+        if (role < 0)
+            continue;
+        m[role] = empty_measurement(check, (uint8_t)role, row->outcome, row->reason);
+        if (row->outcome != HD_OUTCOME_OK || !row->n)
+            continue;
+        const struct hd_point *last = &row->point[row->n - 1];
+        m[role].value = last->value;
+        m[role].fresh = true;
+        m[role].age_ms = at && at > last->at_ms ? at - last->at_ms : 0;
+        m[role].covers_ms = g->policy->guard.interval_ms;
+    }
+}
+
+static void join_counts(struct collect *c, uint32_t check, const struct hd_rows *rows,
+                        struct hd_measurement m[HD_ROLES])
+{
+    struct guard *g = c->g;
+    const struct source *s = source_find(g->p, source_of(g, &g->policy->checks[check]));
+    const struct piece *targets = &c->piece[check][PIECE_TARGETS];
+    struct counts_look look = {
+        .query = &g->policy->checks[check].query,
+        .at_ms = source_time(s, c->at_boot_ms),
+        .since_ms = since_of(g, s),
+        .interval_ms = g->policy->guard.interval_ms,
+        .rows = rows,
+        .targets = targets->here && !targets->code ? &targets->rows : NULL,
+    };
+    for (uint32_t i = 0; i < HD_SIDES_MAX; i++)
+        look.role_of[i] = i < g->policy->n_colours ? role_of(g, i) : -1;
+    struct hd_error err;
+    if (counts_look(g->counts[check], &look, m, &err)) {
+        log_warn(g->service->name, "%s: %s", g->policy->checks[check].name, err.text);
+        for (uint8_t r = 0; r < HD_ROLES; r++)
+            m[r] = empty_measurement(check, r, HD_OUTCOME_TOO_MANY, HD_REASON_TOO_MANY_SERIES);
+    }
+    for (uint8_t r = 0; r < HD_ROLES; r++) {
+        m[r].check = (uint8_t)check;
+        m[r].role = r;
+    }
+}
+
+static void join_check(struct collect *c, uint32_t check, struct hd_measurement m[HD_ROLES])
+{
+    ARENA_AUTO a = arena_new();
+    struct guard *g = c->g;
+    enum hd_code code;
+    uint16_t reason = 0;
+    struct hd_rows rows = join_rows(c, check, a, &code, &reason);
+    for (uint8_t r = 0; r < HD_ROLES; r++)
+        m[r] = code ? empty_measurement(check, r, HD_OUTCOME_ERROR, reason)
+                    : empty_measurement(check, r, HD_OUTCOME_NO_DATA, HD_REASON_NO_SERIES);
+    if (code)
+        return;
+    const struct source *s = source_find(g->p, source_of(g, &g->policy->checks[check]));
+    if (counted(&g->policy->checks[check].query))
+        join_counts(c, check, &rows, m);
+    else
+        join_gauge(c, check, &rows, source_time(s, c->at_boot_ms), m);
+}
+
+static void fill_presence(const struct guard *g, struct hd_evidence *e)
+{
+    const struct service *s = g->service;
+    int64_t old = 3 * g->policy->detect.every_ms;
+    bool known = s->last.service && s->unread_since_ms < 0 && g->p->now.wall_ms - s->last.last_ms < old;
+    for (int r = 0; r < HD_ROLES; r++) {
+        const char *colour = guard_colour(g, r);
+        for (size_t i = 0; known && i < s->last.n_sides; i++) {
+            if (str_is(s->last.side[i].colour, colour))
+                e->presence[r] = (struct hd_presence){true, s->last.side[i].share_ppm,
+                                                      s->last.side[i].ready, s->last.side[i].wanted};
+        }
+    }
+}
+
+static int64_t scrape_of(const struct guard *g)
+{
+    int64_t scrape = 0;
+    for (uint32_t i = 0; i < g->policy->n_checks; i++) {
+        int64_t one = counts_scrape_ms(g->counts[i]);
+        scrape = one > scrape ? one : scrape;
+    }
+    return scrape;
+}
+
+static void gauge_bin(const struct collect *c, const struct hd_rows *rows, int64_t end_ms,
+                      struct hd_measurement m[HD_ROLES])
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        int8_t role = role_of(c->g, rows->row[i].side);
+        for (size_t k = 0; role >= 0 && k < rows->row[i].n; k++) {
+            const struct hd_point *p = &rows->row[i].point[k];
+            if (p->at_ms <= end_ms - BIN_MS || p->at_ms > end_ms)
+                continue;
+            m[role].outcome = HD_OUTCOME_OK;
+            m[role].value = p->value;
+            m[role].fresh = true;
+            m[role].covers_ms = BIN_MS;
+        }
+    }
+}
+
+typedef struct hd_measurement bins[HD_BEFORE_BINS][HD_ROLES];
+
+static void before_check(struct collect *c, uint32_t check, bins bin)
+{
+    ARENA_AUTO a = arena_new();
+    struct guard *g = c->g;
+    const struct hd_query *query = &g->policy->checks[check].query;
+    const struct source *s = source_find(g->p, source_of(g, &g->policy->checks[check]));
+    enum hd_code code;
+    uint16_t reason = 0;
+    struct hd_rows rows = join_rows(c, check, a, &code, &reason);
+    for (uint32_t b = 0; b < HD_BEFORE_BINS; b++) {
+        for (uint8_t r = 0; r < HD_ROLES; r++)
+            bin[b][r] = empty_measurement(check, r, code ? HD_OUTCOME_ERROR : HD_OUTCOME_NO_DATA, reason);
+    }
+    int64_t end = since_of(g, s);
+    if (code || !rows.n)
+        return;
+    if (!counted(query)) {
+        for (uint32_t b = 0; b < HD_BEFORE_BINS; b++)
+            gauge_bin(c, &rows, end - (int64_t)(HD_BEFORE_BINS - 1 - b) * BIN_MS, bin[b]);
+        return;
+    }
+    struct counts_look look = {.query = query, .at_ms = end, .interval_ms = BIN_MS, .rows = &rows};
+    for (uint32_t k = 0; k < HD_SIDES_MAX; k++)
+        look.role_of[k] = k < g->policy->n_colours ? role_of(g, k) : -1;
+    struct hd_error err;
+    if (counts_bins(&look, BIN_MS, HD_BEFORE_BINS, bin, &err))
+        log_warn(g->service->name, "before the switch: %s", err.text);
+}
+
+static bool any_failed(const struct collect *c)
+{
+    for (uint32_t i = 0; i < c->g->policy->n_checks; i++) {
+        for (uint32_t k = 0; k < HD_SIDES_MAX; k++) {
+            if (c->piece[i][k].code)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The minutes before the switch as evidence, one bin after the other. A source that fails is asked
+ * again for a while: without these minutes there may be no baseline. */
+static void before_done(struct collect *c)
+{
+    struct guard *g = c->g;
+    if (any_failed(c) && guard_time(g) < BEFORE_TRY_MS)
+        return;
+    g->before_done = true;
+    ARENA_AUTO a = arena_new();
+    bins *bin = arena_alloc(a, g->policy->n_checks * sizeof *bin);
+    for (uint32_t i = 0; i < g->policy->n_checks; i++)
+        before_check(c, i, bin[i]);
+    for (uint32_t b = 0; b < HD_BEFORE_BINS; b++) {
+        struct hd_measurement m[2 * HD_CHECKS_MAX];
+        struct hd_evidence e = {.poll = b + 1, .before = true, .m = m};
+        for (uint32_t i = 0; i < g->policy->n_checks; i++) {
+            for (uint8_t r = 0; r < HD_ROLES; r++) {
+                m[e.n] = bin[i][b][r];
+                m[e.n].check = (uint8_t)i;
+                m[e.n++].role = r;
+            }
+        }
+        decide_evidence(g, &e, g->row.switch_from_ms - (int64_t)(HD_BEFORE_BINS - 1 - b) * BIN_MS, 0);
+    }
+}
+
+static void poll_done(struct collect *c)
+{
+    struct guard *g = c->g;
+    struct hd_measurement m[2 * HD_CHECKS_MAX];
+    struct hd_evidence e = {.poll = ++g->polls, .backfill = g->backfill, .m = m};
+    for (uint32_t i = 0; i < g->policy->n_checks; i++, e.n += HD_ROLES)
+        join_check(c, i, &m[e.n]);
+    e.scrape_ms = scrape_of(g);
+    fill_presence(g, &e);
+    g->backfill = false;
+    g->polled_ms = g->p->now.boot_ms;
+    int64_t wall_ms = c->wall_ms, t_ms = c->t_ms;
+    if (g->row.state == HD_STATE_AFTERCARE)
+        care_evidence(g, &e);
+    else
+        decide_evidence(g, &e, wall_ms, t_ms);
+}
+
+static void collect_start(struct guard *g, bool before)
+{
+    struct collect *c = calloc(1, sizeof *c);
+    if (!c)
+        abort();
+    struct pipeline *p = g->p;
+    int64_t interval = g->policy->guard.interval_ms;
+    c->g = g;
+    c->before = before;
+    c->wall_ms = sched_next_multiple(p->now.wall_ms, interval) - interval;
+    c->at_boot_ms = boot_of_wall(p, c->wall_ms);
+    c->t_ms = guard_time(g) - (p->now.boot_ms - c->at_boot_ms);
+    if (c->t_ms < 0)
+        c->t_ms = 0;
+    g->collect = c;
+    collect_ask(c);
+}
+
+static void collect_done(struct collect *c)
+{
+    struct guard *g = c->g;
+    bool before = c->before;
+    g->collect = NULL; /* deciding may end the guard, which would free it */
+    if (before)
+        before_done(c);
+    else
+        poll_done(c);
+    collect_free(c);
+    if (before && !hd_state_terminal(g->row.state) && !act_busy(g))
+        collect_start(g, false);
+}
+
+void collect_poll(struct guard *g)
+{
+    struct pipeline *p = g->p;
+    due_set(p, DUE_POLL, g->service->index,
+            boot_of_wall(p, sched_next_multiple(p->now.wall_ms, g->policy->guard.interval_ms)));
+    if (g->row.state == HD_STATE_PENDING && guard_time(g) > g->policy->guard.duration_ms) {
+        guard_end(g, HD_STATE_INCONCLUSIVE, HD_REASON_NONE, "the switch never came");
+        return;
+    }
+    if (g->collect || act_busy(g) || g->row.state == HD_STATE_PENDING)
+        return;
+    collect_start(g, !g->before_done && g->row.state != HD_STATE_AFTERCARE);
+}
+
+struct collect *collect_free(struct collect *c)
+{
+    if (!c)
+        return NULL;
+    for (struct fetch *f = c->g ? c->g->p->fetches : NULL; f; f = f->next) {
+        for (struct waiter **at = &f->waiters; *at;) {
+            struct waiter *w = *at;
+            if (w->collect == c) {
+                *at = w->next;
+                free(w);
+            } else {
+                at = &w->next;
+            }
+        }
+    }
+    for (size_t i = 0; i < c->n_arenas; i++)
+        arena_free(c->arenas[i]);
+    free(c);
+    return NULL;
+}
+
+void collect_stop(struct pipeline *p)
+{
+    while (p->fetches) {
+        struct fetch *f = p->fetches;
+        p->fetches = f->next;
+        talk_cancel(f->talk);
+        fetch_free(f);
+    }
+    for (size_t i = 0; i < p->n_sources; i++) {
+        struct source *s = p->sources[i];
+        if (s->clock_talk) {
+            struct fetch *f = s->clock_talk->user;
+            talk_cancel(s->clock_talk);
+            fetch_free(f);
+        }
+        free((char *)s->name);
+        free(s);
+    }
+    free(p->sources);
+    p->sources = NULL;
+    p->n_sources = 0;
+}

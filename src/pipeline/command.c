@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Orders of humans and of CI, as they come from the HTTP face: one JSON packet in, one out, and
+ * the 2xx only after the commit (I7). Checks the token, finds the guard, and calls the stages; a
+ * human may order what a policy would not do, but not what the gate forbids.
+ */
+#include "pipeline/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "cred/cred.h"
+#include "json/json.h"
+
+#define HOLD_MAX_MS ((int64_t)30 * 86400 * 1000)
+
+struct order {
+    struct pipeline *p;
+    struct hd_arena *arena;
+    const struct json *packet, *args;
+    int64_t id;
+    const char *what, *service, *guard, *token;
+    /* the answer */
+    int status;
+    const char *code, *detail; /* of a problem */
+    struct guard *about;       /* the guard the answer is about; NULL: none */
+    char about_id[27];
+    bool reload;
+};
+
+static void problem(struct order *o, int status, const char *code, const char *detail)
+{
+    o->status = status;
+    o->code = code;
+    o->detail = detail;
+}
+
+static const char *arg_text(const struct order *o, const char *key)
+{
+    const char *text = NULL;
+    if (json_text(json_get(o->args, key), key, &text, NULL) || !*text)
+        return NULL;
+    char *copy = arena_text(o->arena, text);
+    str_clean(copy, HD_TEXT_MAX);
+    return copy;
+}
+
+static int64_t arg_i64(const struct order *o, const char *key, int64_t fallback)
+{
+    int64_t v;
+    return json_i64(json_get(o->args, key), key, &v, NULL) ? fallback : v;
+}
+
+/* --- who may --- */
+
+static int token_role(const struct order *o, const char *hash)
+{
+    const struct pipeline *p = o->p;
+    int best = -1;
+    if (p->o.admin_token_hash && cred_equal(hash, p->o.admin_token_hash))
+        return HD_TOKEN_ADMIN;
+    for (uint32_t i = 0; i < p->c->n_tokens; i++) {
+        const struct hd_token *t = &p->c->tokens[i];
+        const char *want;
+        struct hd_error err;
+        if (cred_resolve(o->arena, t->hash, &want, &err)) {
+            log_warn(NULL, "auth.tokens.%s: %s", t->name, err.text);
+            continue;
+        }
+        bool covers = o->service ? str_glob_any(t->services, o->service) : t->role == HD_TOKEN_ADMIN;
+        if (cred_equal(hash, want))
+            best = covers ? t->role : HD_TOKEN_VIEWER;
+    }
+    return best;
+}
+
+static bool allowed(struct order *o)
+{
+    char hash[65];
+    if (!o->token) {
+        problem(o, 401, "no_token", "this needs a bearer token");
+        return false;
+    }
+    cred_sha256_hex((struct hd_span){o->token, strlen(o->token)}, hash);
+    int role = token_role(o, hash);
+    int need = str_is(o->what, "reload") ? HD_TOKEN_ADMIN : HD_TOKEN_OPERATOR;
+    if (role < 0)
+        problem(o, 401, "bad_token", "the token is not known");
+    else if (role < need)
+        problem(o, 403, "not_allowed", "the token's role or services do not cover this");
+    return role >= need;
+}
+
+/* --- what --- */
+
+static struct guard *live_guard(const struct pipeline *p, const char *id)
+{
+    for (size_t i = 0; i < p->n_services; i++) {
+        struct guard *g = p->services[i]->guard;
+        if (g && str_is(g->row.id, id))
+            return g;
+    }
+    return NULL;
+}
+
+static void about(struct order *o, struct guard *g, int status)
+{
+    o->about = g;
+    memcpy(o->about_id, g->row.id, sizeof o->about_id);
+    o->status = status;
+}
+
+static int colour_index(const struct hd_policy *policy, const char *name)
+{
+    for (uint32_t i = 0; name && i < policy->n_colours; i++) {
+        if (str_is(policy->colours[i].name, name))
+            return (int)i;
+    }
+    return -1;
+}
+
+static int busiest(const struct service *s, const struct hd_policy *policy, int except)
+{
+    int best = -1;
+    for (uint32_t i = 0; i < policy->n_colours; i++) {
+        if ((int)i != except && (best < 0 || reading_share(&s->last, policy->colours[i].name) >
+                                                 reading_share(&s->last, policy->colours[best].name)))
+            best = (int)i;
+    }
+    return best;
+}
+
+static const char *change_json(const struct order *o)
+{
+    static const char *const keys[] = {"version", "commit", "url", "actor"};
+    BUF_AUTO b = BUF_INIT(8192);
+    struct json_out out = json_out(&b);
+    bool any = false;
+    json_begin(&out, NULL, '{');
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *text = arg_text(o, keys[i]);
+        any |= text != NULL;
+        if (text)
+            json_put_text(&out, keys[i], text);
+    }
+    json_end(&out, '}');
+    return any ? arena_text(o->arena, buf_at(&b)) : NULL;
+}
+
+static void join(struct order *o, struct guard *g)
+{
+    const char *change = change_json(o), *version = arg_text(o, "version"), *to = arg_text(o, "to");
+    if (to && !str_is(to, g->row.candidate)) {
+        problem(o, 409, "other_guard", arena_print(o->arena, "guard %s is live, and watches %s", g->row.id,
+                                                   g->row.candidate));
+        return;
+    }
+    if (change) {
+        buf_clear(&g->change);
+        buf_text(&g->change, change);
+    }
+    if (version)
+        g->row.candidate_version = arena_text(g->own, version);
+    g->dirty = true;
+    about(o, g, 200);
+}
+
+/* The sides of a guard that is asked for: as named, else by the newest reading. */
+static bool choose_sides(struct order *o, const struct service *s, int *candidate, int *stable)
+{
+    const struct hd_policy *policy = s->policy;
+    const char *to = arg_text(o, "to"), *from = arg_text(o, "from");
+    *candidate = to ? colour_index(policy, to)
+                 : policy->kind == HD_KIND_CANARY ? policy->candidate : busiest(s, policy, -1);
+    *stable = from ? colour_index(policy, from)
+              : policy->kind == HD_KIND_CANARY ? policy->stable : busiest(s, policy, *candidate);
+    if (*candidate < 0 || *stable < 0 || *candidate == *stable) {
+        problem(o, 422, "no_such_colour", "to and from must be two colours of the service");
+        return false;
+    }
+    return true;
+}
+
+static struct guard *start(struct order *o, struct service *s, int candidate, int stable, const char *before)
+{
+    const char *colour = s->policy->colours[candidate].name;
+    bool carries = reading_share(&s->last, colour) > s->policy->detect.switch_at * HD_WHOLE_PPM;
+    int64_t now = o->p->now.wall_ms;
+    struct guard_start g = {
+        .stable = (uint8_t)stable,
+        .candidate = (uint8_t)candidate,
+        .trigger = "api",
+        .change = change_json(o),
+        .version = arg_text(o, "version"),
+        .value_before = before,
+        .value_after = carries ? s->last.value : NULL,
+        .switch_from_ms = carries ? s->last.first_ms : now,
+        .switch_to_ms = carries ? s->last.first_ms : now,
+        .pending = !carries,
+    };
+    struct guard *made = guard_start(s, &g);
+    watch_now(s);
+    return made;
+}
+
+static void order_guard(struct order *o, struct service *s)
+{
+    int candidate, stable;
+    if (s->guard) {
+        join(o, s->guard);
+        return;
+    }
+    if (!s->last.service) {
+        problem(o, 503, "router_unread", "the router has not been read yet; try again in a few seconds");
+        return;
+    }
+    if (choose_sides(o, s, &candidate, &stable))
+        about(o, start(o, s, candidate, stable, NULL), 201);
+}
+
+static void revert_live(struct order *o, struct guard *g)
+{
+    const char *why = arg_text(o, "reason");
+    if (g->row.state != HD_STATE_PENDING && g->row.state != HD_STATE_WARMING &&
+        g->row.state != HD_STATE_WATCHING) {
+        problem(o, 409, "wrong_state", arena_print(o->arena, "the guard is %s", hd_state_word(g->row.state)));
+        return;
+    }
+    about(o, g, 202);
+    decide_revert(g, false, why);
+}
+
+/* No guard is live: the newest one that ended says what is stable and what it looked like. */
+static void order_service_revert(struct order *o, struct service *s)
+{
+    struct store_filter filter = {.service = s->name, .verdict = -1, .limit = 1};
+    struct store_guard *rows;
+    size_t n = 0;
+    struct hd_error err;
+    int candidate, stable;
+    if (s->guard) {
+        revert_live(o, s->guard);
+        return;
+    }
+    if (!s->last.service || !choose_sides(o, s, &candidate, &stable)) {
+        if (!o->status)
+            problem(o, 503, "router_unread", "the router has not been read yet");
+        return;
+    }
+    const char *before = NULL;
+    if (!store_guards(o->p->o.store, o->arena, &filter, &rows, &n, &err) && n &&
+        str_is(rows[0].candidate, s->policy->colours[candidate].name) &&
+        str_is(rows[0].stable, s->policy->colours[stable].name))
+        before = rows[0].value_before;
+    struct guard *g = start(o, s, candidate, stable, before);
+    about(o, g, 202);
+    decide_revert(g, false, arg_text(o, "reason"));
+}
+
+static void order_hold(struct order *o)
+{
+    struct pipeline *p = o->p;
+    int64_t lasts = arg_i64(o, "duration_ms", 0);
+    struct store_hold hold = {.service = o->service,
+                              .reason = arg_text(o, "reason"),
+                              .actor = arg_text(o, "actor"),
+                              .from_ms = p->now.wall_ms,
+                              .until_ms = p->now.wall_ms + lasts,
+                              .released_ms = -1};
+    struct hd_error err;
+    int64_t id;
+    if (!hold.reason || lasts <= 0 || lasts > HOLD_MAX_MS) {
+        problem(o, 422, "bad_hold", "a hold needs a reason and an expiry of at most 30 days");
+        return;
+    }
+    enum hd_code code = store_begin(p->o.store, &err);
+    if (!code)
+        code = store_add_hold(p->o.store, &hold, &id, &err);
+    if (!code)
+        code = store_commit(p->o.store, &err);
+    if (code) {
+        store_rollback(p->o.store);
+        problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+        return;
+    }
+    holds_read(p);
+    event_add(p, NULL, o->service, "operator", HD_REASON_NONE,
+              o->service ? "Automatic reverts of this service are held" : "Automatic reverts of the whole fleet are held",
+              hold.reason, true);
+    o->status = 201;
+}
+
+static void order_release(struct order *o)
+{
+    struct pipeline *p = o->p;
+    struct hd_error err;
+    size_t n = 0;
+    enum hd_code code = store_begin(p->o.store, &err);
+    if (!code)
+        code = store_release_holds(p->o.store, o->service, p->now.wall_ms, &n, &err);
+    if (!code)
+        code = store_commit(p->o.store, &err);
+    if (code) {
+        store_rollback(p->o.store);
+        problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+        return;
+    }
+    holds_read(p);
+    if (n)
+        event_add(p, NULL, o->service, "operator", HD_REASON_NONE, "Automatic reverts are released",
+                  arg_text(o, "reason"), true);
+    o->status = n ? 200 : 404;
+    if (!n)
+        problem(o, 404, "no_hold", "there is no such hold in force");
+}
+
+static void order_cancel(struct order *o, struct guard *g)
+{
+    if (!hd_state_may_move(g->row.state, HD_STATE_CANCELLED)) {
+        problem(o, 409, "wrong_state", arena_print(o->arena, "the guard is %s", hd_state_word(g->row.state)));
+        return;
+    }
+    about(o, g, 200);
+    guard_end(g, HD_STATE_CANCELLED, HD_REASON_OPERATOR, arg_text(o, "reason"));
+}
+
+/* A human has seen it: the banner goes, Alertmanager resolves. */
+static void order_acknowledge(struct order *o)
+{
+    struct pipeline *p = o->p;
+    struct guard *g = live_guard(p, o->guard);
+    struct store_guard row;
+    struct hd_error err;
+    if (g) {
+        g->row.needs_human = false;
+        event_resolve(g, false);
+        about(o, g, 200);
+        return;
+    }
+    if (store_guard(p->o.store, o->arena, o->guard, &row, &err)) {
+        problem(o, 404, "no_guard", "there is no such guard");
+        return;
+    }
+    row.needs_human = false;
+    row.version++;
+    enum hd_code code = store_begin(p->o.store, &err);
+    if (!code)
+        code = store_put_guard(p->o.store, &row, &err);
+    if (!code)
+        code = store_resolve_acts(p->o.store, row.id, NULL, p->now.wall_ms, &err);
+    if (!code)
+        code = store_commit(p->o.store, &err);
+    if (code) {
+        store_rollback(p->o.store);
+        problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+        return;
+    }
+    p->outbox_ms = p->now.boot_ms;
+    memcpy(o->about_id, row.id, sizeof o->about_id);
+    o->status = 200;
+}
+
+static void order_rearm(struct order *o, struct service *s)
+{
+    const char *colour = arg_text(o, "colour");
+    bool any = false;
+    for (size_t i = 0; i < HD_SIDES_MAX; i++) {
+        struct side_mark *m = &s->mark[i];
+        if (m->rejected && (!colour || str_is(m->colour, colour))) {
+            service_reject(s, m->colour, false, "");
+            any = true;
+        }
+    }
+    if (!any) {
+        problem(o, 404, "not_rejected", "no such side is rejected");
+        return;
+    }
+    event_add(s->p, NULL, s->name, "operator", HD_REASON_OPERATOR, "Re-armed: rejected sides may be targets again",
+              arg_text(o, "reason"), true);
+    o->status = 200;
+}
+
+static void order_reload(struct order *o)
+{
+    struct pipeline *p = o->p;
+    struct config *fresh = NULL;
+    struct hd_error err;
+    if (!p->o.load) {
+        problem(o, 501, "no_file", "this daemon has no file to load");
+        return;
+    }
+    if (p->o.load(p->o.load_ctx, &fresh, &err)) {
+        problem(o, 422, "bad_config", arena_text(o->arena, err.text));
+        return;
+    }
+    pipeline_reload(p, p->now, fresh);
+    config_unref(fresh);
+    o->status = 200;
+}
+
+static void run(struct order *o)
+{
+    struct pipeline *p = o->p;
+    struct guard *g = o->guard ? live_guard(p, o->guard) : NULL;
+    if (g)
+        o->service = g->service->name;
+    struct service *s = o->service ? service_find(p, o->service) : NULL;
+    if (!allowed(o))
+        return;
+    bool for_guard = o->guard && !str_is(o->what, "acknowledge");
+    if (for_guard && !g) {
+        problem(o, 404, "no_live_guard", "no such guard is live");
+    } else if (o->service && (!s || !s->policy) && !g) {
+        problem(o, 404, "no_service", "there is no such service");
+    } else if (str_is(o->what, "guard") && s) {
+        order_guard(o, s);
+    } else if (str_is(o->what, "revert") && g) {
+        revert_live(o, g);
+    } else if (str_is(o->what, "revert") && s) {
+        order_service_revert(o, s);
+    } else if (str_is(o->what, "hold")) {
+        order_hold(o);
+    } else if (str_is(o->what, "release")) {
+        order_release(o);
+    } else if (str_is(o->what, "cancel") && g) {
+        order_cancel(o, g);
+    } else if (str_is(o->what, "rearm") && s) {
+        order_rearm(o, s);
+    } else if (str_is(o->what, "acknowledge") && o->guard) {
+        order_acknowledge(o);
+    } else if (str_is(o->what, "reload")) {
+        order_reload(o);
+    } else {
+        problem(o, 400, "bad_command", "there is no such command");
+    }
+}
+
+static void answer_out(const struct order *o, struct buf *to)
+{
+    struct json_out out = json_out(to);
+    json_begin(&out, NULL, '{');
+    json_put_i64(&out, "id", o->id);
+    json_put_i64(&out, "status", o->status);
+    if (o->about_id[0])
+        json_put_text(&out, "location", arena_print(o->arena, "/api/v1/guards/%s", o->about_id));
+    json_begin(&out, "body", '{');
+    if (o->status >= 400) {
+        json_put_text(&out, "type", "about:blank");
+        json_put_text(&out, "title", o->code);
+        json_put_i64(&out, "status", o->status);
+        json_put_text(&out, "detail", o->detail);
+        json_put_text(&out, "code", o->code);
+        json_put_bool(&out, "retryable", o->status == 503);
+    } else if (o->about_id[0]) {
+        json_put_text(&out, "id", o->about_id);
+        if (o->about) {
+            json_put_text(&out, "service", o->about->service->name);
+            json_put_text(&out, "state", hd_state_word(o->about->row.state));
+            json_put_text(&out, "headline", buf_at(&o->about->headline));
+        }
+    } else {
+        json_put_bool(&out, "ok", true);
+    }
+    json_end(&out, '}');
+    json_end(&out, '}');
+}
+
+static const char *packet_text(const struct order *o, const char *key)
+{
+    const char *text = NULL;
+    return json_text(json_get(o->packet, key), key, &text, NULL) ? NULL : text;
+}
+
+void pipeline_command(struct pipeline *p, struct hd_now now, struct hd_span packet, struct buf *answer)
+{
+    ARENA_AUTO a = arena_new();
+    JSON_AUTO j = NULL;
+    struct hd_error err;
+    struct order o = {.p = p, .arena = a};
+    p->now = now;
+    if (json_parse(packet, &j, &err)) {
+        problem(&o, 400, "bad_command", err.text);
+    } else {
+        o.packet = j;
+        o.args = json_get(j, "args");
+        (void)json_i64(json_get(j, "id"), "id", &o.id, NULL);
+        o.what = packet_text(&o, "do");
+        o.service = packet_text(&o, "service");
+        o.guard = packet_text(&o, "guard");
+        o.token = packet_text(&o, "token");
+        run(&o);
+    }
+    BUF_AUTO text = BUF_INIT(PIPELINE_PACKET_MAX);
+    answer_out(&o, &text); /* before the commit, which frees a guard that ended */
+    if (o.status < 400 && save_all(p, &err)) {
+        buf_clear(&text);
+        o.about = NULL;
+        problem(&o, 503, "not_saved", err.text);
+        answer_out(&o, &text);
+    }
+    log_info(o.service, "command %s: %d", o.what ? o.what : "?", o.status);
+    buf_add(answer, buf_at(&text), text.len);
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Evidence in, and what follows from it: one step of the engine, bands and reasons recorded, a
+ * human paged, the guard passed, ended or handed to act.c. The judgement itself is the engine's;
+ * whether haldane may act on it (mode, holds, budgets) is decided here.
+ */
+#include "pipeline/internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/reason.h"
+#include "base/str.h"
+#include "json/json.h"
+
+#define HOUR_MS 3600000
+#define BRAKE_MS 60000 /* "within a minute" */
+
+static void queue_evidence(struct guard *g, const struct hd_evidence *e, int64_t wall_ms, int64_t t_ms)
+{
+    if (g->n_queue >= PENDING_EVIDENCE_MAX) { /* the store is lost: the oldest goes */
+        struct evidence_item *old = g->queue;
+        g->queue = old->next;
+        free(old);
+        g->n_queue--;
+    }
+    struct evidence_item *item = calloc(1, sizeof *item);
+    if (!item)
+        abort();
+    memcpy(item->m, e->m, e->n * sizeof *e->m);
+    item->row = (struct store_evidence){.wall_ms = wall_ms, .t_ms = t_ms, .evidence = *e};
+    item->row.evidence.m = item->m;
+    if (!g->queue)
+        g->queue_end = &g->queue;
+    *g->queue_end = item;
+    g->queue_end = &item->next;
+    g->n_queue++;
+}
+
+static void queue_bands(struct guard *g, const struct hd_guard_state *before, int64_t wall_ms)
+{
+    g->n_bands = 0;
+    for (uint32_t i = 0; i < g->engine.n_checks; i++) {
+        const struct hd_check_state *c = &g->engine.check[i];
+        if (c->band != before->check[i].band)
+            g->bands[g->n_bands++] = (struct store_band){.wall_ms = wall_ms,
+                                                         .check = (uint8_t)i,
+                                                         .band = c->band,
+                                                         .value = c->value,
+                                                         .stable = c->stable_value,
+                                                         .limit = c->limit,
+                                                         .n = c->n};
+    }
+}
+
+static void reasons_json(struct guard *g)
+{
+    const char *checks[HD_CHECKS_MAX], *units[HD_CHECKS_MAX];
+    struct reason_names names;
+    guard_names(g, &names, checks, units, NULL);
+    buf_clear(&g->reasons);
+    struct json_out o = json_out(&g->reasons);
+    json_begin(&o, NULL, '[');
+    for (size_t i = 0; i < g->verdict.n; i++) {
+        const struct hd_reason *r = &g->verdict.reason[i];
+        BUF_AUTO text = BUF_INIT(1000);
+        reason_render(&text, r, &names);
+        json_begin(&o, NULL, '{');
+        json_put_i64(&o, "number", r->number);
+        json_put_text(&o, "slug", reason_slug(r->number));
+        json_put_text(&o, "severity", hd_severity_word((int)reason_severity(r->number)));
+        json_put_text(&o, "text", buf_at(&text));
+        if (r->check < g->policy->n_checks)
+            json_put_text(&o, "check", g->policy->checks[r->check].name);
+        json_end(&o, '}');
+    }
+    json_end(&o, ']');
+}
+
+static void gauges(struct guard *g)
+{
+    static const char value_help[] = "Last judged value of a check",
+                      limit_help[] = "Limit of a check as judged last",
+                      last_help[] = "When the service was last evaluated";
+    for (uint32_t i = 0; i < g->policy->n_checks; i++) {
+        const struct hd_check_state *c = &g->engine.check[i];
+        for (int r = 0; r < HD_ROLES; r++) {
+            BUF_AUTO l = BUF_INIT(1024);
+            metric_label(&l, "service", g->service->name);
+            metric_label(&l, "check", g->policy->checks[i].name);
+            metric_label(&l, "role", r == HD_STABLE ? "stable" : "candidate");
+            metric_set(metric_get("haldane_check_value", METRIC_GAUGE, value_help, buf_at(&l)),
+                       r == HD_STABLE ? c->stable_value : c->value);
+        }
+        BUF_AUTO l = BUF_INIT(1024);
+        metric_label(&l, "service", g->service->name);
+        metric_label(&l, "check", g->policy->checks[i].name);
+        metric_set(metric_get("haldane_check_limit", METRIC_GAUGE, limit_help, buf_at(&l)), c->limit);
+    }
+    BUF_AUTO l = BUF_INIT(512);
+    metric_label(&l, "service", g->service->name);
+    metric_set(metric_get("haldane_last_evaluation_timestamp_seconds", METRIC_GAUGE, last_help, buf_at(&l)),
+               (double)g->p->now.wall_ms / 1000);
+}
+
+/* Pages once for each check that went blind or is bad on both colours, and takes it back when that
+ * has ended. */
+static void page_early(struct guard *g)
+{
+    uint64_t blind = 0, shared = 0;
+    for (size_t i = 0; i < g->verdict.n; i++) {
+        const struct hd_reason *r = &g->verdict.reason[i];
+        if (r->check >= HD_CHECKS_MAX)
+            continue;
+        if (r->number == HD_REASON_BLIND)
+            blind |= (uint64_t)1 << r->check;
+        if (r->number == HD_REASON_SHARED || r->number == HD_REASON_BOTH_BAD_AFTER_SWITCH)
+            shared |= (uint64_t)1 << r->check;
+    }
+    if (!g->verdict.page)
+        shared &= g->told_shared; /* not for long enough yet */
+    for (size_t i = 0; i < g->verdict.n; i++) {
+        const struct hd_reason *r = &g->verdict.reason[i];
+        uint64_t bit = r->check < HD_CHECKS_MAX ? (uint64_t)1 << r->check : 0;
+        bool fresh = (r->number == HD_REASON_BLIND && (bit & blind & ~g->told_blind)) ||
+                     ((r->number == HD_REASON_SHARED || r->number == HD_REASON_BOTH_BAD_AFTER_SWITCH) &&
+                      (bit & shared & ~g->told_shared));
+        if (!fresh)
+            continue;
+        if (r->number == HD_REASON_BLIND)
+            g->told_blind |= bit;
+        else
+            g->told_shared |= bit;
+        guard_why(g, r, NULL);
+        guard_needs_human(g, r->number, buf_at(&g->why));
+    }
+    bool ended = (g->told_blind & ~blind) || (g->told_shared & ~shared);
+    g->told_blind &= blind;
+    g->told_shared &= shared;
+    if (ended && !g->told_blind && !g->told_shared && g->verdict.kind == HD_VERDICT_NONE) {
+        g->row.needs_human = false;
+        event_resolve(g, false);
+    }
+}
+
+static void describe(struct guard *g)
+{
+    g->row.verdict = g->verdict.kind;
+    g->row.cause = g->verdict.cause;
+    g->row.score = g->verdict.score;
+    if (g->verdict.n)
+        guard_why(g, &g->verdict.reason[0], NULL);
+    reasons_json(g);
+    guard_headline(g);
+}
+
+static void passed(struct guard *g, int reason)
+{
+    service_reject(g->service, guard_colour(g, HD_CANDIDATE), false, "");
+    guard_end(g, HD_STATE_PASSED, reason, buf_at(&g->why));
+}
+
+static void inconclusive(struct guard *g)
+{
+    int reason = g->verdict.n ? g->verdict.reason[0].number : HD_REASON_TOO_FEW_POLLS;
+    switch (g->policy->on_inconclusive) {
+    case HD_ON_INCONCLUSIVE_PASS:
+        if (!g->verdict.page) { /* both colours failing is never a pass */
+            passed(g, reason);
+            return;
+        }
+        break;
+    case HD_ON_INCONCLUSIVE_REVERT:
+        if (g->verdict.cause != HD_CAUSE_SHARED) {
+            decide_revert(g, true, NULL);
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    g->row.needs_human = true;
+    guard_end(g, HD_STATE_INCONCLUSIVE, reason, buf_at(&g->why));
+}
+
+static bool is_bad(const struct guard *g)
+{
+    bool bad = g->engine.silent > 0;
+    for (uint32_t i = 0; i < g->engine.n_checks; i++)
+        bad |= g->engine.check[i].consecutive > 0 && !g->policy->checks[i].advisory;
+    return bad;
+}
+
+void decide_evidence(struct guard *g, const struct hd_evidence *e, int64_t wall_ms, int64_t t_ms)
+{
+    struct hd_guard_state before = g->engine;
+    struct hd_error err;
+    if (engine_step(g->policy, &before, e, t_ms, &g->engine, &g->verdict, &err)) {
+        log_error(g->service->name, "guard %s: %s", g->row.id, err.text);
+        return;
+    }
+    queue_evidence(g, e, wall_ms, t_ms);
+    g->dirty = true;
+    if (e->before)
+        return;
+    queue_bands(g, &before, wall_ms);
+    describe(g);
+    gauges(g);
+    if (!is_bad(g) && g->verdict.kind == HD_VERDICT_NONE)
+        g->row.bad_since_ms = -1;
+    else if (is_bad(g) && g->row.bad_since_ms < 0)
+        g->row.bad_since_ms = wall_ms;
+    g->row.until_ms = g->row.switch_to_ms + g->policy->guard.duration_ms + g->engine.extended_ms;
+    page_early(g);
+    if (g->row.state == HD_STATE_WARMING && t_ms >= g->policy->guard.warmup_ms)
+        guard_move(g, HD_STATE_WATCHING);
+    if (g->verdict.kind == HD_VERDICT_FAIL)
+        decide_revert(g, true, NULL);
+    else if (g->verdict.kind == HD_VERDICT_PASS)
+        passed(g, g->verdict.n ? g->verdict.reason[0].number : HD_REASON_ALL_GOOD);
+    else if (g->verdict.kind == HD_VERDICT_INCONCLUSIVE)
+        inconclusive(g);
+}
+
+/* --- may haldane act? --- */
+
+static size_t decisions_since(const struct pipeline *p, int64_t boot_ms)
+{
+    size_t max = sizeof p->decisions / sizeof *p->decisions, n = 0;
+    for (size_t i = 0; i < max && i < p->n_decisions; i++)
+        n += p->decisions[i] > boot_ms;
+    return n;
+}
+
+static size_t reverts_since(const struct guard *g, const char *service, int64_t ago_ms)
+{
+    size_t n = 0;
+    struct hd_error err;
+    if (store_count_reverts(g->p->o.store, service, g->p->now.wall_ms - ago_ms, &n, &err))
+        log_warn(g->service->name, "cannot count reverts: %s", err.text);
+    return n;
+}
+
+static bool reverted_once(const struct guard *g)
+{
+    bool was = false;
+    struct hd_error err;
+    if (store_was_reverted(g->p->o.store, g->service->name, g->row.candidate, g->row.candidate_version,
+                           &was, &err))
+        log_warn(g->service->name, "cannot look up reverts: %s", err.text);
+    return was;
+}
+
+/* Why an automatic revert must not happen; 0: it may. */
+static int forbidden(const struct guard *g, const char **ret_text)
+{
+    const struct hd_policy *policy = g->policy;
+    const struct hd_config *c = config_get(g->pin);
+    const struct store_hold *hold = hold_of(g->p, g->service->name);
+    *ret_text = NULL;
+    if (g->row.mode == HD_MODE_SHADOW)
+        return HD_REASON_MODE_SHADOW;
+    if (g->row.mode == HD_MODE_ADVISE)
+        return HD_REASON_MODE_ADVISE;
+    if (policy->on_fail == HD_ON_FAIL_PAGE)
+        return HD_REASON_ON_FAIL_PAGE;
+    if (!policy->rollback_safe && (policy->rollback_unsafe_until_ms < 0 ||
+                                   g->p->now.wall_ms < policy->rollback_unsafe_until_ms))
+        return HD_REASON_NOT_ROLLBACK_SAFE;
+    if (hold) {
+        *ret_text = hold->reason;
+        return HD_REASON_HELD;
+    }
+    if (reverted_once(g))
+        return HD_REASON_ALREADY_REVERTED;
+    if (policy->guard.cooldown_ms > 0 && reverts_since(g, g->service->name, policy->guard.cooldown_ms))
+        return HD_REASON_COOLDOWN;
+    if ((int64_t)reverts_since(g, NULL, HOUR_MS) >= c->limits.reverts_per_hour)
+        return HD_REASON_BUDGET;
+    if ((int64_t)decisions_since(g->p, g->p->now.boot_ms - BRAKE_MS) >= c->limits.brake)
+        return HD_REASON_BRAKE;
+    return HD_REASON_NONE;
+}
+
+static void detect_metric(const struct guard *g)
+{
+    BUF_AUTO l = BUF_INIT(512);
+    metric_label(&l, "service", g->service->name);
+    metric_set(metric_get("haldane_detect_seconds", METRIC_GAUGE,
+                          "Last decision to revert: time since the switch", buf_at(&l)),
+               (double)(g->row.decided_ms - g->row.switch_to_ms) / 1000);
+}
+
+void decide_revert(struct guard *g, bool automatic, const char *why_now)
+{
+    struct pipeline *p = g->p;
+    g->row.decided_ms = p->now.wall_ms;
+    guard_move(g, HD_STATE_DECIDING);
+    if (automatic && g->row.verdict == HD_VERDICT_NONE)
+        g->row.verdict = HD_VERDICT_FAIL;
+    const char *text;
+    int reason = automatic ? forbidden(g, &text) : HD_REASON_NONE;
+    if (reason) {
+        service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "failed a guard");
+        guard_end(g, HD_STATE_ADVISED, reason, text ? text : buf_at(&g->why));
+        return;
+    }
+    detect_metric(g);
+    if (automatic)
+        p->decisions[p->n_decisions++ % (sizeof p->decisions / sizeof *p->decisions)] = p->now.boot_ms;
+    event_guard(g, "state", automatic ? (g->verdict.n ? g->verdict.reason[0].number : 0) : HD_REASON_OPERATOR,
+                automatic ? buf_at(&g->why) : why_now, false);
+    act_start(g, automatic, false, why_now);
+}

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A guard's body: made at a switch, moved along state.def, described in one sentence, packed into
+ * its row. Decides nothing; the stages do.
+ */
+#include "pipeline/internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/reason.h"
+#include "base/str.h"
+#include "json/json.h"
+
+const char *guard_colour(const struct guard *g, enum hd_role role)
+{
+    return g->policy->colours[role == HD_STABLE ? g->stable : g->candidate].name;
+}
+
+int64_t guard_time(const struct guard *g)
+{
+    int64_t t = g->t_base_ms + (g->p->now.boot_ms - g->boot_base_ms);
+    return t > 0 ? t : 0;
+}
+
+/* Crockford's base 32: time first, so that ids sort by age. */
+static void make_id(struct pipeline *p, char out[27])
+{
+    static const char digit[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    uint64_t time = (uint64_t)p->now.wall_ms;
+    for (int i = 9; i >= 0; i--, time >>= 5)
+        out[i] = digit[time & 31];
+    uint64_t random[2] = {random_next(p), random_next(p)};
+    for (int i = 0; i < 16; i++) {
+        out[10 + i] = digit[random[i / 8] & 31];
+        random[i / 8] >>= 5;
+    }
+    out[26] = '\0';
+}
+
+static void limit_text(struct buf *b, const struct hd_check *c)
+{
+    const char *glue = "";
+    const struct {
+        double limit;
+        const char *sign, *after;
+        bool factor;
+    } part[] = {{c->max, "<= ", "", false},
+                {c->min, ">= ", "", false},
+                {c->worse_than_baseline, "<= ", "x baseline", true},
+                {c->min_of_baseline, ">= ", "x baseline", true}};
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
+        if (isnan(part[i].limit))
+            continue;
+        buf_print(b, "%s%s", glue, part[i].sign);
+        reason_value(b, part[i].limit, part[i].factor ? "" : c->unit);
+        buf_text(b, part[i].after);
+        glue = " or ";
+    }
+}
+
+void guard_checks_json(const struct hd_policy *policy, struct buf *to)
+{
+    struct json_out o = json_out(to);
+    json_begin(&o, NULL, '[');
+    for (uint32_t i = 0; i < policy->n_checks; i++) {
+        const struct hd_check *c = &policy->checks[i];
+        BUF_AUTO limit = BUF_INIT(256);
+        limit_text(&limit, c);
+        json_begin(&o, NULL, '{');
+        json_put_text(&o, "name", c->name);
+        json_put_text(&o, "title", c->title);
+        json_put_text(&o, "unit", c->unit);
+        json_put_text(&o, "limit", buf_at(&limit));
+        json_put_double(&o, "max", c->max);
+        json_put_double(&o, "min", c->min);
+        json_put_double(&o, "warn", c->warn);
+        json_put_double(&o, "worse_than_baseline", c->worse_than_baseline);
+        json_put_double(&o, "min_of_baseline", c->min_of_baseline);
+        json_put_bool(&o, "critical", c->critical);
+        json_put_bool(&o, "advisory", c->advisory);
+        json_put_bool(&o, "complement", c->query.complement);
+        json_put_text(&o, "kind", c->query.kind == HD_QUERY_COUNTS  ? "counts"
+                                  : c->query.kind == HD_QUERY_RATE ? "rate"
+                                                                   : "gauge");
+        json_put_text(&o, "query", c->query.text[0]);
+        json_end(&o, '}');
+    }
+    json_end(&o, ']');
+}
+
+static void init_bufs(struct guard *g)
+{
+    g->headline = BUF_INIT(400);
+    g->why = BUF_INIT(1000);
+    g->reasons = BUF_INIT(HD_BLOB_BYTES_MAX);
+    g->rehearsal = BUF_INIT(2000);
+    g->native = BUF_INIT(16384);
+    g->change = BUF_INIT(16384);
+    g->resume = BUF_INIT(16384);
+    g->counts_text = BUF_INIT(8u << 20);
+    g->act.again_ms = INT64_MAX;
+}
+
+struct guard *guard_new(struct service *s, struct config *pin, const struct hd_policy *policy)
+{
+    struct guard *g = calloc(1, sizeof *g);
+    if (!g)
+        abort();
+    g->p = s->p;
+    g->service = s;
+    g->pin = config_ref(pin);
+    g->policy = policy;
+    g->actuator = hd_actuator_find(policy->actuator.type);
+    g->own = arena_new();
+    g->queue_end = &g->queue;
+    init_bufs(g);
+    engine_state_init(policy, &g->engine);
+    for (uint32_t i = 0; i < policy->n_checks; i++)
+        g->counts[i] = counts_new();
+    g->boot_base_ms = g->p->now.boot_ms;
+    s->guard = g;
+    return g;
+}
+
+static void start_row(struct guard *g, const struct guard_start *start)
+{
+    struct pipeline *p = g->p;
+    BUF_AUTO pin = BUF_INIT(HD_BLOB_BYTES_MAX);
+    BUF_AUTO checks = BUF_INIT(HD_BLOB_BYTES_MAX);
+    config_pin(g->pin, g->policy, &pin);
+    guard_checks_json(g->policy, &checks);
+    g->row = (struct store_guard){
+        .service = g->service->name,
+        .state = start->pending                 ? HD_STATE_PENDING
+                 : g->policy->guard.warmup_ms > 0 ? HD_STATE_WARMING
+                                                : HD_STATE_WATCHING,
+        .mode = g->policy->mode,
+        .score = NAN,
+        .trigger = arena_text(g->own, start->trigger),
+        .stable = guard_colour(g, HD_STABLE),
+        .candidate = guard_colour(g, HD_CANDIDATE),
+        .candidate_version = arena_text(g->own, start->version),
+        .value_before = arena_text(g->own, start->value_before),
+        .value_after = arena_text(g->own, start->value_after),
+        .switch_from_ms = start->switch_from_ms,
+        .switch_to_ms = start->switch_to_ms,
+        .started_ms = p->now.wall_ms,
+        .until_ms = start->switch_to_ms + g->policy->guard.duration_ms,
+        .ended_ms = -1,
+        .decided_ms = -1,
+        .sent_ms = -1,
+        .accepted_ms = -1,
+        .verified_ms = -1,
+        .recovered_ms = -1,
+        .bad_since_ms = -1,
+        .config_hash = arena_text(g->own, config_get(g->pin)->hash),
+        .pin = arena_text(g->own, buf_at(&pin)),
+        .checks = arena_text(g->own, buf_at(&checks)),
+    };
+    make_id(p, g->row.id);
+    buf_text(&g->change, start->change);
+}
+
+struct guard *guard_start(struct service *s, const struct guard_start *start)
+{
+    struct pipeline *p = s->p;
+    struct guard *g = guard_new(s, p->config, s->policy);
+    g->stable = start->stable;
+    g->candidate = start->candidate;
+    start_row(g, start);
+    /* A switch found by two readings is as old as the second one; one after a restart lies
+     * between them, and what it did meanwhile is asked of the source. */
+    g->t_base_ms = p->now.wall_ms - start->switch_to_ms;
+    if (g->t_base_ms < 0 || g->t_base_ms > g->policy->guard.duration_ms)
+        g->t_base_ms = 0;
+    guard_headline(g);
+    g->dirty = true;
+    event_guard(g, "state", HD_REASON_NONE, start->pending ? "waiting for the switch" : "switch seen", true);
+    due_set(p, DUE_POLL, s->index,
+            boot_of_wall(p, sched_next_multiple(p->now.wall_ms, g->policy->guard.interval_ms)));
+    due_set(p, DUE_READ, s->index, p->now.boot_ms);
+    if (!start->pending)
+        act_rehearse(g);
+    log_info(s->name, "guard %s started: %s -> %s (%s)", g->row.id, g->row.stable, g->row.candidate,
+             g->row.trigger);
+    return g;
+}
+
+static void free_queue(struct guard *g)
+{
+    while (g->queue) {
+        struct evidence_item *next = g->queue->next;
+        free(g->queue);
+        g->queue = next;
+    }
+}
+
+struct guard *guard_free(struct guard *g)
+{
+    if (!g)
+        return NULL;
+    struct buf *const bufs[] = {&g->headline, &g->why,    &g->reasons, &g->rehearsal,
+                                &g->native,   &g->change, &g->resume,  &g->counts_text};
+    collect_free(g->collect);
+    act_clear(g);
+    talk_cancel(g->rehearse);
+    if (g->rehearse_send)
+        g->p->o.wire.cancel(g->p->o.wire.ctx, g->rehearse_send);
+    arena_free(g->rehearse_arena);
+    for (uint32_t i = 0; i < HD_CHECKS_MAX; i++)
+        counts_free(g->counts[i]);
+    free_queue(g);
+    for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
+        buf_clear(bufs[i]);
+    free(g->goal);
+    arena_free(g->own);
+    config_unref(g->pin);
+    free(g);
+    return NULL;
+}
+
+void guard_names(const struct guard *g, struct reason_names *ret, const char **checks,
+                 const char **units, const char *text)
+{
+    for (uint32_t i = 0; i < g->policy->n_checks; i++) {
+        checks[i] = g->policy->checks[i].name;
+        units[i] = g->policy->checks[i].unit;
+    }
+    *ret = (struct reason_names){
+        .check = checks,
+        .unit = units,
+        .n_checks = g->policy->n_checks,
+        .side = {guard_colour(g, HD_STABLE), guard_colour(g, HD_CANDIDATE)},
+        .text = text,
+    };
+}
+
+void guard_why(struct guard *g, const struct hd_reason *r, const char *text)
+{
+    const char *checks[HD_CHECKS_MAX], *units[HD_CHECKS_MAX];
+    struct reason_names names;
+    guard_names(g, &names, checks, units, text);
+    buf_clear(&g->why);
+    reason_render(&g->why, r, &names);
+    g->dirty = true;
+}
+
+/* One sentence, at most 120 characters, that answers "am I needed?". */
+void guard_headline(struct guard *g)
+{
+    const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
+    struct buf *b = &g->headline;
+    bool shared = g->row.cause == HD_CAUSE_SHARED;
+    buf_clear(b);
+    switch (g->row.state) {
+    case HD_STATE_PENDING:
+        buf_print(b, "Waiting for the switch to %s", candidate);
+        break;
+    case HD_STATE_WARMING:
+    case HD_STATE_WATCHING:
+        if (g->told_shared)
+            buf_print(b, "Both %s and %s are failing: likely not the deploy - act now", stable, candidate);
+        else if (g->told_blind)
+            buf_print(b, "Watching %s (from %s), partly blind - look", candidate, stable);
+        else
+            buf_print(b, "Watching %s (from %s)%s", candidate, stable,
+                      g->row.state == HD_STATE_WARMING ? ", warming up" : "");
+        break;
+    case HD_STATE_DECIDING:
+        buf_print(b, "%s is failing: checking that %s can take the traffic back", candidate, stable);
+        break;
+    case HD_STATE_REVERTING:
+    case HD_STATE_VERIFYING:
+        buf_print(b, "Moving the traffic back from %s to %s", candidate, stable);
+        break;
+    case HD_STATE_AFTERCARE:
+        if (g->row.recovered_ms >= 0)
+            buf_print(b, "Rolled back to %s and recovered - no action needed", stable);
+        else
+            buf_print(b, "Rolled back to %s, verified; waiting for users to recover", stable);
+        break;
+    case HD_STATE_PASSED:
+        buf_print(b, "%s passed - no action needed", candidate);
+        break;
+    case HD_STATE_REVERTED:
+        buf_print(b, "Rolled back to %s and recovered - no action needed", stable);
+        break;
+    case HD_STATE_NOT_VERIFIED:
+        buf_print(b, "Revert to %s sent but NOT verified - act now", stable);
+        break;
+    case HD_STATE_NOT_RECOVERED:
+        buf_print(b, "Rolled back to %s, but users have NOT recovered - act now", stable);
+        break;
+    case HD_STATE_REFUSED:
+        buf_print(b, "%s is failing and could NOT be rolled back - act now", candidate);
+        break;
+    case HD_STATE_ADVISED:
+        if (g->row.mode == HD_MODE_SHADOW)
+            buf_print(b, "Shadow: would have rolled %s back to %s", candidate, stable);
+        else
+            buf_print(b, "%s is failing; haldane did not roll back - act now", candidate);
+        break;
+    case HD_STATE_INCONCLUSIVE:
+        if (shared)
+            buf_print(b, "Both %s and %s are failing: not the deploy - act now", stable, candidate);
+        else
+            buf_print(b, "Not enough evidence about %s%s", candidate,
+                      g->row.needs_human ? " - decide yourself" : "");
+        break;
+    case HD_STATE_SUPERSEDED:
+        buf_print(b, "Ended: the traffic was changed by someone else, nothing was written");
+        break;
+    case HD_STATE_CANCELLED:
+        buf_print(b, "Cancelled by an operator");
+        break;
+    default:
+        break;
+    }
+}
+
+void guard_move(struct guard *g, int state)
+{
+    if (!hd_state_may_move(g->row.state, state)) {
+        log_error(g->service->name, "guard %s: refused to move from %s to %s", g->row.id,
+                  hd_state_word(g->row.state), hd_state_word(state));
+        return;
+    }
+    log_info(g->service->name, "guard %s: %s -> %s", g->row.id, hd_state_word(g->row.state),
+             hd_state_word(state));
+    g->row.state = state;
+    guard_headline(g);
+    g->dirty = true;
+}
+
+void guard_needs_human(struct guard *g, int reason, const char *text)
+{
+    g->row.needs_human = true;
+    guard_headline(g);
+    g->dirty = true;
+    event_guard(g, "state", reason, text, true);
+}
+
+/* Which verdict a terminal state stands for, where the engine did not end it by itself. */
+static int verdict_of_state(int state)
+{
+    switch (state) {
+    case HD_STATE_PASSED:
+        return HD_VERDICT_PASS;
+    case HD_STATE_REVERTED:
+    case HD_STATE_NOT_VERIFIED:
+    case HD_STATE_NOT_RECOVERED:
+    case HD_STATE_REFUSED:
+    case HD_STATE_ADVISED:
+        return HD_VERDICT_FAIL;
+    default:
+        return HD_VERDICT_INCONCLUSIVE;
+    }
+}
+
+static bool state_pages(const struct guard *g, int state)
+{
+    if (g->row.mode == HD_MODE_SHADOW)
+        return false;
+    return state == HD_STATE_NOT_VERIFIED || state == HD_STATE_NOT_RECOVERED ||
+           state == HD_STATE_REFUSED || state == HD_STATE_ADVISED;
+}
+
+static void count_verdict(const struct guard *g)
+{
+    BUF_AUTO l = BUF_INIT(512);
+    metric_label(&l, "service", g->service->name);
+    metric_label(&l, "verdict", hd_verdict_word(g->row.verdict));
+    metric_label(&l, "state", hd_state_word(g->row.state));
+    metric_add(metric_get("haldane_verdicts_total", METRIC_COUNTER, "Guards that ended", buf_at(&l)), 1);
+}
+
+/* Good news ends what needed a human before: the traffic is where it is well. */
+static void resolve_service(struct guard *g, int state)
+{
+    if (state == HD_STATE_PASSED || state == HD_STATE_REVERTED)
+        event_resolve(g, true);
+    else if (g->row.needs_human && (state == HD_STATE_SUPERSEDED || state == HD_STATE_CANCELLED))
+        event_resolve(g, false);
+}
+
+void guard_end(struct guard *g, int state, int reason, const char *text)
+{
+    struct pipeline *p = g->p;
+    struct service *s = g->service;
+    if (!hd_state_may_move(g->row.state, state)) {
+        log_error(s->name, "guard %s: refused to end from %s as %s", g->row.id,
+                  hd_state_word(g->row.state), hd_state_word(state));
+        return;
+    }
+    g->row.ended_ms = p->now.wall_ms;
+    if (g->row.verdict == HD_VERDICT_NONE)
+        g->row.verdict = verdict_of_state(state);
+    resolve_service(g, state);
+    if (state_pages(g, state))
+        g->row.needs_human = true;
+    else if (state == HD_STATE_PASSED || state == HD_STATE_REVERTED || state == HD_STATE_SUPERSEDED ||
+             state == HD_STATE_CANCELLED)
+        g->row.needs_human = false;
+    guard_move(g, state);
+    event_guard(g, "state", reason, text, true);
+    collect_free(g->collect);
+    g->collect = NULL;
+    due_drop(p, DUE_POLL, s->index);
+    due_drop(p, DUE_ACT, s->index);
+    due_drop(p, DUE_CARE, s->index);
+    act_quiet(g);
+    g->rehearse = talk_cancel(g->rehearse);
+    if (g->rehearse_send)
+        p->o.wire.cancel(p->o.wire.ctx, g->rehearse_send);
+    g->rehearse_send = 0;
+    count_verdict(g);
+    s->guard = NULL;
+    g->next_ended = p->ended; /* freed after the commit that saves it */
+    p->ended = g;
+}
+
+static void pack_counts(struct guard *g)
+{
+    buf_clear(&g->counts_text);
+    if (hd_state_terminal(g->row.state))
+        return;
+    struct json_out o = json_out(&g->counts_text);
+    json_begin(&o, NULL, '[');
+    for (uint32_t i = 0; i < g->policy->n_checks; i++) {
+        BUF_AUTO one = BUF_INIT(2u << 20);
+        counts_save(g->counts[i], &one);
+        json_put_text(&o, NULL, one.full ? "" : buf_at(&one));
+    }
+    json_end(&o, ']');
+}
+
+static void pack_resume(struct guard *g)
+{
+    buf_clear(&g->resume);
+    struct json_out o = json_out(&g->resume);
+    json_begin(&o, NULL, '{');
+    json_put_i64(&o, "t_ms", guard_time(g));
+    json_put_i64(&o, "wall_ms", g->p->now.wall_ms);
+    json_put_i64(&o, "boot_ms", g->p->now.boot_ms);
+    json_put_text(&o, "boot_id", g->p->o.boot_id);
+    json_put_i64(&o, "polls", g->polls);
+    json_put_bool(&o, "before_done", g->before_done);
+    json_put_i64(&o, "told_blind", (int64_t)g->told_blind);
+    json_put_i64(&o, "told_shared", (int64_t)g->told_shared);
+    json_put_text(&o, "goal", g->goal);
+    json_put_bool(&o, "reapplied", g->reapplied);
+    json_put_bool(&o, "automatic", g->act.automatic);
+    json_put_text(&o, "why_now", g->act.why_now);
+    json_end(&o, '}');
+}
+
+static const char *text_or_null(const struct buf *b) { return b->len ? b->at : NULL; }
+
+void guard_pack(struct guard *g)
+{
+    pack_counts(g);
+    pack_resume(g);
+    g->row.headline = buf_at(&g->headline);
+    g->row.why = buf_at(&g->why);
+    g->row.reasons = g->reasons.len ? buf_at(&g->reasons) : "[]";
+    g->row.native = text_or_null(&g->native);
+    g->row.rehearsal = text_or_null(&g->rehearsal);
+    g->row.change = text_or_null(&g->change);
+    g->row.resume = hd_state_terminal(g->row.state) ? NULL : buf_at(&g->resume);
+    g->row.counts = text_or_null(&g->counts_text);
+    g->row.engine = &g->engine;
+    g->row.version++;
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The pipeline's own structures, shared by its stage files and by nobody else.
+ *
+ *   watch.c    reads routers; a switch starts a guard, anybody's change ends one
+ *   collect.c  asks the data sources of a guard what is due; rows -> measurements
+ *   decide.c   evidence -> engine -> verdict; what follows from it
+ *   act.c      live read -> gate -> journal -> send -> read back
+ *   care.c     after a verified revert: did users recover, does it stay so
+ *   notify.c   events, outbox, heartbeat
+ *   command.c  orders of humans
+ *   recover.c  what a start finds
+ *   save.c     the one transaction per turn
+ */
+#ifndef PIPELINE_INTERNAL_H
+#define PIPELINE_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/reason.h"
+#include "engine/counts.h"
+#include "pipeline/pipeline.h"
+#include "sched/sched.h"
+
+#include <haldane/actuator.h>
+#include <haldane/notifier.h>
+#include <haldane/provider.h>
+
+struct guard;
+struct service;
+
+/* --- conversations --- */
+
+struct talk;
+/* Asks more or finishes: as the codecs' observe and fetch. `what` is the subject of the talk. */
+typedef enum hd_code talk_next_fn(void *what, struct talk *, struct hd_ask *ret, struct hd_error *err);
+/* The end; called once, never from talk_start. The talk is freed after it returns. */
+typedef void talk_done_fn(void *user, struct talk *, enum hd_code code, const struct hd_error *err);
+
+struct talk {
+    struct pipeline *p;
+    struct hd_arena *arena; /* everything said, and what the codec made of it */
+    struct hd_exchange item[HD_TALK_MAX];
+    struct hd_talk said;    /* over item */
+    struct talk_slot {
+        struct talk *talk;
+        struct hd_request *request;
+        struct hd_response *response; /* NULL: not here yet */
+        uint64_t id;
+    } slot[HD_ASK_MAX];
+    size_t n_slots, waiting;
+    uint32_t base, bases;   /* replica in use; bases > 1: the core chooses the replica */
+    uint32_t tried;         /* replicas tried so far */
+    bool io_is_evidence;    /* failed exchanges are handed to the codec too */
+    int64_t deadline_ms;    /* boot; 0: the endpoints' own */
+    enum hd_io io;          /* why it failed, when it did at the wire */
+    uint16_t reason;        /* reason row of the failure */
+    talk_next_fn *next;
+    void *what;
+    talk_done_fn *done;
+    void *user;
+    struct talk *later;     /* list of those whose first turn is still to come */
+};
+/* Never NULL; done comes later even when the first `next` fails. */
+struct talk *talk_start(struct pipeline *, talk_next_fn *, void *what, talk_done_fn *, void *user,
+                        int64_t deadline_ms);
+struct talk *talk_replicas(struct talk *, uint32_t bases, uint32_t first); /* before the next turn */
+struct talk *talk_cancel(struct talk *); /* no callback; takes NULL, returns NULL */
+void talk_run_later(struct pipeline *);  /* first turns and ends that were put off */
+
+/* --- reading a router --- */
+
+struct observe {
+    const struct hd_actuator *actuator;
+    const struct hd_site *site;
+    const char *follow;
+    struct hd_live live;
+};
+/* `o` must live until done. */
+struct talk *observe_start(struct pipeline *, struct observe *o, talk_done_fn *, void *user,
+                           int64_t deadline_ms);
+const struct hd_policy *policy_of(const struct service *); /* the live guard's pin, else the config's */
+
+/* --- data sources --- */
+
+struct source {
+    const char *name;
+    const struct hd_provider *provider;
+    uint32_t base;            /* replica that answered last */
+    bool clock_known;
+    uint16_t clock_reason;    /* why not */
+    int64_t clock_minus_boot; /* the source's wall clock less our boot clock */
+    int64_t clock_read_ms;    /* boot */
+    struct talk *clock_talk;
+    struct metric *ok, *failed;
+};
+
+/* --- services and guards --- */
+
+struct service {
+    struct pipeline *p;
+    char *name;
+    uint32_t index;             /* key of the schedule */
+    const struct hd_policy *policy; /* of p->config; NULL: gone from the config */
+    struct talk *reading;       /* in progress */
+    struct config *reading_pin; /* owner of what it points into */
+    struct observe observe;
+    bool read_again;            /* as soon as the one in progress ends */
+    struct hd_arena *last_arena;
+    struct store_reading last;  /* newest reading; last.service == NULL: none */
+    char *forgets_to;           /* of the newest reading; NULL */
+    bool last_dirty;
+    int64_t unread_since_ms;    /* wall; -1: readable */
+    bool unread_told;
+    char *our_value;            /* what haldane wrote last; NULL */
+    struct side_mark {          /* a side that a guard or a human rejected */
+        char colour[HD_NAME_MAX + 1];
+        char why[HD_TEXT_MAX];
+        bool rejected, dirty;
+    } mark[HD_SIDES_MAX];
+    struct guard *guard;        /* the live one, or NULL */
+};
+
+enum act_phase { ACT_NONE, ACT_READ, ACT_PROBE, ACT_SEND, ACT_BACK };
+
+/* One change of traffic on its way. */
+struct act {
+    enum act_phase phase;
+    bool automatic, reapply, resumed; /* resumed: the intent is from before a restart */
+    char *why_now;              /* operator's reason, or NULL */
+    struct talk *talk;          /* observe or probe */
+    struct observe observe;
+    uint64_t sending;           /* wire id; 0: none */
+    struct hd_arena *arena;     /* of the plan and the intent */
+    struct hd_plan plan;
+    size_t step;
+    struct store_intent intent; /* guard NULL: none yet; texts point into `texts` */
+    struct {
+        char *from, *steps, *native, *follow, *words;
+    } texts;
+    bool intent_dirty;
+    bool announced;             /* the event of the intent is written */
+    bool unsent;                /* the last order certainly had no effect */
+    uint32_t unchanged;         /* read-backs that showed no effect */
+    uint32_t store_tries;
+    uint32_t tries;             /* of this step or reading, for the backoff */
+    int64_t again_ms;           /* boot: next read or send; INT64_MAX: none */
+    int64_t deadline_ms;        /* boot */
+    bool refused;               /* the router said no: one more reading to say what is done */
+    bool journaled;             /* the intent is durable */
+};
+
+#define PENDING_EVIDENCE_MAX 720 /* an hour of polls while the store cannot commit */
+
+struct guard {
+    struct pipeline *p;
+    struct service *service;
+    struct config *pin;
+    const struct hd_policy *policy;
+    const struct hd_actuator *actuator;
+    struct hd_arena *own;       /* texts that live as long as the guard */
+    struct store_guard row;     /* texts point into own or the bufs below */
+    struct buf headline, why, reasons, rehearsal, native, change, resume, counts_text;
+    bool added, dirty;          /* row is in the store · row must be saved */
+    uint8_t stable, candidate;  /* colour indices */
+    /* the guard's own clock: t = t_base_ms + (boot - boot_base_ms) */
+    int64_t t_base_ms, boot_base_ms;
+    /* evidence */
+    struct hd_guard_state engine;
+    struct counts *counts[HD_CHECKS_MAX];
+    struct collect *collect;    /* poll in progress, or NULL */
+    bool before_done;
+    uint32_t polls;
+    int64_t polled_ms;          /* boot time of the last finished poll */
+    bool backfill;              /* the next poll covers a time without haldane */
+    struct hd_verdict verdict;  /* of the last step */
+    uint64_t told_blind, told_shared; /* bits by check: paged once */
+    struct evidence_item *queue, **queue_end; /* not saved yet */
+    size_t n_queue;
+    struct store_band bands[HD_CHECKS_MAX];
+    size_t n_bands;
+    struct act act;
+    /* rehearsal */
+    struct talk *rehearse;
+    struct observe rehearse_observe;
+    bool rehearsed;
+    struct hd_arena *rehearse_arena;
+    struct hd_plan rehearse_plan;
+    size_t rehearse_step;
+    uint64_t rehearse_send;
+    /* aftercare */
+    struct engine_health health;
+    uint32_t well;              /* polls in a row in which stable was well */
+    bool reapplied;
+    char *goal;                 /* value of the revert */
+    struct guard *next_ended;   /* list of those to free at the end of the turn */
+};
+
+struct evidence_item {
+    struct evidence_item *next;
+    struct store_evidence row;
+    struct hd_measurement m[2 * HD_CHECKS_MAX];
+};
+
+/* --- events waiting for the next commit --- */
+
+struct event_item {
+    struct event_item *next;
+    struct hd_arena *arena;
+    struct store_event row;
+    bool tell;    /* notifiers without `page` are told too */
+    bool direct;  /* told past the store already, because it could not commit */
+};
+
+struct sink {
+    const char *name;
+    const struct hd_notifier *notifier;
+    const void *cfg;
+    bool page;
+    struct delivery *sending; /* one at a time keeps the order */
+    int64_t heartbeat_ms, repeat_ms; /* boot: next */
+    size_t repeat_at;
+    struct metric *ok, *failed;
+};
+
+struct pipeline {
+    struct pipeline_options o;
+    struct config *config;
+    const struct hd_config *c;
+    struct hd_now now;          /* of this turn */
+    int64_t wall_minus_boot;    /* to notice jumps of the wall clock */
+    struct sched *sched;
+    struct service **services;
+    size_t n_services;
+
+    struct source **sources;    /* every data source met so far, by name */
+    size_t n_sources;
+    struct sink *sinks;
+    size_t n_sinks;
+    struct talk *later;
+    struct event_item *events, **events_end;
+    size_t n_events;
+    struct guard *ended;
+    struct fetch *fetches;      /* in flight or answered at this instant, for sharing */
+    int64_t decisions[64];      /* boot times of automatic decisions to revert, a ring: the brake */
+    size_t n_decisions;
+    struct hd_arena *holds_arena;
+    struct store_hold *holds;   /* in force or expired since; read again after every change */
+    size_t n_holds;
+    bool services_dirty;
+    bool store_lost;
+    int64_t store_try_ms;       /* boot: when to try again */
+    int64_t evict_ms, outbox_ms, ballast_ms; /* boot: next */
+    uint64_t random;
+    bool stopping;
+};
+
+/* --- keys of the schedule: kind in the upper half, service index below --- */
+enum due_kind { DUE_READ = 1, DUE_POLL = 2, DUE_ACT = 3, DUE_CARE = 4 };
+void due_set(struct pipeline *, enum due_kind, uint32_t service, int64_t boot_ms);
+void due_drop(struct pipeline *, enum due_kind, uint32_t service);
+int64_t boot_of_wall(const struct pipeline *, int64_t wall_ms);
+uint64_t random_next(struct pipeline *);
+
+struct service *service_find(struct pipeline *, const char *name);
+struct service *service_need(struct pipeline *, const char *name); /* made where there is none */
+/* Every callback of the wire begins with it: time has passed since the last turn. */
+void pipeline_wake(struct pipeline *);
+struct source *source_find(struct pipeline *, const struct hd_datasource *);
+
+void holds_read(struct pipeline *);
+/* The hold on this service's automatic reverts that is in force now, or NULL. */
+const struct store_hold *hold_of(const struct pipeline *, const char *service);
+void service_reject(struct service *, const char *colour, bool rejected, const char *why);
+const char *service_rejected(const struct service *, const char *colour); /* why, or NULL */
+
+/* watch.c */
+void watch_due(struct service *);
+void watch_now(struct service *);
+void watch_stop(struct service *); /* drops the reading in progress */
+/* The share of a colour in a reading, ppm. */
+uint32_t reading_share(const struct store_reading *, const char *colour);
+void live_to_reading(struct hd_arena *, const struct service *, const struct hd_policy *,
+                     const struct hd_live *, struct store_reading *ret);
+
+/* guard.c */
+struct guard_start {
+    uint8_t stable, candidate;
+    const char *trigger, *change;  /* change: JSON or NULL */
+    const char *version;           /* of the candidate; NULL */
+    const char *value_before, *value_after;
+    int64_t switch_from_ms, switch_to_ms;
+    bool pending;                  /* the switch has not been read yet */
+};
+struct guard *guard_start(struct service *, const struct guard_start *);
+/* The parts that a new guard and one from the store have in common; makes it the live one. */
+struct guard *guard_new(struct service *, struct config *pin, const struct hd_policy *);
+void guard_checks_json(const struct hd_policy *, struct buf *to); /* store_guard.checks */
+struct guard *guard_free(struct guard *);
+int64_t guard_time(const struct guard *); /* t_ms now */
+/* Moves the state by state.def and marks the row; an illegal move is our bug and is refused. */
+void guard_move(struct guard *, int state);
+/* The state's sentence, from colours and what is known; called by guard_move and at each poll. */
+void guard_headline(struct guard *);
+/* Moves to a terminal state, records the event, stops everything of the guard. */
+void guard_end(struct guard *, int state, int reason, const char *text);
+void guard_needs_human(struct guard *, int reason, const char *text);
+void guard_why(struct guard *, const struct hd_reason *, const char *text);
+void guard_names(const struct guard *, struct reason_names *ret, const char **checks, const char **units,
+                 const char *text);
+void guard_pack(struct guard *); /* bufs -> row, resume */
+const char *guard_colour(const struct guard *, enum hd_role);
+
+/* collect.c */
+void collect_poll(struct guard *);
+struct collect *collect_free(struct collect *);
+void collect_stop(struct pipeline *); /* cancels every question; before free */
+
+/* decide.c */
+void decide_evidence(struct guard *, const struct hd_evidence *, int64_t wall_ms, int64_t t_ms);
+void decide_revert(struct guard *, bool automatic, const char *why_now);
+
+/* act.c */
+void act_start(struct guard *, bool automatic, bool reapply, const char *why_now);
+void act_resume(struct guard *, const struct store_intent *);
+void act_due(struct guard *);
+void act_clear(struct guard *);
+void act_quiet(struct guard *); /* no answer is waited for any more; the intent stays */
+void act_rehearse(struct guard *);
+bool act_busy(const struct guard *);
+
+/* care.c */
+void care_begin(struct guard *);
+void care_evidence(struct guard *, const struct hd_evidence *);
+void care_reading(struct guard *, const struct store_reading *, bool reloaded);
+void care_due(struct guard *);
+
+/* notify.c */
+void event_add(struct pipeline *, const struct guard *, const char *service, const char *kind, int reason,
+               const char *headline, const char *text, bool tell);
+void event_guard(struct guard *, const char *kind, int reason, const char *text, bool tell);
+/* What needed a human has ended: for this guard, or for every guard of its service. */
+void event_resolve(struct guard *, bool whole_service);
+void notify_due(struct pipeline *);
+void notify_direct(struct pipeline *); /* the store is lost: page past it */
+struct delivery *notify_cancel(struct delivery *);
+int64_t notify_next(const struct pipeline *);
+
+/* save.c */
+/* Commits everything that waits. HD_OK: it is durable. */
+enum hd_code save_all(struct pipeline *, struct hd_error *err);
+
+/* recover.c */
+enum hd_code recover_all(struct pipeline *, struct hd_error *err);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one transaction per turn: whatever changed in memory waits here until it is durable, and
+ * nothing that acts or answers goes on before (I2, I7). A failed commit loses nothing: everything
+ * stays in line, and is written whole at the next try.
+ */
+#include "pipeline/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/str.h"
+#include "json/json.h"
+
+/* Which sinks hear of an event: `page` ones what needs a human, the others what is told. */
+static size_t sinks_for(const struct pipeline *p, const struct event_item *e, const char **ret)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_sinks; i++) {
+        bool hears = p->sinks[i].page ? e->row.severity == HD_SEVERITY_ACT : e->tell;
+        if (hears)
+            ret[n++] = p->sinks[i].name;
+    }
+    return n;
+}
+
+static enum hd_code write_events(struct pipeline *p, struct hd_error *err)
+{
+    const char *names[64];
+    for (struct event_item *e = p->events; e; e = e->next) {
+        size_t n = e->direct ? 0 : sinks_for(p, e, names);
+        int64_t seq;
+        enum hd_code code = e->row.resolved
+                                ? store_resolve_acts(p->o.store, e->row.guard, e->row.service,
+                                                     e->row.wall_ms, err)
+                                : store_add_event(p->o.store, &e->row, names, n, &seq, err);
+        if (code)
+            return code;
+    }
+    return HD_OK;
+}
+
+static enum hd_code write_marks(struct service *s, struct hd_error *err)
+{
+    for (size_t i = 0; i < HD_SIDES_MAX; i++) {
+        struct side_mark *m = &s->mark[i];
+        if (!m->dirty)
+            continue;
+        enum hd_code code = store_set_rejected(s->p->o.store, s->name, m->colour, m->rejected, m->why,
+                                               s->p->now.wall_ms, err);
+        if (code)
+            return code;
+    }
+    return HD_OK;
+}
+
+static enum hd_code write_guard(struct guard *g, struct hd_error *err)
+{
+    struct store *store = g->p->o.store;
+    enum hd_code code = HD_OK;
+    if (g->dirty || g->queue || g->n_bands || g->act.intent_dirty) {
+        guard_pack(g);
+        code = g->added ? store_put_guard(store, &g->row, err) : store_add_guard(store, &g->row, err);
+    }
+    for (struct evidence_item *e = g->queue; !code && e; e = e->next)
+        code = store_put_evidence(store, g->row.id, &e->row, err);
+    for (size_t i = 0; !code && i < g->n_bands; i++)
+        code = store_put_band(store, g->row.id, &g->bands[i], err);
+    if (!code && g->act.intent_dirty) {
+        if (g->act.intent.seq)
+            code = store_put_intent(store, &g->act.intent, err);
+        else
+            code = store_add_intent(store, &g->act.intent, &g->act.intent.seq, err);
+    }
+    return code;
+}
+
+static void json_colours(const struct hd_policy *policy, struct buf *to)
+{
+    struct json_out o = json_out(to);
+    json_begin(&o, NULL, '[');
+    for (uint32_t i = 0; i < policy->n_colours; i++)
+        json_put_text(&o, NULL, policy->colours[i].name);
+    json_end(&o, ']');
+}
+
+static void json_about(const struct hd_policy *policy, struct buf *to)
+{
+    static const char *const on_fail[] = {"revert", "page"};
+    static const char *const on_inconclusive[] = {"wait", "page", "pass", "revert"};
+    struct json_out o = json_out(to);
+    json_begin(&o, NULL, '{');
+    json_put_text(&o, "actuator", policy->actuator.type);
+    json_put_i64(&o, "duration_ms", policy->guard.duration_ms);
+    json_put_i64(&o, "interval_ms", policy->guard.interval_ms);
+    json_put_text(&o, "on_fail", on_fail[policy->on_fail]);
+    json_put_text(&o, "on_inconclusive", on_inconclusive[policy->on_inconclusive]);
+    json_put_text(&o, "runbook", policy->runbook);
+    json_end(&o, '}');
+}
+
+static enum hd_code write_services(struct pipeline *p, struct hd_error *err)
+{
+    static const char *const kind[] = {"blue_green", "canary"};
+    ARENA_AUTO a = arena_new();
+    struct store_service *row = arena_many(a, p->c->n_services, struct store_service);
+    for (uint32_t i = 0; i < p->c->n_services; i++) {
+        const struct hd_policy *policy = &p->c->services[i];
+        BUF_AUTO colours = BUF_INIT(4096);
+        BUF_AUTO checks = BUF_INIT(HD_BLOB_BYTES_MAX);
+        BUF_AUTO about = BUF_INIT(8192);
+        json_colours(policy, &colours);
+        guard_checks_json(policy, &checks);
+        json_about(policy, &about);
+        row[i] = (struct store_service){
+            .name = policy->name,
+            .mode = hd_mode_word(policy->mode),
+            .kind = kind[policy->kind],
+            .colours = arena_text(a, buf_at(&colours)),
+            .checks = arena_text(a, buf_at(&checks)),
+            .config_hash = p->c->hash,
+            .about = arena_text(a, buf_at(&about)),
+        };
+    }
+    return store_put_services(p->o.store, row, p->c->n_services, err);
+}
+
+static enum hd_code write_all(struct pipeline *p, struct hd_error *err)
+{
+    enum hd_code code = store_begin(p->o.store, err);
+    if (!code && p->services_dirty)
+        code = write_services(p, err);
+    for (size_t i = 0; !code && i < p->n_services; i++) {
+        struct service *s = p->services[i];
+        if (s->last_dirty)
+            code = store_put_reading(p->o.store, &s->last, err);
+        if (!code)
+            code = write_marks(s, err);
+        if (!code && s->guard)
+            code = write_guard(s->guard, err);
+    }
+    for (struct guard *g = p->ended; !code && g; g = g->next_ended)
+        code = write_guard(g, err);
+    if (!code)
+        code = write_events(p, err);
+    if (!code)
+        code = store_commit(p->o.store, err);
+    if (code)
+        store_rollback(p->o.store);
+    return code;
+}
+
+static void guard_saved(struct guard *g)
+{
+    g->added = true;
+    g->dirty = false;
+    g->n_bands = 0;
+    g->act.intent_dirty = false;
+    while (g->queue) {
+        struct evidence_item *next = g->queue->next;
+        free(g->queue);
+        g->queue = next;
+    }
+    g->queue_end = &g->queue;
+    g->n_queue = 0;
+}
+
+static void all_saved(struct pipeline *p)
+{
+    p->services_dirty = false;
+    for (size_t i = 0; i < p->n_services; i++) {
+        struct service *s = p->services[i];
+        s->last_dirty = false;
+        for (size_t k = 0; k < HD_SIDES_MAX; k++)
+            s->mark[k].dirty = false;
+        if (s->guard)
+            guard_saved(s->guard);
+    }
+    while (p->ended) {
+        struct guard *next = p->ended->next_ended;
+        guard_free(p->ended);
+        p->ended = next;
+    }
+    while (p->events) {
+        struct event_item *next = p->events->next;
+        arena_free(p->events->arena);
+        p->events = next;
+    }
+    p->events_end = &p->events;
+    if (p->n_events)
+        p->outbox_ms = p->now.boot_ms; /* there may be something to deliver */
+    p->n_events = 0;
+}
+
+static bool anything(const struct pipeline *p)
+{
+    if (p->services_dirty || p->events || p->ended)
+        return true;
+    for (size_t i = 0; i < p->n_services; i++) {
+        const struct service *s = p->services[i];
+        if (s->last_dirty)
+            return true;
+        for (size_t k = 0; k < HD_SIDES_MAX; k++) {
+            if (s->mark[k].dirty)
+                return true;
+        }
+        const struct guard *g = s->guard;
+        if (g && (g->dirty || g->queue || g->n_bands || g->act.intent_dirty))
+            return true;
+    }
+    return false;
+}
+
+/* An intent that got its number in a transaction that was rolled back has none. */
+static void forget_numbers(struct pipeline *p)
+{
+    for (size_t i = 0; i < p->n_services; i++) {
+        struct guard *g = p->services[i]->guard;
+        if (g && g->act.intent_dirty && !g->act.journaled)
+            g->act.intent.seq = 0;
+    }
+}
+
+enum hd_code save_all(struct pipeline *p, struct hd_error *err)
+{
+    if (!anything(p))
+        return HD_OK;
+    enum hd_code code = write_all(p, err);
+    if (code == HD_FULL && store_ballast_used(p->o.store)) {
+        forget_numbers(p);
+        log_error(NULL, "the disk is full: the ballast was freed to go on");
+        code = write_all(p, err);
+    }
+    if (code) {
+        forget_numbers(p);
+        metric_add(metric_get("haldane_db_write_errors_total", METRIC_COUNTER,
+                              "Transactions that could not be committed", ""), 1);
+        if (!p->store_lost)
+            log_error(NULL, "the store cannot commit: %s", err->text);
+        p->store_lost = true;
+        p->store_try_ms = p->now.boot_ms + 1000;
+        return code;
+    }
+    if (p->store_lost)
+        log_info(NULL, "the store can commit again");
+    p->store_lost = false;
+    all_saved(p);
+    return HD_OK;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reads every service's router on its schedule and decides what a reading means: nothing new, a
+ * switch (a guard starts), a further step of it, our own write, a router that forgot its run-time
+ * state, or somebody else's change (the guard ends, nothing is written). Never writes to a router.
+ * Called by the schedule and by command.c.
+ */
+#include "pipeline/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+
+const struct hd_policy *policy_of(const struct service *s)
+{
+    return s->guard ? s->guard->policy : s->policy;
+}
+
+static enum hd_code observe_next(void *what, struct talk *t, struct hd_ask *ret, struct hd_error *err)
+{
+    struct observe *o = what;
+    memset(&o->live, 0, sizeof o->live);
+    return o->actuator->observe(t->arena, o->site, o->follow, &t->said, ret, &o->live, err);
+}
+
+struct talk *observe_start(struct pipeline *p, struct observe *o, talk_done_fn *done, void *user,
+                           int64_t deadline_ms)
+{
+    return talk_start(p, observe_next, o, done, user, deadline_ms);
+}
+
+uint32_t reading_share(const struct store_reading *r, const char *colour)
+{
+    for (size_t i = 0; r->service && i < r->n_sides; i++) {
+        if (str_is(r->side[i].colour, colour))
+            return r->side[i].share_ppm;
+    }
+    return 0;
+}
+
+void live_to_reading(struct hd_arena *a, const struct service *s, const struct hd_policy *policy,
+                     const struct hd_live *live, struct store_reading *ret)
+{
+    int64_t now = s->p->now.wall_ms;
+    *ret = (struct store_reading){
+        .service = s->name,
+        .first_ms = now,
+        .last_ms = now,
+        .value = arena_text(a, live->value),
+        .owner = arena_text(a, live->owner),
+        .memory = arena_text(a, live->memory),
+        .note = arena_text(a, live->note),
+        .ours = str_is(live->value, s->our_value),
+        .n_sides = policy->n_colours,
+    };
+    for (uint32_t i = 0; i < policy->n_colours; i++)
+        ret->side[i] = (struct store_side){arena_text(a, policy->colours[i].name),
+                                           live->side[i].share_ppm, live->side[i].ready,
+                                           live->side[i].wanted};
+}
+
+static bool carries(const struct hd_policy *policy, uint32_t share_ppm)
+{
+    return share_ppm > policy->detect.switch_at * HD_WHOLE_PPM;
+}
+
+/* The colour whose share rose above switch_at between two readings, the largest if several did;
+ * -1: none. Where the config fixes the roles, only the candidate's rise is a switch. */
+static int risen(const struct hd_policy *policy, const struct store_reading *last,
+                 const struct store_reading *now)
+{
+    int best = -1;
+    for (uint32_t i = 0; i < policy->n_colours; i++) {
+        const char *colour = policy->colours[i].name;
+        if (policy->kind == HD_KIND_CANARY && (int)i != policy->candidate)
+            continue;
+        if (!carries(policy, reading_share(now, colour)) || carries(policy, reading_share(last, colour)))
+            continue;
+        if (best < 0 || reading_share(now, colour) > reading_share(now, policy->colours[best].name))
+            best = (int)i;
+    }
+    return best;
+}
+
+/* The side that had the traffic before; -1: none had any. */
+static int side_before(const struct hd_policy *policy, const struct store_reading *last, int candidate)
+{
+    if (policy->kind == HD_KIND_CANARY)
+        return policy->stable;
+    int best = -1;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < policy->n_colours; i++) {
+        uint32_t share = reading_share(last, policy->colours[i].name);
+        if ((int)i != candidate && share > most) {
+            most = share;
+            best = (int)i;
+        }
+    }
+    return best;
+}
+
+static void detect(struct service *s, const struct store_reading *last, const struct store_reading *now)
+{
+    const struct hd_policy *policy = s->policy;
+    if (!policy || now->ours || s->guard)
+        return;
+    int candidate = risen(policy, last, now);
+    if (candidate < 0)
+        return;
+    int stable = side_before(policy, last, candidate);
+    if (stable < 0) {
+        event_add(s->p, NULL, s->name, "reading", HD_REASON_NO_TARGET_VALUE,
+                  "Traffic came up with no side before it: nothing to go back to, no guard",
+                  policy->colours[candidate].name, true);
+        return;
+    }
+    struct guard_start start = {
+        .stable = (uint8_t)stable,
+        .candidate = (uint8_t)candidate,
+        .trigger = "traffic",
+        .value_before = last->value,
+        .value_after = now->value,
+        .switch_from_ms = last->last_ms,
+        .switch_to_ms = now->first_ms,
+    };
+    (void)guard_start(s, &start);
+}
+
+/* Somebody else changed the traffic while a guard was watching. */
+static void superseded(struct guard *g, int reason, const struct store_reading *now)
+{
+    if (reason == HD_REASON_RETURNED_TO_STABLE)
+        service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "moved away by someone else");
+    guard_end(g, HD_STATE_SUPERSEDED, reason, now->owner);
+}
+
+/* A guard that waits for the switch it was told of. */
+static void pending_reading(struct guard *g, const struct store_reading *last,
+                            const struct store_reading *now)
+{
+    if (!carries(g->policy, reading_share(now, guard_colour(g, HD_CANDIDATE))))
+        return;
+    if (last->service && !str_is(last->value, now->value)) {
+        g->row.value_before = arena_text(g->own, last->value);
+        g->row.switch_from_ms = last->last_ms;
+        g->row.switch_to_ms = now->first_ms;
+    }
+    g->row.value_after = arena_text(g->own, now->value);
+    g->t_base_ms = 0; /* the guard's time begins with the switch */
+    g->boot_base_ms = g->p->now.boot_ms;
+    guard_move(g, g->policy->guard.warmup_ms > 0 ? HD_STATE_WARMING : HD_STATE_WATCHING);
+    act_rehearse(g);
+}
+
+static void guard_reading(struct guard *g, const struct store_reading *last,
+                          const struct store_reading *now, bool reloaded)
+{
+    struct service *s = g->service;
+    if (act_busy(g))
+        return; /* the act reads for itself */
+    if (g->row.state == HD_STATE_AFTERCARE) {
+        care_reading(g, now, reloaded);
+    } else if (g->row.state == HD_STATE_PENDING) {
+        pending_reading(g, last, now);
+    } else if (str_is(g->row.value_after, now->value)) {
+        if (reloaded)
+            event_guard(g, "reading", HD_REASON_ROUTER_RELOADED, "its values are as before", false);
+    } else {
+        uint32_t share = reading_share(now, guard_colour(g, HD_CANDIDATE));
+        int third = risen(g->policy, last, now);
+        if (!carries(g->policy, share)) {
+            superseded(g, reloaded ? HD_REASON_ROUTER_RELOADED : HD_REASON_RETURNED_TO_STABLE, now);
+        } else if (third >= 0 && third != g->candidate) {
+            superseded(g, HD_REASON_NEW_CANDIDATE, now);
+        } else if (share > reading_share(last, guard_colour(g, HD_CANDIDATE)) && !reloaded) {
+            g->row.value_after = arena_text(g->own, now->value);
+            g->dirty = true;
+            event_guard(g, "reading", HD_REASON_NONE, "a further step of the same switch", false);
+        } else {
+            superseded(g, reloaded ? HD_REASON_ROUTER_RELOADED : HD_REASON_CHANGED_BY_OTHER, now);
+        }
+    }
+    detect(s, last, now); /* does nothing while the guard lives */
+}
+
+static void take_reading(struct service *s, const struct hd_live *live)
+{
+    struct hd_arena *a = arena_new();
+    struct store_reading now, last = s->last;
+    live_to_reading(a, s, policy_of(s), live, &now);
+    bool same = last.service && str_is(last.value, now.value);
+    bool reloaded = last.service && last.memory && now.memory && !str_is(last.memory, now.memory);
+    if (same)
+        now.first_ms = last.first_ms;
+    free(s->forgets_to);
+    s->forgets_to = live->forgets_to ? strdup(live->forgets_to) : NULL;
+    s->last = now;
+    s->last_dirty = true;
+    if (s->guard)
+        guard_reading(s->guard, &last, &now, reloaded);
+    else if (last.service && !same)
+        detect(s, &last, &now);
+    if (s->our_value && !now.ours) {
+        free(s->our_value); /* somebody moved on from it: the same value later is theirs */
+        s->our_value = NULL;
+    }
+    arena_free(s->last_arena);
+    s->last_arena = a;
+}
+
+static void unread(struct service *s, const struct hd_error *err)
+{
+    struct pipeline *p = s->p;
+    if (s->unread_since_ms < 0) {
+        s->unread_since_ms = p->now.wall_ms;
+        s->unread_told = false;
+        log_warn(s->name, "cannot read the router: %s", err->text);
+    }
+    const struct hd_policy *policy = policy_of(s);
+    if (!s->unread_told && s->guard && !act_busy(s->guard) &&
+        p->now.wall_ms - s->unread_since_ms >= policy->guard.blind_for_ms) {
+        s->unread_told = true;
+        guard_needs_human(s->guard, HD_REASON_ROUTER_UNREADABLE, err->text);
+    }
+}
+
+static void reading_done(void *user, struct talk *t, enum hd_code code, const struct hd_error *err)
+{
+    struct service *s = user;
+    (void)t;
+    s->reading = NULL;
+    struct config *pin = s->reading_pin;
+    s->reading_pin = NULL;
+    if (code) {
+        unread(s, err);
+    } else {
+        if (s->unread_since_ms >= 0)
+            log_info(s->name, "the router can be read again");
+        s->unread_since_ms = -1;
+        if (!s->observe.live.settling && policy_of(s))
+            take_reading(s, &s->observe.live);
+    }
+    config_unref(pin);
+    if (s->read_again) {
+        s->read_again = false;
+        watch_now(s);
+    }
+}
+
+static void start_reading(struct service *s)
+{
+    const struct hd_policy *policy = policy_of(s);
+    if (!policy)
+        return;
+    s->observe = (struct observe){
+        .actuator = hd_actuator_find(policy->actuator.type),
+        .site = &policy->site,
+    };
+    s->reading_pin = config_ref(s->guard ? s->guard->pin : s->p->config);
+    s->reading = observe_start(s->p, &s->observe, reading_done, s, 0);
+}
+
+void watch_stop(struct service *s)
+{
+    s->reading = talk_cancel(s->reading);
+    s->reading_pin = config_unref(s->reading_pin);
+}
+
+void watch_now(struct service *s)
+{
+    if (s->reading)
+        s->read_again = true;
+    else
+        start_reading(s);
+}
+
+void watch_due(struct service *s)
+{
+    const struct hd_policy *policy = policy_of(s);
+    if (!policy)
+        return;
+    int64_t next = sched_next_multiple(s->p->now.wall_ms, policy->detect.every_ms);
+    due_set(s->p, DUE_READ, s->index, boot_of_wall(s->p, next));
+    if (!s->reading)
+        start_reading(s);
+}
