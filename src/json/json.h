@@ -68,4 +68,7 @@ void json_put_null(struct json_out *, const char *key);
 void json_put_raw(struct json_out *, const char *key, const char *json); /* already JSON */
 void json_put_time(struct json_out *, const char *key, int64_t wall_ms); /* RFC 3339; < 0: null */
 
+/* What stands between the quotes of a string, for templates. */
+void json_escape(struct buf *to, const char *text);
+
 #endif

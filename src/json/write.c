@@ -13,9 +13,8 @@
 struct json_out json_out(struct buf *to) { return (struct json_out){.to = to, .first = 1}; }
 
 /* "<" and ">" are escaped too, so that no document can end a script element around it. */
-static void put_string(struct buf *b, const char *text)
+void json_escape(struct buf *b, const char *text)
 {
-    buf_byte(b, '"');
     for (const unsigned char *p = (const unsigned char *)text; *p;) {
         size_t n = str_utf8_length(p);
         if (n == 0)
@@ -30,6 +29,12 @@ static void put_string(struct buf *b, const char *text)
             buf_add(b, p, n);
         p += n ? n : 1;
     }
+}
+
+static void put_string(struct buf *b, const char *text)
+{
+    buf_byte(b, '"');
+    json_escape(b, text);
     buf_byte(b, '"');
 }
 
