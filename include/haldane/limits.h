@@ -19,7 +19,8 @@
 /* --- talking to others --- */
 #define HD_ASK_MAX 8                /* requests that go out together */
 #define HD_TALK_MAX 32              /* exchanges in one conversation */
-#define HD_PLAN_MAX 8               /* steps of one change of traffic */
+#define HD_PLAN_MAX 16              /* steps of one change of traffic: two for each of
+                                       HD_LINE_INSTANCES_MAX */
 #define HD_TRANSFERS_MAX 64         /* in flight at once: full rate, and a socket round trip stays
                                        at 2 ms p99 (measured) */
 #define HD_ANSWER_BYTES_MAX (4u << 20)  /* one reply, decompressed; cJSON needs 7-11 times that */
