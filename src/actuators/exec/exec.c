@@ -313,6 +313,7 @@ const struct hd_actuator actuator_exec = {
     .window = "what someone else changes while the program runs, unless it compares `from` or "
               "`version` itself",
     .rehearsal = HD_REHEARSE_DRY_RUN,
+    .readiness = true,
     .absolute = false,
     .cfg_size = sizeof(struct exec_cfg),
     .side_size = sizeof(struct exec_side),

@@ -22,9 +22,9 @@
 enum { VIEW_LIVE = -1, VIEW_FILE = -2 };
 
 static const struct hd_option map_options[] = {
-    {.key = "file", .type = HD_OPT_PATH, .offset = offsetof(struct haproxy_cfg, map.file),
+    {.key = "file", .type = HD_OPT_PATH, .offset = offsetof(struct haproxy_map, file),
      .fallback = "", .help = "The map's file name, as haproxy.cfg has it."},
-    {.key = "key", .type = HD_OPT_TEXT, .offset = offsetof(struct haproxy_cfg, map.key),
+    {.key = "key", .type = HD_OPT_TEXT, .offset = offsetof(struct haproxy_map, key),
      .fallback = "", .help = "The key whose value names the backend that gets the traffic."},
     {NULL},
 };
@@ -33,8 +33,9 @@ static const struct hd_option options[] = {
     HD_SOCKET_OPTIONS(struct haproxy_cfg, at),
     {.key = "backend", .type = HD_OPT_TEXT, .offset = offsetof(struct haproxy_cfg, backend),
      .fallback = "", .help = "The backend that holds the servers of all colours."},
-    {.key = "map", .type = HD_OPT_GROUP, .size = sizeof(struct haproxy_cfg), .fallback = "",
-     .sub = map_options, .help = "Instead of `backend`: the traffic is switched by a map."},
+    {.key = "map", .type = HD_OPT_GROUP, .offset = offsetof(struct haproxy_cfg, map),
+     .size = sizeof(struct haproxy_map), .fallback = "", .sub = map_options,
+     .help = "Instead of `backend`: the traffic is switched by a map."},
     {NULL},
 };
 
@@ -294,6 +295,7 @@ const struct hd_actuator actuator_haproxy = {
     .cas = HD_CAS_READ_COMPARE,
     .window = "a `set` by someone else in the milliseconds between our read and our write",
     .rehearsal = HD_REHEARSE_PERMISSION,
+    .readiness = true,
     .absolute = true,
     .cfg_size = sizeof(struct haproxy_cfg),
     .side_size = sizeof(struct haproxy_side),

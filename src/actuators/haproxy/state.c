@@ -224,7 +224,7 @@ static enum hd_code read_servers(struct hd_arena *a, const struct hd_site *site,
                                  const char *backend, int side, struct instance *in,
                                  struct hd_error *err)
 {
-    size_t place[N_COLUMNS], columns, rows = 0;
+    size_t place[N_COLUMNS], columns, rows = 0, first = in->n;
     char *word[COLUMNS_MAX], *line;
     if (!str_begins(section, "1\n"))
         return fail_words("show servers state", section, err);
@@ -241,6 +241,10 @@ static enum hd_code read_servers(struct hd_arena *a, const struct hd_site *site,
             return hd_fail(err, HD_PARSE, "show servers state %s: a row of another shape", backend);
         struct server *s = &all[in->n];
         code = read_server(word, place, s, err);
+        for (size_t i = first; !code && i < in->n; i++) {
+            if (str_is(all[i].name, s->name))
+                code = hd_fail(err, HD_PARSE, "show servers state %s: %s twice", backend, s->name);
+        }
         if (!code && side >= 0)
             s->side = side;
         else if (!code)

@@ -22,12 +22,14 @@
 #define FORCED_DRAIN 0x08u
 #define ANY_DRAIN 0x18u /* forced, inherited */
 
+struct haproxy_map {
+    const char *file, *key; /* both NULL in the weights form */
+};
+
 struct haproxy_cfg {
     struct hd_endpoint at; /* a base for each instance */
     const char *backend;   /* weights form; NULL in the map form */
-    struct {
-        const char *file, *key;
-    } map;
+    struct haproxy_map map;
 };
 
 struct haproxy_side {

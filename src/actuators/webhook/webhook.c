@@ -30,11 +30,13 @@ struct webhook_write {
     uint32_t n_headers;
 };
 
+struct webhook_read {
+    const char *path, *value, *version, *ready, *wanted;
+};
+
 struct webhook_cfg {
     struct hd_endpoint at;
-    struct {
-        const char *path, *value, *version, *ready, *wanted;
-    } read;
+    struct webhook_read read;
     const struct webhook_write *write;
     uint32_t n_write;
     int32_t kind; /* 0 set, 1 once */
@@ -51,6 +53,7 @@ static const char *const as_type[] = {"application/json", "application/x-www-for
 static fill_escape_fn *const as_escape[] = {json_escape, fill_url, fill_plain};
 static const char *const kind_words[] = {"set", "once", NULL};
 
+#define READ(field) .offset = offsetof(struct webhook_read, field)
 #define WRITE(field) .offset = offsetof(struct webhook_write, field)
 #define CFG(field) .offset = offsetof(struct webhook_cfg, field)
 
@@ -71,21 +74,22 @@ static const struct hd_option write_options[] = {
 };
 
 static const struct hd_option read_options[] = {
-    {.key = "path", .type = HD_OPT_TEXT, CFG(read.path), .help = "Path and query of the read-back."},
-    {.key = "value", .type = HD_OPT_TEXT, CFG(read.value), .fallback = "$",
+    {.key = "path", .type = HD_OPT_TEXT, READ(path), .help = "Path and query of the read-back."},
+    {.key = "value", .type = HD_OPT_TEXT, READ(value), .fallback = "$",
      .help = "JSON path of the text that says which colour has the traffic."},
-    {.key = "version", .type = HD_OPT_TEXT, CFG(read.version), .fallback = "",
+    {.key = "version", .type = HD_OPT_TEXT, READ(version), .fallback = "",
      .help = "JSON path of the version, or `etag`; {{version}} carries it into the write."},
-    {.key = "ready", .type = HD_OPT_TEXT, CFG(read.ready), .fallback = "",
+    {.key = "ready", .type = HD_OPT_TEXT, READ(ready), .fallback = "",
      .help = "JSON path of the number of ready members of {{colour}}."},
-    {.key = "wanted", .type = HD_OPT_TEXT, CFG(read.wanted), .fallback = "",
+    {.key = "wanted", .type = HD_OPT_TEXT, READ(wanted), .fallback = "",
      .help = "JSON path of the number of wanted members of {{colour}}."},
     {NULL},
 };
 
 static const struct hd_option options[] = {
     HD_ENDPOINT_OPTIONS(struct webhook_cfg, at),
-    {.key = "read", .type = HD_OPT_GROUP, .size = sizeof(struct webhook_cfg), .sub = read_options,
+    {.key = "read", .type = HD_OPT_GROUP, CFG(read), .size = sizeof(struct webhook_read),
+     .sub = read_options,
      .help = "How the live state is read."},
     {.key = "write", .type = HD_OPT_LIST, CFG(write),
      .count_offset = offsetof(struct webhook_cfg, n_write), .size = sizeof(struct webhook_write),
@@ -511,6 +515,7 @@ const struct hd_actuator actuator_webhook = {
     .window = "what someone else changes between our read and our write, unless a write carries "
               "{{version}} (If-Match) or {{from}} and the router compares it",
     .rehearsal = HD_REHEARSE_NONE,
+    .readiness = false, /* only with read.ready */
     .absolute = false,
     .cfg_size = sizeof(struct webhook_cfg),
     .side_size = sizeof(struct webhook_side),

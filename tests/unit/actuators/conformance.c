@@ -66,9 +66,7 @@ static const struct row {
      .goal = {{.value = "shop=green"}, {.value = "shop=green", .rehearse = true}}},
     {.name = "exec/blue_live", .actuator = "exec",
      .cfg = {{"command", "/usr/local/bin/route|--json|it's; rm -rf $HOME"}, {"rehearse", "true"}},
-     .answer = {{.text = "{\"value\":\"blue\",\"version\":\"7\",\"memory\":null,\"sides\":{"
-                         "\"blue\":{\"share\":1,\"ready\":3,\"wanted\":3,\"alone\":\"blue\"},"
-                         "\"green\":{\"share\":0,\"ready\":2,\"wanted\":3,\"alone\":\"green\"}}}"}},
+     .answer = {{.file = "exec/blue_live.txt"}},
      .goal = {{.value = "green", .stamp = "guard 42: it's bad"},
               {.value = "green", .rehearse = true},
               {.value = "'$(reboot)'\"`"}}},
@@ -87,9 +85,7 @@ static const struct row {
              {"write.0.headers", "If-Match={{version}}|X-By=haldane"},
              {"auth.type", "bearer"}, {"auth.token", "${file:/run/secrets/router}"}},
      .side = {{{"value", "pool blue"}}, {{"value", "pool green"}}},
-     .answer = {{.text = "{\"live\":\"pool blue\",\"pools\":{\"blue\":{\"ready\":2,\"size\":2},"
-                         "\"green\":{\"ready\":0,\"size\":2}}}",
-                 .status = 200, .etag = "\"v7\""}},
+     .answer = {{.file = "webhook/blue_live.txt", .status = 200, .etag = "\"v7\""}},
      .goal = {{.value = "pool green", .stamp = "guard 42: \"5xx\"\nover"},
               {.value = "a third\"value'; $(reboot)"},
               {.value = "pool green", .rehearse = true}}},
