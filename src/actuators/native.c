@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-#define HARMLESS                                                                                   \
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,"
+#define HARMLESS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,"
 
 void native_word(struct buf *to, const char *text)
 {

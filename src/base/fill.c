@@ -36,7 +36,7 @@ static enum hd_code fail_name(const char *name, size_t len, const struct hd_pair
 enum hd_code fill(struct buf *to, const char *text, const struct hd_pair *values, size_t n,
                   fill_escape_fn *escape, struct hd_error *err)
 {
-    for (const char *open; (open = strstr(text, "{{")); ) {
+    for (const char *open; (open = strstr(text, "{{"));) {
         const char *name = open + 2, *close = strstr(name, "}}");
         if (!close)
             return hd_fail(err, HD_INVALID, "'{{' without '}}'");

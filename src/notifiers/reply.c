@@ -10,7 +10,8 @@
 #include "base/str.h"
 
 #define WORDS_MAX 200
-#define RETRY_MAX_S 3600 /* a message is retried for a day; nobody may delay it by more than this */
+#define RETRY_MAX_S 3600 /* a message is retried for a day; nobody may delay it by more than this  \
+                          */
 
 static int32_t retry_after_ms(const struct hd_response *r)
 {

@@ -26,9 +26,13 @@ static const struct {
     {"haproxy", {{"sockets", "/run/a.sock|tcp:127.0.0.1:1"}, {"backend", "shop"}}},
     {"haproxy", {{"socket", "/run/a.sock"}, {"map.file", "/m"}, {"map.key", "shop"}}},
     {"exec", {{"command", "/bin/x"}, {"rehearse", "true"}}},
-    {"webhook", {{"url", "http://r"}, {"read.path", "/"}, {"read.value", "$.live"},
-                 {"read.ready", "$.pools.{{colour}}.ready"}, {"write.0.path", "/{{value}}"},
-                 {"write.0.body", "{\"to\":\"{{value}}\",\"from\":\"{{from}}\"}"}}},
+    {"webhook",
+     {{"url", "http://r"},
+      {"read.path", "/"},
+      {"read.value", "$.live"},
+      {"read.ready", "$.pools.{{colour}}.ready"},
+      {"write.0.path", "/{{value}}"},
+      {"write.0.body", "{\"to\":\"{{value}}\",\"from\":\"{{from}}\"}"}}},
 };
 
 static bool plain(const char *text)
@@ -58,8 +62,9 @@ static void try_plan(struct hd_arena *a, const struct hd_actuator *act, const st
     *ret_n = plan.n;
 }
 
-static void check_live(struct hd_arena *a, const struct hd_actuator *act, const struct hd_site *site,
-                       const struct hd_talk *talk, const struct hd_live *live)
+static void check_live(struct hd_arena *a, const struct hd_actuator *act,
+                       const struct hd_site *site, const struct hd_talk *talk,
+                       const struct hd_live *live)
 {
     size_t n;
     MUST(live->value && *live->value && plain(live->value));
@@ -83,7 +88,9 @@ static void try_shape(size_t shape, struct hd_span body)
     const struct hd_actuator *act = hd_actuator_find(shapes[shape].actuator);
     const void *side = opt_fill(a, act->side_options, act->side_size, NULL);
     struct hd_site site = {.cfg = opt_fill(a, act->options, act->cfg_size, shapes[shape].cfg),
-                           .n_sides = 2, .colour = {"blue", "green"}, .side = {side, side}};
+                           .n_sides = 2,
+                           .colour = {"blue", "green"},
+                           .side = {side, side}};
     struct hd_response response = {.status = act == hd_actuator_find("webhook") ? 200 : 0,
                                    .body = body};
     struct hd_exchange said[HD_ASK_MAX];

@@ -46,10 +46,13 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         pass
 
 
+START = datetime.datetime.now(datetime.timezone.utc)
+
+
 def body_of(name):
-    """The JSON of the first request of a golden file, with its times moved to now."""
-    at = lambda s: (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=s)
-                    ).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    """The JSON of the first request of a golden file, with its times moved to the start of the test.
+    So a resolved alert carries, as in life, the time at which the condition began."""
+    at = lambda s: (START + datetime.timedelta(seconds=s)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     text = (GOLDEN / f"{name}.want").read_text().splitlines()[3]
     assert text.startswith("[{"), text
     return text.replace("2026-11-21T00:00:00.000Z", at(0)).replace("2026-11-21T00:03:00.000Z",

@@ -57,10 +57,15 @@ static inline void opt_put(struct hd_arena *a, const struct hd_option *o, char *
     char *at = cfg + o->offset, *count = cfg + o->count_offset;
     const char **list;
     switch (o->type) {
-    case HD_OPT_TEXT: case HD_OPT_SECRET: case HD_OPT_PATH: case HD_OPT_URL:
+    case HD_OPT_TEXT:
+    case HD_OPT_SECRET:
+    case HD_OPT_PATH:
+    case HD_OPT_URL:
         memcpy(at, &text, sizeof text);
         break;
-    case HD_OPT_TEXTS: case HD_OPT_URLS: case HD_OPT_SOCKETS: {
+    case HD_OPT_TEXTS:
+    case HD_OPT_URLS:
+    case HD_OPT_SOCKETS: {
         uint32_t n = (uint32_t)opt_split(a, text, &list);
         for (uint32_t i = 0; o->type == HD_OPT_SOCKETS && i < n; i++)
             list[i] = list[i][0] == '/' ? arena_print(a, "unix:%s", list[i]) : list[i];

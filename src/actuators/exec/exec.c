@@ -35,14 +35,24 @@ static const char *const kind_words[] = {"set", "once", NULL};
 
 static const struct hd_option options[] = {
     HD_ENDPOINT_COMMON(struct exec_cfg, at),
-    {.key = "command", .type = HD_OPT_TEXTS, .offset = offsetof(struct exec_cfg, command),
-     .count_offset = offsetof(struct exec_cfg, n_command), .min = 1, .max = ARGS_MAX,
+    {.key = "command",
+     .type = HD_OPT_TEXTS,
+     .offset = offsetof(struct exec_cfg, command),
+     .count_offset = offsetof(struct exec_cfg, n_command),
+     .min = 1,
+     .max = ARGS_MAX,
      .help = "Program (an absolute path) and its arguments; no shell is involved."},
-    {.key = "kind", .type = HD_OPT_WORD, .offset = offsetof(struct exec_cfg, kind),
-     .fallback = "set", .words = kind_words,
+    {.key = "kind",
+     .type = HD_OPT_WORD,
+     .offset = offsetof(struct exec_cfg, kind),
+     .fallback = "set",
+     .words = kind_words,
      .help = "set: the same `set` twice ends in the same state; once: it must never be repeated."},
-    {.key = "rehearse", .type = HD_OPT_BOOL, .offset = offsetof(struct exec_cfg, rehearse),
-     .fallback = "false", .help = "The program knows \"do\": \"rehearse\", which changes nothing."},
+    {.key = "rehearse",
+     .type = HD_OPT_BOOL,
+     .offset = offsetof(struct exec_cfg, rehearse),
+     .fallback = "false",
+     .help = "The program knows \"do\": \"rehearse\", which changes nothing."},
     {NULL},
 };
 
@@ -67,8 +77,12 @@ static const struct hd_request *new_call(struct hd_arena *a, const struct hd_sit
     const char **argv = arena_many(a, cfg->n_command + 1u, const char *);
     memcpy(argv, cfg->command, cfg->n_command * sizeof *argv);
     *r = (struct hd_request){
-        .via = HD_VIA_EXEC, .effect = effect, .label = label, .at = &cfg->at,
-        .u.exec.argv = argv, .body = {arena_text(a, buf_at(body)), body->len},
+        .via = HD_VIA_EXEC,
+        .effect = effect,
+        .label = label,
+        .at = &cfg->at,
+        .u.exec.argv = argv,
+        .body = {arena_text(a, buf_at(body)), body->len},
         .cap_bytes = HD_ANSWER_BYTES_SMALL,
     };
     return r;
@@ -278,7 +292,8 @@ static enum hd_code read_reply(struct hd_arena *a, const struct json *j, struct 
     while (i < sizeof words / sizeof *words && !str_is(word, words[i]))
         i++;
     if (i == sizeof words / sizeof *words || retry_ms < 0 || retry_ms > RETRY_MAX_MS)
-        return hd_fail(err, HD_PARSE, "answer: none of accepted, retry, conflict, refused, or "
+        return hd_fail(err, HD_PARSE,
+                       "answer: none of accepted, retry, conflict, refused, or "
                        "retry_ms out of range");
     r.answer = (enum hd_answer)i;
     r.retry_ms = (int32_t)retry_ms;

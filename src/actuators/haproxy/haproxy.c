@@ -13,7 +13,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-#define WEIGHT_ALONE 100 /* for a server whose configured weight is 0 */
+#define WEIGHT_ALONE 100       /* for a server whose configured weight is 0 */
 #define OP_RUNNING 2           /* srv_op_state */
 #define CHECK_CONFIGURED 0x02u /* srv_check_state */
 #define CHECK_PASSED 3         /* srv_check_result */
@@ -22,33 +22,55 @@
 enum { VIEW_LIVE = -1, VIEW_FILE = -2 };
 
 static const struct hd_option map_options[] = {
-    {.key = "file", .type = HD_OPT_PATH, .offset = offsetof(struct haproxy_map, file),
-     .fallback = "", .help = "The map's file name, as haproxy.cfg has it."},
-    {.key = "key", .type = HD_OPT_TEXT, .offset = offsetof(struct haproxy_map, key),
-     .fallback = "", .help = "The key whose value names the backend that gets the traffic."},
+    {.key = "file",
+     .type = HD_OPT_PATH,
+     .offset = offsetof(struct haproxy_map, file),
+     .fallback = "",
+     .help = "The map's file name, as haproxy.cfg has it."},
+    {.key = "key",
+     .type = HD_OPT_TEXT,
+     .offset = offsetof(struct haproxy_map, key),
+     .fallback = "",
+     .help = "The key whose value names the backend that gets the traffic."},
     {NULL},
 };
 
 static const struct hd_option options[] = {
     HD_SOCKET_OPTIONS(struct haproxy_cfg, at),
-    {.key = "backend", .type = HD_OPT_TEXT, .offset = offsetof(struct haproxy_cfg, backend),
-     .fallback = "", .help = "The backend that holds the servers of all colours."},
-    {.key = "map", .type = HD_OPT_GROUP, .offset = offsetof(struct haproxy_cfg, map),
-     .size = sizeof(struct haproxy_map), .fallback = "", .sub = map_options,
+    {.key = "backend",
+     .type = HD_OPT_TEXT,
+     .offset = offsetof(struct haproxy_cfg, backend),
+     .fallback = "",
+     .help = "The backend that holds the servers of all colours."},
+    {.key = "map",
+     .type = HD_OPT_GROUP,
+     .offset = offsetof(struct haproxy_cfg, map),
+     .size = sizeof(struct haproxy_map),
+     .fallback = "",
+     .sub = map_options,
      .help = "Instead of `backend`: the traffic is switched by a map."},
     {NULL},
 };
 
 static const struct hd_option side_options[] = {
-    {.key = "servers", .type = HD_OPT_TEXTS, .offset = offsetof(struct haproxy_side, servers),
-     .count_offset = offsetof(struct haproxy_side, n_servers), .fallback = "",
+    {.key = "servers",
+     .type = HD_OPT_TEXTS,
+     .offset = offsetof(struct haproxy_side, servers),
+     .count_offset = offsetof(struct haproxy_side, n_servers),
+     .fallback = "",
      .help = "Names or globs of the colour's servers; without it: its name, or its name and "
              "digits."},
-    {.key = "backend", .type = HD_OPT_TEXT, .offset = offsetof(struct haproxy_side, backend),
-     .fallback = "", .help = "With `map`: the colour's backend; without it: its name."},
-    {.key = "value", .type = HD_OPT_TEXT, .offset = offsetof(struct haproxy_side, value),
-     .fallback = "", .help = "With `map`: what the map says for this colour; without it: its "
-                             "backend."},
+    {.key = "backend",
+     .type = HD_OPT_TEXT,
+     .offset = offsetof(struct haproxy_side, backend),
+     .fallback = "",
+     .help = "With `map`: the colour's backend; without it: its name."},
+    {.key = "value",
+     .type = HD_OPT_TEXT,
+     .offset = offsetof(struct haproxy_side, value),
+     .fallback = "",
+     .help = "With `map`: what the map says for this colour; without it: its "
+             "backend."},
     {NULL},
 };
 
@@ -72,11 +94,15 @@ static enum hd_code check_sides(const struct hd_site *site, bool map, struct hd_
         const struct haproxy_side *s = site->side[k];
         const char *colour = site->colour[k];
         if (map && s->n_servers > 0)
-            return hd_fail(err, HD_INVALID, "colour %s: `servers` goes with `backend`, not with "
-                           "`map`", colour);
+            return hd_fail(err, HD_INVALID,
+                           "colour %s: `servers` goes with `backend`, not with "
+                           "`map`",
+                           colour);
         if (!map && (s->backend || s->value))
-            return hd_fail(err, HD_INVALID, "colour %s: `backend` and `value` go with `map`", colour);
-        if (map && (!haproxy_name_ok(haproxy_side_backend(site, k), "") || !haproxy_name_ok(haproxy_side_value(site, k), "/*")))
+            return hd_fail(err, HD_INVALID, "colour %s: `backend` and `value` go with `map`",
+                           colour);
+        if (map && (!haproxy_name_ok(haproxy_side_backend(site, k), "") ||
+                    !haproxy_name_ok(haproxy_side_value(site, k), "/*")))
             return hd_fail(err, HD_INVALID, "colour %s: not a name of a backend", colour);
         for (size_t other = 0; map && other < k; other++) {
             if (str_is(haproxy_side_value(site, k), haproxy_side_value(site, other)))
@@ -94,7 +120,8 @@ static enum hd_code check(const struct hd_site *site, struct hd_error *err)
     if (map == (cfg->backend != NULL))
         return hd_fail(err, HD_INVALID, "give `backend` (weights) or `map`, one of them");
     if (map && (!haproxy_name_ok(cfg->map.file, "/") || !haproxy_name_ok(cfg->map.key, "/*")))
-        return hd_fail(err, HD_INVALID, "map: `file` and `key` are needed, of letters, digits and "
+        return hd_fail(err, HD_INVALID,
+                       "map: `file` and `key` are needed, of letters, digits and "
                        "_ . : - / *");
     if (!map && !haproxy_name_ok(cfg->backend, ""))
         return hd_fail(err, HD_INVALID, "backend: '%s' is not a name of a backend", cfg->backend);
@@ -102,8 +129,10 @@ static enum hd_code check(const struct hd_site *site, struct hd_error *err)
         return hd_fail(err, HD_INVALID, "sockets: more than %d", HD_LINE_INSTANCES_MAX);
     for (uint32_t i = 0; i < cfg->at.n_bases; i++) {
         if (!socket_ok(cfg->at.bases[i]))
-            return hd_fail(err, HD_INVALID, "sockets: '%s' is no /path or tcp:host:port of plain "
-                           "characters", cfg->at.bases[i]);
+            return hd_fail(err, HD_INVALID,
+                           "sockets: '%s' is no /path or tcp:host:port of plain "
+                           "characters",
+                           cfg->at.bases[i]);
         for (uint32_t other = 0; other < i; other++) {
             if (str_is(cfg->at.bases[i], cfg->at.bases[other]))
                 return hd_fail(err, HD_INVALID, "sockets: '%s' twice", cfg->at.bases[i]);
@@ -140,7 +169,8 @@ static void print_value(struct buf *to, const struct hd_site *site, const struct
 {
     const struct haproxy_cfg *cfg = site->cfg;
     if (cfg->map.file) {
-        buf_print(to, "%s=%s", cfg->map.key, view >= 0 ? haproxy_side_value(site, (size_t)view) : in->routed);
+        buf_print(to, "%s=%s", cfg->map.key,
+                  view >= 0 ? haproxy_side_value(site, (size_t)view) : in->routed);
         return;
     }
     const char *gap = "";

@@ -55,9 +55,13 @@ const struct hd_request *haproxy_ask(struct hd_arena *a, const struct hd_site *s
         buf_print(&line, ";show servers state %s", cfg->backend);
     buf_byte(&line, '\n');
     *r = (struct hd_request){
-        .via = HD_VIA_LINE, .effect = HD_EFFECT_READ, .at = &cfg->at, .base = i,
+        .via = HD_VIA_LINE,
+        .effect = HD_EFFECT_READ,
+        .at = &cfg->at,
+        .base = i,
         .label = cfg->map.file ? "read map and servers" : "read weights",
-        .body = {arena_text(a, buf_at(&line)), line.len}, .cap_bytes = HD_ANSWER_BYTES_SMALL,
+        .body = {arena_text(a, buf_at(&line)), line.len},
+        .cap_bytes = HD_ANSWER_BYTES_SMALL,
     };
     return r;
 }
@@ -139,11 +143,20 @@ static size_t split_words(char *line, char *word[COLUMNS_MAX])
     return n;
 }
 
-enum column { BE_NAME, SRV_NAME, OP_STATE, ADMIN_STATE, UWEIGHT, IWEIGHT, CHECK_RESULT, CHECK_STATE,
-              N_COLUMNS };
+enum column {
+    BE_NAME,
+    SRV_NAME,
+    OP_STATE,
+    ADMIN_STATE,
+    UWEIGHT,
+    IWEIGHT,
+    CHECK_RESULT,
+    CHECK_STATE,
+    N_COLUMNS
+};
 static const char *const column_name[N_COLUMNS] = {
-    "be_name", "srv_name", "srv_op_state", "srv_admin_state", "srv_uweight", "srv_iweight",
-    "srv_check_result", "srv_check_state",
+    "be_name",     "srv_name",    "srv_op_state",     "srv_admin_state",
+    "srv_uweight", "srv_iweight", "srv_check_result", "srv_check_state",
 };
 
 /* "# be_id be_name ...": where our columns stand. */
@@ -186,8 +199,11 @@ static enum hd_code read_server(char *const word[], const size_t place[N_COLUMNS
         .live = {number[UWEIGHT], admin & FORCED_MAINT   ? HOLD_MAINT
                                   : admin & FORCED_DRAIN ? HOLD_DRAIN
                                                          : HOLD_NONE},
-        .initial = number[IWEIGHT], .admin = admin, .op = number[OP_STATE],
-        .check_state = number[CHECK_STATE], .check_result = number[CHECK_RESULT],
+        .initial = number[IWEIGHT],
+        .admin = admin,
+        .op = number[OP_STATE],
+        .check_state = number[CHECK_STATE],
+        .check_result = number[CHECK_RESULT],
         .side = -1,
     };
     return HD_OK;
@@ -337,4 +353,3 @@ enum hd_code haproxy_read(struct hd_arena *a, const struct hd_site *site,
     *ret = in;
     return HD_OK;
 }
-

@@ -11,13 +11,13 @@
 
 #include "base/buf.h"
 
-#define WEIGHT_MAX 256        /* HAProxy's own */
-#define LINE_MAX (64u << 10)  /* one chained line; 60 KB were taken by HAProxy 2.6 */
+#define WEIGHT_MAX 256         /* HAProxy's own */
+#define LINE_MAX (64u << 10)   /* one chained line; 60 KB were taken by HAProxy 2.6 */
 #define VALUE_MAX (256u << 10) /* the value of one instance: not longer than what was read */
 
 /* srv_admin_state, from HAProxy's management guide */
 #define FORCED_MAINT 0x01u
-#define ANY_MAINT 0x63u /* forced, inherited by `track`, DNS resolution, host name */
+#define ANY_MAINT 0x63u    /* forced, inherited by `track`, DNS resolution, host name */
 #define CONFIG_MAINT 0x04u /* `disabled` in the file */
 #define FORCED_DRAIN 0x08u
 #define ANY_DRAIN 0x18u /* forced, inherited */

@@ -4,7 +4,6 @@
  * Raising comes first and on its own, on all instances, so that nothing is taken away before the
  * target got its share. Pure; called by pipeline/ through the actuator's table.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "actuators/haproxy/state.h"
@@ -77,7 +76,8 @@ static enum hd_code read_goal(struct hd_arena *a, const struct instance *in, con
         while (i < in->n && (in->server[i].side < 0 || !str_is(in->server[i].name, w)))
             i++;
         if (i == in->n)
-            return hd_fail(err, HD_CONFLICT, "the goal names %s, which is no server of a colour", w);
+            return hd_fail(err, HD_CONFLICT, "the goal names %s, which is no server of a colour",
+                           w);
         if (named[i])
             return hd_fail(err, HD_INVALID, "the goal names %s twice", w);
         named[i] = true;
@@ -107,10 +107,10 @@ static void add_command(struct buf *line, const char *format, ...)
 static void add_server(struct lines *to, const char *backend, const struct server *s,
                        struct setting want)
 {
-    enum stage stage = want.hold                          ? LOWER
-                       : s->live.hold                     ? RAISE
-                       : want.weight > s->live.weight     ? RAISE
-                                                          : LOWER;
+    enum stage stage = want.hold                      ? LOWER
+                       : s->live.hold                 ? RAISE
+                       : want.weight > s->live.weight ? RAISE
+                                                      : LOWER;
     struct buf *line = &to->stage[stage];
     const char *state = haproxy_hold_word[want.hold];
     if (want.hold && want.hold != s->live.hold)
@@ -167,14 +167,14 @@ struct draft {
 static void add_native(struct buf *to, const char *line, const char *base)
 {
     BUF_AUTO address = BUF_INIT(LINE_MAX);
-    buf_print(&address, "%s%s", str_begins(base, "unix:") ? "unix-connect:" : "tcp:",
-              strchr(base, ':') + 1);
+    buf_print(&address, "%s%s",
+              str_begins(base, "unix:") ? "unix-connect:" : "tcp:", strchr(base, ':') + 1);
     buf_print(to, "%secho '%s' | socat stdio ", to->len ? " && " : "", line);
     native_word(to, buf_at(&address));
 }
 
-static enum hd_code add_step(struct draft *d, uint32_t instance, enum stage stage,
-                             struct buf *line, struct hd_error *err)
+static enum hd_code add_step(struct draft *d, uint32_t instance, enum stage stage, struct buf *line,
+                             struct hd_error *err)
 {
     static const char *const label[N_STAGES] = {"give the target its share",
                                                 "take the share from the rest"};
@@ -200,8 +200,8 @@ static enum hd_code add_step(struct draft *d, uint32_t instance, enum stage stag
 }
 
 static enum hd_code add_instance(struct hd_arena *a, const struct hd_site *site,
-                                 const struct instance *in, const struct hd_goal *goal,
-                                 uint32_t i, struct lines *to, struct hd_error *err)
+                                 const struct instance *in, const struct hd_goal *goal, uint32_t i,
+                                 struct lines *to, struct hd_error *err)
 {
     const struct haproxy_cfg *cfg = site->cfg;
     const char *text = goal_of_instance(a, cfg, goal->value, i);

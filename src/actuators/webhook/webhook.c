@@ -58,16 +58,32 @@ static const char *const kind_words[] = {"set", "once", NULL};
 #define CFG(field) .offset = offsetof(struct webhook_cfg, field)
 
 static const struct hd_option write_options[] = {
-    {.key = "method", .type = HD_OPT_WORD, WRITE(method), .fallback = "PUT", .words = method_words,
+    {.key = "method",
+     .type = HD_OPT_WORD,
+     WRITE(method),
+     .fallback = "PUT",
+     .words = method_words,
      .help = "HTTP method."},
-    {.key = "path", .type = HD_OPT_TEXT, WRITE(path),
+    {.key = "path",
+     .type = HD_OPT_TEXT,
+     WRITE(path),
      .help = "Path and query below the endpoint's address; placeholders are URL-encoded."},
-    {.key = "as", .type = HD_OPT_WORD, WRITE(as), .fallback = "json", .words = as_words,
+    {.key = "as",
+     .type = HD_OPT_WORD,
+     WRITE(as),
+     .fallback = "json",
+     .words = as_words,
      .help = "What the body is: sets Content-Type and how placeholders are escaped."},
-    {.key = "body", .type = HD_OPT_TEXT, WRITE(body), .fallback = "",
+    {.key = "body",
+     .type = HD_OPT_TEXT,
+     WRITE(body),
+     .fallback = "",
      .help = "Body; {{value}} {{from}} {{colour}} {{version}} {{stamp}} are filled in."},
-    {.key = "headers", .type = HD_OPT_PAIRS, WRITE(headers),
-     .count_offset = offsetof(struct webhook_write, n_headers), .fallback = "",
+    {.key = "headers",
+     .type = HD_OPT_PAIRS,
+     WRITE(headers),
+     .count_offset = offsetof(struct webhook_write, n_headers),
+     .fallback = "",
      .help = "Headers of this request, with placeholders; no secrets (those belong to the "
              "endpoint's headers)."},
     {NULL},
@@ -75,34 +91,61 @@ static const struct hd_option write_options[] = {
 
 static const struct hd_option read_options[] = {
     {.key = "path", .type = HD_OPT_TEXT, READ(path), .help = "Path and query of the read-back."},
-    {.key = "value", .type = HD_OPT_TEXT, READ(value), .fallback = "$",
+    {.key = "value",
+     .type = HD_OPT_TEXT,
+     READ(value),
+     .fallback = "$",
      .help = "JSON path of the text that says which colour has the traffic."},
-    {.key = "version", .type = HD_OPT_TEXT, READ(version), .fallback = "",
+    {.key = "version",
+     .type = HD_OPT_TEXT,
+     READ(version),
+     .fallback = "",
      .help = "JSON path of the version, or `etag`; {{version}} carries it into the write."},
-    {.key = "ready", .type = HD_OPT_TEXT, READ(ready), .fallback = "",
+    {.key = "ready",
+     .type = HD_OPT_TEXT,
+     READ(ready),
+     .fallback = "",
      .help = "JSON path of the number of ready members of {{colour}}."},
-    {.key = "wanted", .type = HD_OPT_TEXT, READ(wanted), .fallback = "",
+    {.key = "wanted",
+     .type = HD_OPT_TEXT,
+     READ(wanted),
+     .fallback = "",
      .help = "JSON path of the number of wanted members of {{colour}}."},
     {NULL},
 };
 
 static const struct hd_option options[] = {
     HD_ENDPOINT_OPTIONS(struct webhook_cfg, at),
-    {.key = "read", .type = HD_OPT_GROUP, CFG(read), .size = sizeof(struct webhook_read),
+    {.key = "read",
+     .type = HD_OPT_GROUP,
+     CFG(read),
+     .size = sizeof(struct webhook_read),
      .sub = read_options,
      .help = "How the live state is read."},
-    {.key = "write", .type = HD_OPT_LIST, CFG(write),
-     .count_offset = offsetof(struct webhook_cfg, n_write), .size = sizeof(struct webhook_write),
-     .min = 1, .max = HD_PLAN_MAX, .sub = write_options,
+    {.key = "write",
+     .type = HD_OPT_LIST,
+     CFG(write),
+     .count_offset = offsetof(struct webhook_cfg, n_write),
+     .size = sizeof(struct webhook_write),
+     .min = 1,
+     .max = HD_PLAN_MAX,
+     .sub = write_options,
      .help = "The requests that move the traffic, in order."},
-    {.key = "kind", .type = HD_OPT_WORD, CFG(kind), .fallback = "set", .words = kind_words,
+    {.key = "kind",
+     .type = HD_OPT_WORD,
+     CFG(kind),
+     .fallback = "set",
+     .words = kind_words,
      .help = "set: the same requests twice end in the same state; once: never repeat them."},
     {NULL},
 };
 
 static const struct hd_option side_options[] = {
-    {.key = "value", .type = HD_OPT_TEXT, .offset = offsetof(struct webhook_side, value),
-     .fallback = "", .help = "The value that gives this colour everything; without it: its name."},
+    {.key = "value",
+     .type = HD_OPT_TEXT,
+     .offset = offsetof(struct webhook_side, value),
+     .fallback = "",
+     .help = "The value that gives this colour everything; without it: its name."},
     {NULL},
 };
 
@@ -159,7 +202,7 @@ static enum hd_code recode(enum hd_code code, enum hd_code from, enum hd_code to
     return to;
 }
 
-/* --- writing ----------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static enum hd_code fill_headers(struct hd_arena *a, const struct webhook_write *w,
                                  const struct hd_pair *v, struct hd_request *r,
@@ -188,9 +231,12 @@ static enum hd_code new_write(struct hd_arena *a, const struct webhook_cfg *cfg,
     struct hd_request *r = arena_of(a, struct hd_request);
     const char *path, *body = "";
     *r = (struct hd_request){
-        .via = HD_VIA_HTTP, .effect = cfg->kind == 0 ? HD_EFFECT_SET : HD_EFFECT_ONCE,
-        .label = cfg->n_write == 1 ? "write" : arena_print(a, "write %u of %u", i + 1, cfg->n_write),
-        .at = &cfg->at, .cap_bytes = HD_ANSWER_BYTES_SMALL,
+        .via = HD_VIA_HTTP,
+        .effect = cfg->kind == 0 ? HD_EFFECT_SET : HD_EFFECT_ONCE,
+        .label =
+            cfg->n_write == 1 ? "write" : arena_print(a, "write %u of %u", i + 1, cfg->n_write),
+        .at = &cfg->at,
+        .cap_bytes = HD_ANSWER_BYTES_SMALL,
         .u.http = {.method = method_words[w->method]},
     };
     enum hd_code code = filled(a, w->path, v, N_VALUES, fill_url, &path, err);
@@ -256,7 +302,7 @@ static void native_add(struct buf *to, const struct hd_request *r)
         native_pair(to, "--data-binary", r->body.at);
 }
 
-/* --- options ----------------------------------------------------------------------------------- */
+/* --- options --- */
 
 static enum hd_code check_read(struct hd_arena *a, const struct hd_site *site, struct hd_error *err)
 {
@@ -323,7 +369,7 @@ static enum hd_code check(const struct hd_site *site, struct hd_error *err)
     return code;
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 static const char *header_of(const struct hd_response *r, const char *name)
 {
@@ -339,13 +385,17 @@ static const struct hd_request *new_read(struct hd_arena *a, const struct webhoo
     const char *query = strchr(cfg->read.path, '?');
     struct hd_request *r = arena_of(a, struct hd_request);
     *r = (struct hd_request){
-        .via = HD_VIA_HTTP, .effect = HD_EFFECT_READ, .label = "read", .at = &cfg->at,
-        .u.http = {
-            .method = "GET",
-            .path = query ? arena_text_n(a, cfg->read.path, (size_t)(query - cfg->read.path))
-                          : cfg->read.path,
-            .query = query ? query + 1 : NULL,
-        },
+        .via = HD_VIA_HTTP,
+        .effect = HD_EFFECT_READ,
+        .label = "read",
+        .at = &cfg->at,
+        .u.http =
+            {
+                .method = "GET",
+                .path = query ? arena_text_n(a, cfg->read.path, (size_t)(query - cfg->read.path))
+                              : cfg->read.path,
+                .query = query ? query + 1 : NULL,
+            },
         .cap_bytes = HD_ANSWER_BYTES_SMALL,
     };
     return r;
@@ -499,7 +549,8 @@ static enum hd_code reply(struct hd_arena *a, const struct hd_site *site,
     else if (s == 408 || s == 409 || s == 412 || s >= 500)
         out.answer = HD_ANSWER_CONFLICT;
     if (out.answer != HD_ANSWER_ACCEPTED) {
-        char *words = arena_text_n(a, r->body.at, r->body.len < WORDS_MAX ? r->body.len : WORDS_MAX);
+        char *words =
+            arena_text_n(a, r->body.at, r->body.len < WORDS_MAX ? r->body.len : WORDS_MAX);
         words[strcspn(words, "\r\n")] = '\0';
         str_clean(words, WORDS_MAX);
         out.text = arena_print(a, "HTTP %d%s%s", s, *words ? ": " : "", words);

@@ -13,11 +13,12 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/str.h"
-#include "json/json.h"
 #include "notifiers/reply.h"
+#include "json/json.h"
 
 #define BODY_MAX (256u << 10)
-#define REPEAT_MS 60000 /* Prometheus' own pace; Alertmanager forgets after five minutes of silence */
+#define REPEAT_MS                                                                                  \
+    60000 /* Prometheus' own pace; Alertmanager forgets after five minutes of silence */
 
 struct alertmanager_cfg {
     struct hd_endpoint at;
@@ -32,11 +33,17 @@ static const char *const own_labels[] = {"alertname", "service", "severity", "st
 
 static const struct hd_option options[] = {
     HD_ENDPOINT_OPTIONS(struct alertmanager_cfg, at),
-    {.key = "labels", .type = HD_OPT_PAIRS, CFG(labels),
-     .count_offset = offsetof(struct alertmanager_cfg, n_labels), .fallback = "",
+    {.key = "labels",
+     .type = HD_OPT_PAIRS,
+     CFG(labels),
+     .count_offset = offsetof(struct alertmanager_cfg, n_labels),
+     .fallback = "",
      .help = "Labels added to every alert, for routing."},
-    {.key = "annotations", .type = HD_OPT_PAIRS, CFG(annotations),
-     .count_offset = offsetof(struct alertmanager_cfg, n_annotations), .fallback = "",
+    {.key = "annotations",
+     .type = HD_OPT_PAIRS,
+     CFG(annotations),
+     .count_offset = offsetof(struct alertmanager_cfg, n_annotations),
+     .fallback = "",
      .help = "Annotations added to every alert, such as runbook_url."},
     {NULL},
 };
@@ -67,8 +74,8 @@ static enum hd_code check(const void *config, struct hd_error *err)
     }
     for (uint32_t i = 0; !code && i < cfg->n_annotations; i++) {
         if (!label_ok(cfg->annotations[i].name))
-            code = hd_fail(err, HD_INVALID, "annotations: '%s' is no name",
-                           cfg->annotations[i].name);
+            code =
+                hd_fail(err, HD_INVALID, "annotations: '%s' is no name", cfg->annotations[i].name);
     }
     return code;
 }
@@ -89,9 +96,10 @@ static void put_labels(struct json_out *o, const struct alertmanager_cfg *cfg,
                        const struct hd_message *m)
 {
     json_begin(o, "labels", '{');
-    put(o, "alertname", m->heartbeat                     ? "HaldaneHeartbeat"
-                        : m->severity == HD_SEVERITY_ACT ? "HaldaneActNow"
-                                                         : "HaldaneEvent");
+    put(o, "alertname",
+        m->heartbeat                     ? "HaldaneHeartbeat"
+        : m->severity == HD_SEVERITY_ACT ? "HaldaneActNow"
+                                         : "HaldaneEvent");
     put(o, "severity", m->heartbeat ? "none" : severity_word[m->severity]);
     put(o, "service", m->service);
     put(o, "state", m->heartbeat ? NULL : m->state);
@@ -149,9 +157,17 @@ static enum hd_code write_alert(struct hd_arena *a, const void *config, const st
     for (uint32_t i = 0; i < cfg->at.n_bases; i++) {
         struct hd_request *r = arena_of(a, struct hd_request);
         *r = (struct hd_request){
-            .via = HD_VIA_HTTP, .effect = HD_EFFECT_SET, .label = "alert", .at = &cfg->at, .base = i,
-            .u.http = {.method = "POST", .path = "/api/v2/alerts", .headers = &type, .n_headers = 1},
-            .body = {text, body.len}, .cap_bytes = HD_ANSWER_BYTES_SMALL,
+            .via = HD_VIA_HTTP,
+            .effect = HD_EFFECT_SET,
+            .label = "alert",
+            .at = &cfg->at,
+            .base = i,
+            .u.http = {.method = "POST",
+                       .path = "/api/v2/alerts",
+                       .headers = &type,
+                       .n_headers = 1},
+            .body = {text, body.len},
+            .cap_bytes = HD_ANSWER_BYTES_SMALL,
         };
         ask.request[i] = r;
     }

@@ -14,8 +14,8 @@
 #include "base/buf.h"
 #include "base/fill.h"
 #include "base/str.h"
-#include "json/json.h"
 #include "notifiers/reply.h"
+#include "json/json.h"
 
 #define BODY_MAX (64u << 10)
 #define BLOCK_MAX 2900 /* Slack refuses a message with a section of more than 3,000 characters */
@@ -27,7 +27,9 @@ struct webhook_cfg {
 
 static const struct hd_option options[] = {
     HD_ENDPOINT_OPTIONS(struct webhook_cfg, at),
-    {.key = "body", .type = HD_OPT_TEXT, .offset = offsetof(struct webhook_cfg, body),
+    {.key = "body",
+     .type = HD_OPT_TEXT,
+     .offset = offsetof(struct webhook_cfg, body),
      .fallback = "",
      .help = "JSON to send instead of Slack's; {{headline}} {{body}} {{service}} {{guard}} "
              "{{state}} {{severity}} {{command}} {{url}} {{stable}} {{candidate}} {{resolved}} "
@@ -133,11 +135,19 @@ static enum hd_code put_template(struct buf *to, const char *text, const struct 
 {
     char seq[24], time[STR_TIME_MAX];
     const struct hd_pair v[] = {
-        {"headline", m->headline}, {"body", m->body}, {"service", m->service},
-        {"guard", m->guard}, {"state", m->state}, {"severity", hd_severity_word((int)m->severity)},
-        {"command", m->native}, {"url", m->url}, {"stable", m->stable},
-        {"candidate", m->candidate}, {"resolved", m->resolved ? "true" : "false"},
-        {"time", str_time(m->at_ms, time)}, {"seq", seq},
+        {"headline", m->headline},
+        {"body", m->body},
+        {"service", m->service},
+        {"guard", m->guard},
+        {"state", m->state},
+        {"severity", hd_severity_word((int)m->severity)},
+        {"command", m->native},
+        {"url", m->url},
+        {"stable", m->stable},
+        {"candidate", m->candidate},
+        {"resolved", m->resolved ? "true" : "false"},
+        {"time", str_time(m->at_ms, time)},
+        {"seq", seq},
     };
     snprintf(seq, sizeof seq, "%lld", (long long)m->seq);
     return fill(to, text, v, sizeof v / sizeof *v, json_escape, err);
@@ -186,13 +196,22 @@ static const struct hd_request *new_post(struct hd_arena *a, const struct hd_end
     const char *query = path ? strchr(path, '?') : NULL;
     struct hd_request *r = arena_of(a, struct hd_request);
     *r = (struct hd_request){
-        .via = HD_VIA_HTTP, .effect = HD_EFFECT_ONCE, .label = "message", .at = own,
-        .u.http = {
-            .method = "POST",
-            .path = !path ? "/" : query ? arena_text_n(a, path, (size_t)(query - path)) : path,
-            .query = query ? query + 1 : NULL, .headers = &type, .n_headers = 1,
-        },
-        .body = body, .cap_bytes = HD_ANSWER_BYTES_SMALL,
+        .via = HD_VIA_HTTP,
+        .effect = HD_EFFECT_ONCE,
+        .label = "message",
+        .at = own,
+        .u.http =
+            {
+                .method = "POST",
+                .path = !path   ? "/"
+                        : query ? arena_text_n(a, path, (size_t)(query - path))
+                                : path,
+                .query = query ? query + 1 : NULL,
+                .headers = &type,
+                .n_headers = 1,
+            },
+        .body = body,
+        .cap_bytes = HD_ANSWER_BYTES_SMALL,
     };
     return r;
 }

@@ -31,69 +31,97 @@ static const struct row {
     struct answer answer[ANSWERS_MAX];
     struct hd_goal goal[GOALS_MAX];
 } rows[] = {
-#define ONE_SOCKET {"socket", "/run/haproxy/admin.sock"}, {"backend", "shop"}
-    {.name = "haproxy/blue_live", .actuator = "haproxy", .cfg = {ONE_SOCKET},
+#define ONE_SOCKET                                                                                 \
+    {"socket", "/run/haproxy/admin.sock"},                                                         \
+    {                                                                                              \
+        "backend", "shop"                                                                          \
+    }
+    {.name = "haproxy/blue_live",
+     .actuator = "haproxy",
+     .cfg = {ONE_SOCKET},
      .answer = {{.file = "haproxy/blue_live.txt"}},
      .goal = {{.value = "blue1=0 blue2=0 green1=100 green2=100"},
               {.value = "blue1=90 blue2=90 green1=10 green2=10"},
               {.value = "blue1=100 blue2=100 green1=0 green2=0", .rehearse = true}}},
-    {.name = "haproxy/green_live", .actuator = "haproxy",
+    {.name = "haproxy/green_live",
+     .actuator = "haproxy",
      .cfg = {{"socket", "/run/a&b;$HOME`id`.sock"}, {"backend", "shop"}},
      .answer = {{.file = "haproxy/green_live.txt"}},
      .goal = {{.value = "blue1=100 blue2=100 green1=0 green2=0"},
               {.value = "blue1=100 blue2=100/drain green1=0/maint green2=0"}}},
-    {.name = "haproxy/held", .actuator = "haproxy", .cfg = {ONE_SOCKET},
+    {.name = "haproxy/held",
+     .actuator = "haproxy",
+     .cfg = {ONE_SOCKET},
      .side = {{{"servers", "blue*"}}, {{"servers", "green1|green2"}}},
      .answer = {{.file = "haproxy/held.txt"}},
      .goal = {{.value = "blue1=100 blue2=100 green1=0 green2=0"}}},
-    {.name = "haproxy/one_down", .actuator = "haproxy", .cfg = {ONE_SOCKET},
+    {.name = "haproxy/one_down",
+     .actuator = "haproxy",
+     .cfg = {ONE_SOCKET},
      .answer = {{.file = "haproxy/one_down.txt"}},
      .goal = {{.value = "blue1=0 blue2=0 green1=100 green2=100"}}},
-    {.name = "haproxy/two_agree", .actuator = "haproxy",
+    {.name = "haproxy/two_agree",
+     .actuator = "haproxy",
      .cfg = {{"sockets", "/run/a.sock|tcp:127.0.0.1:9999"}, {"backend", "shop"}},
      .answer = {{.file = "haproxy/green_live.txt"}, {.file = "haproxy/green_live.txt"}},
      .goal = {{.value = "blue1=100 blue2=100 green1=0 green2=0"},
               {.value = "blue1=100 blue2=100 green1=0 green2=0", .rehearse = true}}},
-    {.name = "haproxy/two_disagree", .actuator = "haproxy",
+    {.name = "haproxy/two_disagree",
+     .actuator = "haproxy",
      .cfg = {{"sockets", "/run/a.sock|/run/b.sock"}, {"backend", "shop"}},
      .answer = {{.file = "haproxy/green_live.txt"}, {.file = "haproxy/blue_live.txt"}},
      .goal = {{.value = "blue1=100 blue2=100 green1=0 green2=0"},
               {.value = "unix:/run/a.sock: blue1=100 blue2=100 green1=0 green2=0 | "
                         "unix:/run/b.sock: blue1=50 blue2=100 green1=0 green2=0"}}},
-    {.name = "haproxy/map_blue", .actuator = "haproxy",
+    {.name = "haproxy/map_blue",
+     .actuator = "haproxy",
      .cfg = {{"socket", "/run/a.sock"}, {"map.file", "/etc/haproxy/shop.map"}, {"map.key", "shop"}},
      .answer = {{.file = "haproxy/map_blue.txt"}},
      .goal = {{.value = "shop=green"}, {.value = "shop=green", .rehearse = true}}},
-    {.name = "exec/blue_live", .actuator = "exec",
+    {.name = "exec/blue_live",
+     .actuator = "exec",
      .cfg = {{"command", "/usr/local/bin/route|--json|it's; rm -rf $HOME"}, {"rehearse", "true"}},
      .answer = {{.file = "exec/blue_live.txt"}},
      .goal = {{.value = "green", .stamp = "guard 42: it's bad"},
               {.value = "green", .rehearse = true},
               {.value = "'$(reboot)'\"`"}}},
-    {.name = "exec/once_settling", .actuator = "exec",
+    {.name = "exec/once_settling",
+     .actuator = "exec",
      .cfg = {{"command", "/bin/swap"}, {"kind", "once"}},
      .answer = {{.text = "{\"value\":\"blue 0.9\",\"settling\":true,\"owner\":\"argo\","
                          "\"note\":\"sticky\",\"forgets_to\":\"x\",\"sides\":{"
                          "\"blue\":{\"share\":0.9},\"green\":{\"share\":0.1}}}"}},
      .goal = {{.value = "green"}, {.value = "green", .rehearse = true}}},
-    {.name = "webhook/blue_live", .actuator = "webhook",
-     .cfg = {{"url", "https://router.example/api"}, {"read.path", "/route?full=1"},
-             {"read.value", "$.live"}, {"read.version", "etag"},
-             {"read.ready", "$.pools.{{colour}}.ready"}, {"read.wanted", "$.pools.{{ colour }}.size"},
+    {.name = "webhook/blue_live",
+     .actuator = "webhook",
+     .cfg = {{"url", "https://router.example/api"},
+             {"read.path", "/route?full=1"},
+             {"read.value", "$.live"},
+             {"read.version", "etag"},
+             {"read.ready", "$.pools.{{colour}}.ready"},
+             {"read.wanted", "$.pools.{{ colour }}.size"},
              {"write.0.path", "/route/{{colour}}?why={{stamp}}"},
              {"write.0.body", "{\"to\":\"{{value}}\",\"from\":\"{{from}}\",\"why\":\"{{stamp}}\"}"},
              {"write.0.headers", "If-Match={{version}}|X-By=haldane"},
-             {"auth.type", "bearer"}, {"auth.token", "${file:/run/secrets/router}"}},
+             {"auth.type", "bearer"},
+             {"auth.token", "${file:/run/secrets/router}"}},
      .side = {{{"value", "pool blue"}}, {{"value", "pool green"}}},
      .answer = {{.file = "webhook/blue_live.txt", .status = 200, .etag = "\"v7\""}},
      .goal = {{.value = "pool green", .stamp = "guard 42: \"5xx\"\nover"},
               {.value = "a third\"value'; $(reboot)"},
               {.value = "pool green", .rehearse = true}}},
-    {.name = "webhook/two_writes", .actuator = "webhook",
-     .cfg = {{"url", "unix:/run/router.sock"}, {"read.path", "/colour"}, {"kind", "once"},
-             {"write.0.path", "/a"}, {"write.0.method", "POST"}, {"write.0.as", "form"},
-             {"write.0.body", "colour={{value}}&v={{version}}"}, {"write.1.path", "/b?c={{value}}"},
-             {"write.1.method", "DELETE"}, {"headers", "X-Key=${file:/k}|X-Team=shop"}},
+    {.name = "webhook/two_writes",
+     .actuator = "webhook",
+     .cfg = {{"url", "unix:/run/router.sock"},
+             {"read.path", "/colour"},
+             {"kind", "once"},
+             {"write.0.path", "/a"},
+             {"write.0.method", "POST"},
+             {"write.0.as", "form"},
+             {"write.0.body", "colour={{value}}&v={{version}}"},
+             {"write.1.path", "/b?c={{value}}"},
+             {"write.1.method", "DELETE"},
+             {"headers", "X-Key=${file:/k}|X-Team=shop"}},
      .answer = {{.text = "\"blue\"", .status = 200}},
      .goal = {{.value = "green"}}},
 };
@@ -101,12 +129,25 @@ static const struct row {
 
 /* Answers of no actuator, and of the wrong one. */
 static const char *const foreign[] = {
-    "", "\n", "\n\n", "null", "{}", "[]", "\"\"", "{\"value\":\"\"}", "<html>502</html>\n",
-    "Permission denied\n\n", "Unknown command: 'show', but maybe one of the following ones is a "
-    "better match:\n  help\n\n", "1\n# be_id be_name\n\n", "Name: HAProxy\nPid: x\n\n",
-    "Name: HAProxy\nPid: 1\n\n1\n# be_id be_name srv_id srv_name\n\n", "{\"value\":1,\"sides\":{}}",
+    "",
+    "\n",
+    "\n\n",
+    "null",
+    "{}",
+    "[]",
+    "\"\"",
+    "{\"value\":\"\"}",
+    "<html>502</html>\n",
+    "Permission denied\n\n",
+    "Unknown command: 'show', but maybe help\n\n",
+    "1\n# be_id be_name\n\n",
+    "Name: HAProxy\nPid: x\n\n",
+    "Name: HAProxy\nPid: 1\n\n1\n# be_id be_name srv_id srv_name\n\n",
+    "{\"value\":1,\"sides\":{}}",
     "{\"value\":\"blue\",\"sides\":{\"blue\":{\"share\":2},\"green\":{\"share\":0}}}",
-    "{\"live\":{}}", "{\"live\":\"a\\u0007b\"}", "\xff\xfe\x00\x01",
+    "{\"live\":{}}",
+    "{\"live\":\"a\\u0007b\"}",
+    "\xff\xfe\x00\x01",
 };
 
 struct stage { /* one row made ready */
@@ -120,8 +161,8 @@ struct stage { /* one row made ready */
 static struct hd_response make_response(struct hd_arena *a, const struct answer *from)
 {
     struct hd_response r = {.status = from->status};
-    r.body = from->file ? golden_read(a, from->file)
-                        : (struct hd_span){from->text, strlen(from->text)};
+    r.body =
+        from->file ? golden_read(a, from->file) : (struct hd_span){from->text, strlen(from->text)};
     struct hd_pair *h = arena_of(a, struct hd_pair);
     *h = (struct hd_pair){"etag", from->etag};
     r.headers = h;
@@ -136,7 +177,8 @@ static struct stage *set_up(struct hd_arena *a, const struct row *row)
     s->act = hd_actuator_find(row->actuator);
     assert_non_null(s->act);
     s->site = (struct hd_site){
-        .cfg = opt_fill(a, s->act->options, s->act->cfg_size, row->cfg), .n_sides = 2,
+        .cfg = opt_fill(a, s->act->options, s->act->cfg_size, row->cfg),
+        .n_sides = 2,
         .colour = {"blue", "green"},
         .side = {opt_fill(a, s->act->side_options, s->act->side_size, row->side[0]),
                  opt_fill(a, s->act->side_options, s->act->side_size, row->side[1])},
@@ -178,11 +220,12 @@ static void print_count(struct buf *to, uint32_t n)
 
 static void print_live(struct buf *to, const struct stage *s, const struct hd_live *live)
 {
-    buf_print(to, "value: %s\nversion: %s\nowner: %s\nmemory: %s\nforgets_to: %s\nnote: %s\n"
-              "settling: %d\n", live->value, live->version ? live->version : "-",
-              live->owner ? live->owner : "-", live->memory ? live->memory : "-",
-              live->forgets_to ? live->forgets_to : "-", live->note ? live->note : "-",
-              live->settling);
+    buf_print(to,
+              "value: %s\nversion: %s\nowner: %s\nmemory: %s\nforgets_to: %s\nnote: %s\n"
+              "settling: %d\n",
+              live->value, live->version ? live->version : "-", live->owner ? live->owner : "-",
+              live->memory ? live->memory : "-", live->forgets_to ? live->forgets_to : "-",
+              live->note ? live->note : "-", live->settling);
     for (size_t k = 0; k < s->site.n_sides; k++) {
         buf_print(to, "%s: share %u ready ", s->site.colour[k], live->side[k].share_ppm);
         print_count(to, live->side[k].ready);
@@ -306,7 +349,8 @@ static void expect_no_state(const struct row *row, struct stage *s, size_t which
     enum hd_code code = s->act->observe(a, &s->site, NULL, &s->talk, &ask, &live, &err);
     s->response[which].body = whole;
     if (code == HD_OK || err.code != code || !*err.text)
-        fail_msg("%s: %s of %zu bytes gave a state (code %d)", row->name, what, body.len, (int)code);
+        fail_msg("%s: %s of %zu bytes gave a state (code %d)", row->name, what, body.len,
+                 (int)code);
     if (!str_is(live.value, "untouched"))
         fail_msg("%s: %s: the result was written on failure", row->name, what);
     struct hd_plan plan = {.n = 99};

@@ -118,8 +118,10 @@ int main(int argc, char **argv)
         opts[2] = (struct opt){"map.key", key};
     }
     const void *side = opt_fill(a, act->side_options, act->side_size, NULL);
-    struct hd_site site = {.cfg = opt_fill(a, act->options, act->cfg_size, opts), .n_sides = 2,
-                           .colour = {"blue", "green"}, .side = {side, side}};
+    struct hd_site site = {.cfg = opt_fill(a, act->options, act->cfg_size, opts),
+                           .n_sides = 2,
+                           .colour = {"blue", "green"},
+                           .side = {side, side}};
     struct hd_exchange said[HD_TALK_MAX];
     struct hd_talk talk = {said, 0};
     struct hd_ask ask = {0};
@@ -139,7 +141,8 @@ int main(int argc, char **argv)
         print_live(&site, &live);
         return 0;
     }
-    struct hd_goal goal = {.value = argc > 4 ? argv[4] : "", .rehearse = str_is(argv[3], "rehearse")};
+    struct hd_goal goal = {.value = argc > 4 ? argv[4] : "",
+                           .rehearse = str_is(argv[3], "rehearse")};
     struct hd_plan plan;
     if (act->plan(a, &site, &talk, &goal, &plan, &err))
         die(err.text);

@@ -27,8 +27,8 @@ static const struct {
     int32_t retry_ms;
     const char *text, *follow;
 } replies[] = {
-    {"an empty line each", "haproxy", HD_EFFECT_SET, TWO, 0, NULL, "\n\n", HD_ANSWER_ACCEPTED,
-     0, NULL, NULL},
+    {"an empty line each", "haproxy", HD_EFFECT_SET, TWO, 0, NULL, "\n\n", HD_ANSWER_ACCEPTED, 0,
+     NULL, NULL},
     {"one of two", "haproxy", HD_EFFECT_SET, TWO, 0, NULL, "\n", HD_ANSWER_CONFLICT, 0,
      "1 of 2 commands were answered", NULL},
     {"nothing", "haproxy", HD_EFFECT_SET, TWO, 0, NULL, "", HD_ANSWER_CONFLICT, 0,
@@ -41,8 +41,8 @@ static const struct {
      "Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.\n\n\n",
      HD_ANSWER_REFUSED, 0,
      "Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.", NULL},
-    {"words of a rehearsal after a change", "haproxy", HD_EFFECT_SET, TWO, 0, NULL,
-     REQUIRE REQUIRE, HD_ANSWER_REFUSED, 0, "Require <weight> or <weight%>.", NULL},
+    {"words of a rehearsal after a change", "haproxy", HD_EFFECT_SET, TWO, 0, NULL, REQUIRE REQUIRE,
+     HD_ANSWER_REFUSED, 0, "Require <weight> or <weight%>.", NULL},
     {"control characters", "haproxy", HD_EFFECT_SET, TWO, 0, NULL, "\x1b[31mred\n\n",
      HD_ANSWER_REFUSED, 0, "?[31mred", NULL},
     {"rehearsal allowed", "haproxy", HD_EFFECT_READ, REHEARSAL, 0, NULL, REQUIRE REQUIRE,
@@ -57,11 +57,11 @@ static const struct {
     {"rehearsal answered like a change", "haproxy", HD_EFFECT_READ, REHEARSAL, 0, NULL, "\n\n",
      HD_ANSWER_REFUSED, 0, "an answer of another shape", NULL},
 
-    {"accepted", "exec", HD_EFFECT_SET, "{}", 0, NULL, "{\"answer\":\"accepted\",\"follow\":\"d-1\"}",
-     HD_ANSWER_ACCEPTED, 0, NULL, "d-1"},
+    {"accepted", "exec", HD_EFFECT_SET, "{}", 0, NULL,
+     "{\"answer\":\"accepted\",\"follow\":\"d-1\"}", HD_ANSWER_ACCEPTED, 0, NULL, "d-1"},
     {"retry", "exec", HD_EFFECT_SET, "{}", 0, NULL,
-     "{\"answer\":\"retry\",\"retry_ms\":1500,\"text\":\"locked\"}", HD_ANSWER_RETRY, 1500, "locked",
-     NULL},
+     "{\"answer\":\"retry\",\"retry_ms\":1500,\"text\":\"locked\"}", HD_ANSWER_RETRY, 1500,
+     "locked", NULL},
     {"conflict", "exec", HD_EFFECT_SET, "{}", 0, NULL, "{\"answer\":\"conflict\"}",
      HD_ANSWER_CONFLICT, 0, NULL, NULL},
     {"refused", "exec", HD_EFFECT_SET, "{}", 0, NULL, "{\"answer\":\"refused\",\"text\":\"no\"}",
@@ -71,8 +71,10 @@ static const struct {
     {"killed", "exec", HD_EFFECT_ONCE, "{}", 137, NULL, "", HD_ANSWER_CONFLICT, 0,
      "exit status 137", NULL},
     {"unknown word", "exec", HD_EFFECT_SET, "{}", 0, NULL, "{\"answer\":\"yes\"}",
-     HD_ANSWER_CONFLICT, 0, "answer: none of accepted, retry, conflict, refused, or retry_ms out of "
-     "range", NULL},
+     HD_ANSWER_CONFLICT, 0,
+     "answer: none of accepted, retry, conflict, refused, or retry_ms out of "
+     "range",
+     NULL},
     {"negative wait", "exec", HD_EFFECT_SET, "{}", 0, NULL,
      "{\"answer\":\"retry\",\"retry_ms\":-1}", HD_ANSWER_CONFLICT, 0, "*", NULL},
     {"no JSON", "exec", HD_EFFECT_SET, "{}", 0, NULL, "done", HD_ANSWER_CONFLICT, 0, "*", NULL},
@@ -80,8 +82,8 @@ static const struct {
     {"200", "webhook", HD_EFFECT_SET, "{}", 200, NULL, "", HD_ANSWER_ACCEPTED, 0, NULL, NULL},
     {"202", "webhook", HD_EFFECT_SET, "{}", 202, NULL, "x", HD_ANSWER_ACCEPTED, 0, NULL, NULL},
     {"302", "webhook", HD_EFFECT_SET, "{}", 302, NULL, "", HD_ANSWER_REFUSED, 0, "HTTP 302", NULL},
-    {"400", "webhook", HD_EFFECT_SET, "{}", 400, NULL, "bad \x07 colour\nmore", HD_ANSWER_REFUSED, 0,
-     "HTTP 400: bad ? colour", NULL},
+    {"400", "webhook", HD_EFFECT_SET, "{}", 400, NULL, "bad \x07 colour\nmore", HD_ANSWER_REFUSED,
+     0, "HTTP 400: bad ? colour", NULL},
     {"401", "webhook", HD_EFFECT_SET, "{}", 401, NULL, "", HD_ANSWER_REFUSED, 0, "HTTP 401", NULL},
     {"404", "webhook", HD_EFFECT_SET, "{}", 404, NULL, "", HD_ANSWER_REFUSED, 0, "HTTP 404", NULL},
     {"408", "webhook", HD_EFFECT_SET, "{}", 408, NULL, "", HD_ANSWER_CONFLICT, 0, "HTTP 408", NULL},
@@ -93,7 +95,8 @@ static const struct {
      "HTTP 429", NULL},
     {"503 with a date", "webhook", HD_EFFECT_SET, "{}", 503, "Sat, 21 Nov 2026 00:00:00 GMT", "",
      HD_ANSWER_RETRY, 0, "HTTP 503", NULL},
-    {"500", "webhook", HD_EFFECT_ONCE, "{}", 500, NULL, "", HD_ANSWER_CONFLICT, 0, "HTTP 500", NULL},
+    {"500", "webhook", HD_EFFECT_ONCE, "{}", 500, NULL, "", HD_ANSWER_CONFLICT, 0, "HTTP 500",
+     NULL},
 };
 
 static void every_reply_has_its_answer(void **state)
@@ -107,7 +110,8 @@ static void every_reply_has_its_answer(void **state)
         struct hd_request request = {.effect = replies[i].effect,
                                      .body = {replies[i].sent, strlen(replies[i].sent)}};
         struct hd_response response = {
-            .status = replies[i].status, .headers = &header,
+            .status = replies[i].status,
+            .headers = &header,
             .n_headers = replies[i].retry_after ? 1 : 0,
             .body = {replies[i].body, strlen(replies[i].body)},
         };
@@ -125,10 +129,23 @@ static void every_reply_has_its_answer(void **state)
     }
 }
 
-#define SOCKET {"socket", "/run/a.sock"}
-#define SHOP {"backend", "shop"}
-#define URL {"url", "http://r"}, {"read.path", "/v"}
-#define WRITE {"write.0.path", "/v"}
+#define SOCKET                                                                                     \
+    {                                                                                              \
+        "socket", "/run/a.sock"                                                                    \
+    }
+#define SHOP                                                                                       \
+    {                                                                                              \
+        "backend", "shop"                                                                          \
+    }
+#define URL                                                                                        \
+    {"url", "http://r"},                                                                           \
+    {                                                                                              \
+        "read.path", "/v"                                                                          \
+    }
+#define WRITE                                                                                      \
+    {                                                                                              \
+        "write.0.path", "/v"                                                                       \
+    }
 
 static const struct {
     const char *name, *actuator;
@@ -137,27 +154,51 @@ static const struct {
 } configs[] = {
     {"minimal", "haproxy", {SOCKET, SHOP}, {{0}}, NULL},
     {"eight instances", "haproxy", {{"sockets", "/1|/2|/3|/4|/5|/6|/7|/8"}, SHOP}, {{0}}, NULL},
-    {"nine instances", "haproxy", {{"sockets", "/1|/2|/3|/4|/5|/6|/7|/8|/9"}, SHOP}, {{0}},
+    {"nine instances",
+     "haproxy",
+     {{"sockets", "/1|/2|/3|/4|/5|/6|/7|/8|/9"}, SHOP},
+     {{0}},
      "more than 8"},
     {"twice the same", "haproxy", {{"sockets", "/1|/1"}, SHOP}, {{0}}, "twice"},
     {"neither form", "haproxy", {SOCKET}, {{0}}, "one of them"},
-    {"both forms", "haproxy", {SOCKET, SHOP, {"map.file", "/m"}, {"map.key", "k"}}, {{0}},
+    {"both forms",
+     "haproxy",
+     {SOCKET, SHOP, {"map.file", "/m"}, {"map.key", "k"}},
+     {{0}},
      "one of them"},
     {"map without key", "haproxy", {SOCKET, {"map.file", "/m"}}, {{0}}, "are needed"},
-    {"two commands in a backend", "haproxy", {SOCKET, {"backend", "a;disable server b/c"}}, {{0}},
+    {"two commands in a backend",
+     "haproxy",
+     {SOCKET, {"backend", "a;disable server b/c"}},
+     {{0}},
      "not a name"},
-    {"newline in a key", "haproxy", {SOCKET, {"map.file", "/m"}, {"map.key", "a\nb"}}, {{0}},
+    {"newline in a key",
+     "haproxy",
+     {SOCKET, {"map.file", "/m"}, {"map.key", "a\nb"}},
+     {{0}},
      "are needed"},
     {"quote in a socket", "haproxy", {{"socket", "/run/a'b"}, SHOP}, {{0}}, "plain characters"},
     {"comma in a socket", "haproxy", {{"socket", "/run/a,exec"}, SHOP}, {{0}}, "plain characters"},
-    {"options in an address", "haproxy", {{"socket", "tcp:h:1,fork"}, SHOP}, {{0}},
+    {"options in an address",
+     "haproxy",
+     {{"socket", "tcp:h:1,fork"}, SHOP},
+     {{0}},
      "plain characters"},
     {"value without map", "haproxy", {SOCKET, SHOP}, {{"value", "x"}}, "go with `map`"},
-    {"servers with map", "haproxy", {SOCKET, {"map.file", "/m"}, {"map.key", "k"}},
-     {{"servers", "x"}}, "goes with `backend`"},
-    {"same value", "haproxy", {SOCKET, {"map.file", "/m"}, {"map.key", "k"}}, {{"value", "green"}},
+    {"servers with map",
+     "haproxy",
+     {SOCKET, {"map.file", "/m"}, {"map.key", "k"}},
+     {{"servers", "x"}},
+     "goes with `backend`"},
+    {"same value",
+     "haproxy",
+     {SOCKET, {"map.file", "/m"}, {"map.key", "k"}},
+     {{"value", "green"}},
      "have the same value"},
-    {"odd value", "haproxy", {SOCKET, {"map.file", "/m"}, {"map.key", "k"}}, {{"value", "a b"}},
+    {"odd value",
+     "haproxy",
+     {SOCKET, {"map.file", "/m"}, {"map.key", "k"}},
+     {{"value", "a b"}},
      "not a name"},
 
     {"minimal", "exec", {{"command", "/bin/true"}}, {{0}}, NULL},
@@ -166,14 +207,26 @@ static const struct {
 
     {"minimal", "webhook", {URL, WRITE}, {{0}}, NULL},
     {"no write", "webhook", {URL}, {{0}}, "write: 1 to"},
-    {"unknown placeholder", "webhook", {URL, {"write.0.path", "/{{color}}"}}, {{0}},
+    {"unknown placeholder",
+     "webhook",
+     {URL, {"write.0.path", "/{{color}}"}},
+     {{0}},
      "{{color}} is not known here; there are: value, from, colour, version, stamp"},
-    {"open braces", "webhook", {URL, WRITE, {"write.0.body", "{\"a\":\"{{value\"}"}}, {{0}},
+    {"open braces",
+     "webhook",
+     {URL, WRITE, {"write.0.body", "{\"a\":\"{{value\"}"}},
+     {{0}},
      "without '}}'"},
-    {"body is no JSON", "webhook", {URL, WRITE, {"write.0.body", "{\"a\":{{value}}}"}}, {{0}},
+    {"body is no JSON",
+     "webhook",
+     {URL, WRITE, {"write.0.body", "{\"a\":{{value}}}"}},
+     {{0}},
      "write[0].body"},
-    {"text is anything", "webhook",
-     {URL, WRITE, {"write.0.body", "{\"a\":{{value}}}"}, {"write.0.as", "text"}}, {{0}}, NULL},
+    {"text is anything",
+     "webhook",
+     {URL, WRITE, {"write.0.body", "{\"a\":{{value}}}"}, {"write.0.as", "text"}},
+     {{0}},
+     NULL},
     {"relative path", "webhook", {URL, {"write.0.path", "v"}}, {{0}}, "begins with '/'"},
     {"bad JSON path", "webhook", {URL, WRITE, {"read.value", "a[b"}}, {{0}}, "JSON path"},
     {"same value", "webhook", {URL, WRITE}, {{"value", "green"}}, "have the same value"},
@@ -188,7 +241,8 @@ static void configurations_are_checked(void **state)
         const struct hd_actuator *act = hd_actuator_find(configs[i].actuator);
         struct hd_error err = {0};
         struct hd_site site = {
-            .cfg = opt_fill(a, act->options, act->cfg_size, configs[i].cfg), .n_sides = 2,
+            .cfg = opt_fill(a, act->options, act->cfg_size, configs[i].cfg),
+            .n_sides = 2,
             .colour = {"blue", "green"},
             .side = {opt_fill(a, act->side_options, act->side_size, configs[i].blue),
                      opt_fill(a, act->side_options, act->side_size, NULL)},

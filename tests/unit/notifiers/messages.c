@@ -30,31 +30,67 @@ static const struct row {
     struct opt cfg[6];
     struct hd_message message;
 } rows[] = {
-#define PEERS {"urls", "http://am-a:9093|http://am-b:9093/prefix"}
-    {"alertmanager/act", "alertmanager", {PEERS, {"labels", "team=shop|env=prod"},
-     {"annotations", "runbook_url=https://wiki.example/shop"}}, {ACT, .ends_ms = AT + 180000}},
-    {"alertmanager/resolved", "alertmanager", {{"url", "http://am-a:9093"}},
+#define PEERS                                                                                      \
+    {                                                                                              \
+        "urls", "http://am-a:9093|http://am-b:9093/prefix"                                         \
+    }
+    {"alertmanager/act",
+     "alertmanager",
+     {PEERS,
+      {"labels", "team=shop|env=prod"},
+      {"annotations", "runbook_url=https://wiki.example/shop"}},
+     {ACT, .ends_ms = AT + 180000}},
+    {"alertmanager/resolved",
+     "alertmanager",
+     {{"url", "http://am-a:9093"}},
      {ACT, .resolved = true}},
-    {"alertmanager/event", "alertmanager", {{"url", "http://am-a:9093"}},
-     {.seq = 7, .service = "shop", .headline = "shop: guard passed", .body = "",
-      .severity = HD_SEVERITY_INFO, .at_ms = AT}},
-    {"alertmanager/heartbeat", "alertmanager", {{"url", "http://am-a:9093"}},
-     {.headline = "haldane is alive", .state = "x", .heartbeat = true, .at_ms = AT,
+    {"alertmanager/event",
+     "alertmanager",
+     {{"url", "http://am-a:9093"}},
+     {.seq = 7,
+      .service = "shop",
+      .headline = "shop: guard passed",
+      .body = "",
+      .severity = HD_SEVERITY_INFO,
+      .at_ms = AT}},
+    {"alertmanager/heartbeat",
+     "alertmanager",
+     {{"url", "http://am-a:9093"}},
+     {.headline = "haldane is alive",
+      .state = "x",
+      .heartbeat = true,
+      .at_ms = AT,
       .ends_ms = AT + 180000}},
-    {"alertmanager/hostile", "alertmanager", {{"url", "http://am-a:9093"}},
-     {.service = "a\"},{\"b", .headline = "</script>\x01\xff", .body = "{{ template }}",
-      .severity = HD_SEVERITY_WARN, .at_ms = AT}},
-#define HOOK {"url", "https://hooks.example/services/T0/B0/x?thread=1"}
+    {"alertmanager/hostile",
+     "alertmanager",
+     {{"url", "http://am-a:9093"}},
+     {.service = "a\"},{\"b",
+      .headline = "</script>\x01\xff",
+      .body = "{{ template }}",
+      .severity = HD_SEVERITY_WARN,
+      .at_ms = AT}},
+#define HOOK                                                                                       \
+    {                                                                                              \
+        "url", "https://hooks.example/services/T0/B0/x?thread=1"                                   \
+    }
     {"slack/act", "webhook", {HOOK}, {ACT}},
     {"slack/resolved", "webhook", {{"url", "http://chat"}}, {ACT, .resolved = true}},
-    {"slack/hostile", "webhook", {HOOK},
-     {.service = "<!channel>", .headline = "a & b < c > d", .body = "<http://evil|click>\xff",
-      .url = "https://h/?a=1&b=2", .severity = HD_SEVERITY_INFO, .at_ms = AT}},
-    {"slack/template", "webhook",
+    {"slack/hostile",
+     "webhook",
+     {HOOK},
+     {.service = "<!channel>",
+      .headline = "a & b < c > d",
+      .body = "<http://evil|click>\xff",
+      .url = "https://h/?a=1&b=2",
+      .severity = HD_SEVERITY_INFO,
+      .at_ms = AT}},
+    {"slack/template",
+     "webhook",
      {{"urls", "http://a/x|http://b/y"},
       {"body", "{\"t\":\"{{headline}}\",\"b\":\"{{ body }}\",\"s\":[\"{{service}}\",\"{{guard}}\","
                "\"{{state}}\",\"{{severity}}\",\"{{command}}\",\"{{url}}\",\"{{stable}}\","
-               "\"{{candidate}}\",\"{{time}}\"],\"r\":{{resolved}},\"n\":{{seq}}}"}}, {ACT}},
+               "\"{{candidate}}\",\"{{time}}\"],\"r\":{{resolved}},\"n\":{{seq}}}"}},
+     {ACT}},
 };
 #define N_ROWS (sizeof rows / sizeof *rows)
 
@@ -174,7 +210,9 @@ static void every_reply_has_its_code(void **state)
             ARENA_AUTO a = arena_new();
             struct hd_pair h = {"retry-after", replies[i].retry_after};
             struct hd_response r = {
-                .status = replies[i].status, .headers = &h, .n_headers = replies[i].retry_after ? 1 : 0,
+                .status = replies[i].status,
+                .headers = &h,
+                .n_headers = replies[i].retry_after ? 1 : 0,
                 .body = {replies[i].body, strlen(replies[i].body)},
             };
             struct hd_exchange x = {NULL, &r};
@@ -228,12 +266,9 @@ static void configurations_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_as_recorded),
-        cmocka_unit_test(every_body_is_json),
-        cmocka_unit_test(labels_are_the_identity),
-        cmocka_unit_test(long_texts_are_cut),
-        cmocka_unit_test(every_reply_has_its_code),
-        cmocka_unit_test(configurations_are_checked),
+        cmocka_unit_test(writes_as_recorded),       cmocka_unit_test(every_body_is_json),
+        cmocka_unit_test(labels_are_the_identity),  cmocka_unit_test(long_texts_are_cut),
+        cmocka_unit_test(every_reply_has_its_code), cmocka_unit_test(configurations_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
