@@ -21,6 +21,7 @@
     F(u32, judged)          /* polls that ended in a judgement */                                  \
     F(u32, observed)        /* polls whose evidence was usable, gathering ones included */         \
     F(u32, consecutive)     /* judged polls in a row that broke the limit */                       \
+    F(u32, well_run)        /* of the broken ones since the last good one: stable was well beside */ \
     F(u32, broken)          /* judged polls that broke the limit, in all */                        \
     F(u32, shared)          /* judged polls in which stable broke it too */                        \
     F(u32, shared_run)      /* of those, the ones since the last judged poll that was not shared */ \
@@ -36,13 +37,14 @@
     F(u32, reason)          /* enum hd_reason_number behind the outcome */                         \
     F(i64, tripped_ms)                                                                             \
     F(i64, observed_ms)     /* guard time of the last usable evidence; 0: the switch itself */     \
-    F(i64, watched_ms)      /* time covered by usable evidence */                                  \
+    F(i64, watched_ms)      /* time covered by evidence that was judged */                         \
     F(f64, sum_events) F(f64, sum_exposure)                 /* candidate, whole guard */           \
     F(f64, stable_events) F(f64, stable_exposure)           /* stable, whole guard */              \
-    F(f64, before_events) F(f64, before_exposure) F(f64, before_value)                             \
+    F(f64, before_events) F(f64, before_exposure) F(i64, before_ms)                                \
+    F(f64, before_value)    /* GAUGE: mean of the bins */                                          \
     F(f64, gather_events) F(f64, gather_exposure)           /* candidate, since the last judgement */ \
     F(f64, gather_stable_events) F(f64, gather_stable_exposure)                                    \
-    F(i64, gather_ms)       /* time covered by what is gathered */                                 \
+    F(i64, gather_ms) F(i64, gather_stable_ms) /* time covered by what is gathered */              \
     F(f64, value) F(f64, stable_value) F(f64, limit) F(f64, n) /* of the last judgement, for show */ \
     F(f64, worst_value)     /* of the judgement that tripped it */                                 \
     F(f64, worst_stable) F(f64, worst_limit) F(f64, worst_n) F(u32, worst_k)
@@ -50,6 +52,7 @@
 #define ENGINE_GUARD_STATE(F)                                                                      \
     F(u32, polls)           /* evidence of after the switch, taken in */                           \
     F(i64, t_ms)            /* guard time of the last step */                                      \
+    F(i64, scrape_ms)       /* scrape interval last known; 0: never */                             \
     F(u32, silent)          /* polls in a row in which the candidate was silent */                 \
     F(u32, silent_by)       /* reason number behind it */                                          \
     F(u32, silent_ready) F(u32, silent_wanted)                                                     \
