@@ -197,10 +197,8 @@ bool str_read_time(const char *text, int64_t *ret_ms)
 static int64_t split_day(int64_t wall_ms, int64_t *ret_days)
 {
     int64_t day = 86400000, rest = wall_ms % day;
-    if (rest < 0)
-        rest += day;
-    *ret_days = (wall_ms - rest) / day;
-    return rest;
+    *ret_days = wall_ms / day - (rest < 0);
+    return rest < 0 ? rest + day : rest;
 }
 
 const char *str_time(int64_t wall_ms, char out[STR_TIME_MAX])
