@@ -73,7 +73,7 @@ static double score_of(const struct hd_policy *p, const struct hd_guard_state *g
         else if (s->band == HD_BAND_WARN)
             sum += weight / 2;
     }
-    return judged && all > 0 ? 100 * sum / all : NAN;
+    return judged && all > 0 ? 100 * (sum / all) : NAN;
 }
 
 bool decide_low_score(const struct hd_policy *p, double score)
