@@ -13,7 +13,7 @@
 
 #include "base/arena.h"
 
-#define SCRAPE_GUESS_MS 60000 /* the longest common interval, until two samples of a target are seen */
+#define SCRAPE_GUESS_MS 60000 /* the longest common one, until two samples of a target are seen */
 #define WINDOW_SLACK_MS 5000  /* delay until a scrape is visible, and clocks that differ */
 #define SCRAPE_JITTER 0.9     /* two scrapes of a target are at least this part of a step apart */
 
@@ -184,7 +184,9 @@ static bool first_counts(const struct work *w, const struct group *g, int role, 
     int64_t scrape_ms = counts_scrape_ms(&w->next);
     double step = SCRAPE_JITTER * (double)scrape_ms;
     if (g->target && g->scraped_ms < at_ms && (double)(at_ms - g->scraped_ms) >= step) {
-        *ret_from_ms = scrape_ms && at_ms - scrape_ms > g->scraped_ms ? at_ms - scrape_ms : g->scraped_ms;
+        *ret_from_ms = g->scraped_ms;
+        if (scrape_ms && at_ms - scrape_ms > g->scraped_ms)
+            *ret_from_ms = at_ms - scrape_ms;
         return true;
     }
     int64_t looked_ms = w->old->role[role].looked_ms;

@@ -117,8 +117,8 @@ static bool observed(const struct hd_policy *p, const struct hd_guard_state *g)
     return p->n_checks > 0;
 }
 
-/* Does the deadline find no answer: both colours bad, not enough observed, or every check that could
- * decide was broken before the switch. */
+/* Does the deadline find no answer: both colours bad, not enough observed, or every check that
+ * could decide was broken before the switch. */
 static bool undecided(const struct hd_policy *p, const struct hd_guard_state *g,
                       enum hd_cause *ret_cause)
 {

@@ -21,7 +21,7 @@
     F(u32, judged)          /* polls that ended in a judgement */                                  \
     F(u32, observed)        /* polls whose evidence was usable, gathering ones included */         \
     F(u32, consecutive)     /* judged polls in a row that broke the limit */                       \
-    F(u32, well_run)        /* of the broken ones since the last good one: stable was well beside */ \
+    F(u32, well_run)        /* broken ones since the last good one with stable well beside */      \
     F(u32, broken)          /* judged polls that broke the limit, in all */                        \
     F(u32, shared)          /* judged polls in which stable broke it too */                        \
     F(u32, shared_run)      /* of those, the ones since the last judged poll that was not shared */ \

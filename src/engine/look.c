@@ -56,7 +56,8 @@ static void check_points(struct work *w, const struct hd_row *row, int role)
         double v = row->point[i].value;
         int64_t at_ms = row->point[i].at_ms;
         if (!isfinite(v))
-            look_refuse(w, role, HD_OUTCOME_NAN, isnan(v) ? HD_REASON_NOT_A_NUMBER : HD_REASON_INFINITE);
+            look_refuse(w, role, HD_OUTCOME_NAN,
+                        isnan(v) ? HD_REASON_NOT_A_NUMBER : HD_REASON_INFINITE);
         else if (v < 0)
             look_refuse(w, role, HD_OUTCOME_ERROR, HD_REASON_NEGATIVE_COUNT);
         if (at_ms < 0 || at_ms > COUNTS_TIME_MAX)
@@ -75,7 +76,9 @@ static void identify(struct item *item, const struct hd_row *row)
     for (uint64_t i = 0; i < 2; i++) {
         uint64_t seed = (row->side + 1u) * 0x9e3779b97f4a7c15u + i * 0xc2b2ae3d27d4eb4fu;
         const char *text = row->series ? row->series : row->key ? row->key : "";
-        item->id[i] = str_hash(text, row->series ? seed : str_hash(row->target ? row->target : "", seed));
+        if (!row->series && row->target)
+            seed = str_hash(row->target, seed);
+        item->id[i] = str_hash(text, seed);
     }
 }
 

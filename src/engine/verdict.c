@@ -84,7 +84,8 @@ static struct hd_reason earlier(const struct hd_check *c, const struct hd_check_
                                 uint32_t check)
 {
     struct hd_reason r = row(HD_REASON_EARLIER, check);
-    struct judge_sums before = {s->before_events, s->before_exposure, s->before_ms, s->before_value};
+    struct judge_sums before = {s->before_events, s->before_exposure, s->before_ms,
+                                s->before_value};
     r.role = HD_STABLE;
     r.baseline = JUDGE_BEFORE;
     r.value = r.stable = judge_value(c, &before);

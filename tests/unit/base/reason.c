@@ -41,7 +41,8 @@ static void counts(void **state)
     static const struct {
         double n;
         const char *want;
-    } rows[] = {{0, "0"}, {999, "999"}, {1000, "1,000"}, {1234567, "1,234,567"}, {NAN, "?"}, {-1000, "-1,000"}};
+    } rows[] = {{0, "0"}, {999, "999"}, {1000, "1,000"}, {1234567, "1,234,567"}, {NAN, "?"},
+        {-1000, "-1,000"}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         BUF_AUTO b = BUF_INIT(100);
         reason_count(&b, rows[i].n);
@@ -62,13 +63,16 @@ static void sentences(void **state)
     } rows[] = {
         {"all figures", {HD_REASON_ABOVE_MAX, 0, HD_CANDIDATE, 1, 0.048, 0.01, 0.001, 12431, 3, 3},
          "errors on green 4.8% > 1% (blue 0.1%), 3 of 3 polls, n=12,431"},
-        {"baseline before", {HD_REASON_ABOVE_MAX, 0, HD_CANDIDATE, 2, 0.048, 0.01, 0.001, 100, 3, 3},
+        {"baseline before", {HD_REASON_ABOVE_MAX, 0, HD_CANDIDATE, 2, 0.048, 0.01, 0.001, 100, 3,
+         3},
          "errors on green 4.8% > 1% (before the switch 0.1%), 3 of 3 polls, n=100"},
-        {"no baseline, no n", {HD_REASON_ABOVE_MAX, 0, HD_CANDIDATE, 0, 0.048, 0.01, NAN, NAN, 2, 3},
+        {"no baseline, no n", {HD_REASON_ABOVE_MAX, 0, HD_CANDIDATE, 0, 0.048, 0.01, NAN, NAN, 2,
+         3},
          "errors on green 4.8% > 1%, 2 of 3 polls"},
         {"foreign text", {HD_REASON_HTTP_503, 0, 0, 0, NAN, NAN, NAN, NAN, 0, 0},
          "the source is not available (503): 503 from upstream"},
-        {"members", {HD_REASON_CANDIDATE_SILENT, HD_NO_CHECK, HD_CANDIDATE, 0, NAN, NAN, NAN, NAN, 0, 4},
+        {"members", {HD_REASON_CANDIDATE_SILENT, HD_NO_CHECK, HD_CANDIDATE, 0, NAN, NAN, NAN, NAN,
+         0, 4},
          "green carries traffic and has 0 of 4 members ready"},
         {"the guard's score", {HD_REASON_LOW_SCORE, HD_NO_CHECK, 0, 0, 82.5, 95, NAN, NAN, 0, 0},
          "score 82.5 is below 95"},
@@ -102,7 +106,8 @@ static void every_row(void **state)
             if (rows[k].number == rows[i].number || strcmp(rows[k].slug, rows[i].slug) == 0)
                 fail_msg("%s: twice", rows[i].slug);
         }
-        struct hd_reason r = {.number = (uint16_t)rows[i].number, .check = HD_NO_CHECK, .stable = NAN,
+        struct hd_reason r = {.number = (uint16_t)rows[i].number, .check = HD_NO_CHECK,
+            .stable = NAN,
                               .n = NAN};
         BUF_AUTO b = BUF_INIT(500);
         reason_render(&b, &r, &names);

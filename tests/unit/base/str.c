@@ -84,8 +84,10 @@ static void numbers(void **state)
         bool ok;
         int64_t want;
     } whole[] = {
-        {"0", true, 0},      {"-9223372036854775808", true, INT64_MIN}, {"9223372036854775808", false, 0},
-        {"1.0", false, 0},   {"", false, 0},  {"-", false, 0},  {"12a", false, 0},  {" 1", false, 0},
+        {"0", true, 0},      {"-9223372036854775808", true, INT64_MIN},
+         {"9223372036854775808", false, 0},
+        {"1.0", false, 0},   {"", false, 0},  {"-", false, 0},  {"12a", false, 0},
+          {" 1", false, 0},
         {"9223372036854775807", true, INT64_MAX},
     };
     for (size_t i = 0; i < COUNT(whole); i++) {
@@ -220,7 +222,8 @@ static void hashes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equality),  cmocka_unit_test(globs),     cmocka_unit_test(I8_globs_stay_cheap),
+        cmocka_unit_test(equality),  cmocka_unit_test(globs),
+                cmocka_unit_test(I8_globs_stay_cheap),
         cmocka_unit_test(numbers),   cmocka_unit_test(durations), cmocka_unit_test(times),
         cmocka_unit_test(distances), cmocka_unit_test(clean),     cmocka_unit_test(hashes),
     };

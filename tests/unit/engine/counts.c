@@ -211,7 +211,8 @@ static const struct script scripts[] = {
      {{1, 0, OLD, ON, 40, 1, OLD}, {2, 1, OLD, ON, 40, 20, OLD}, {3, 1, OLD, ON, 25, 20, OLD}}},
     {"steady, scrape 1 s, poll 10 s", 1000, 10000, {{1, 1, OLD, ON, 100, 10, OLD}}},
     {"pod restart", 5000, 5000,
-     {{1, 0, OLD, ON, 40, 1, OLD}, {2, 1, OLD, 90000, 40, 20, OLD}, {2, 1, 93000, ON, 40, 20, 93000}}},
+     {{1, 0, OLD, ON, 40, 1, OLD}, {2, 1, OLD, 90000, 40, 20, OLD},
+      {2, 1, 93000, ON, 40, 20, 93000}}},
     {"pod restart between two scrapes", 15000, 5000,
      {{2, 1, OLD, 90000, 40, 20, OLD}, {2, 1, 91000, ON, 40, 20, 91000}}},
     {"new pod, start time known", 5000, 5000,
@@ -224,16 +225,20 @@ static const struct script scripts[] = {
      {{1, 1, OLD, ON, 40, 500, OLD, true}, {2, 1, OLD, ON, 40, 20, OLD}}, .starts = true,
      .miss_from = OLD, .miss_to = 60000},
     {"scrapes missed for 16 s", 5000, 5000,
-     {{1, 1, OLD, ON, 40, 20, OLD}, {2, 1, OLD, ON, 40, 20, OLD}}, .miss_from = 60000, .miss_to = 76000},
+     {{1, 1, OLD, ON, 40, 20, OLD}, {2, 1, OLD, ON, 40, 20, OLD}}, .miss_from = 60000,
+      .miss_to = 76000},
     {"old errors come back after four minutes", 5000, 5000,
-     {{1, 1, OLD, ON, 40, 400, OLD}, {2, 1, OLD, ON, 40, 0, OLD}}, .miss_from = 30000, .miss_to = 270000},
+     {{1, 1, OLD, ON, 40, 400, OLD}, {2, 1, OLD, ON, 40, 0, OLD}}, .miss_from = 30000,
+      .miss_to = 270000},
     {"pod killed", 5000, 5000, {{1, 1, OLD, 100000, 40, 20, OLD}, {2, 1, OLD, ON, 40, 20, OLD}}},
     {"first error of a pod in the guard", 5000, 5000, {{1, 1, OLD, ON, 40, 50, 120000}}},
     {"first error, scrape 15 s", 15000, 5000, {{1, 1, OLD, ON, 40, 50, 120000}}},
     {"nobody looks for two minutes", 5000, 5000,
-     {{1, 0, OLD, ON, 40, 1, OLD}, {2, 1, OLD, ON, 40, 20, OLD}}, .stall_from = 60000, .stall_to = 180000},
+     {{1, 0, OLD, ON, 40, 1, OLD}, {2, 1, OLD, ON, 40, 20, OLD}}, .stall_from = 60000,
+      .stall_to = 180000},
     {"the source fails for a minute", 5000, 5000,
-     {{1, 0, OLD, ON, 40, 1, OLD}, {2, 1, OLD, ON, 40, 20, OLD}}, .fail_from = 60000, .fail_to = 120000},
+     {{1, 0, OLD, ON, 40, 1, OLD}, {2, 1, OLD, ON, 40, 20, OLD}}, .fail_from = 60000,
+      .fail_to = 120000},
     {"targets unknown", 5000, 5000,
      {{1, 0, OLD, ON, 40, 1, OLD}, {2, 1, OLD, ON, 40, 20, OLD}}, .target_unknown = true},
 };
@@ -272,9 +277,11 @@ static void I9_covers_adds_up(void **state)
 static void forgotten_pod_is_no_burst(void **state)
 {
     (void)state;
-    struct hd_point before = {BEGIN + 1000, 5000}, after = {BEGIN + 1000 + HD_SERIES_KEEP_MS + 60000, 5900},
+    struct hd_point before = {BEGIN + 1000, 5000},
+        after = {BEGIN + 1000 + HD_SERIES_KEEP_MS + 60000, 5900},
                     later = {after.at_ms + 5000, 5910};
-    struct hd_row row = {.side = 1, .key = "500", .series = "s", .target = "t", .point = &before, .n = 1};
+    struct hd_row row = {.side = 1, .key = "500", .series = "s", .target = "t", .point = &before,
+        .n = 1};
     struct hd_rows rows = {.row = &row, .n = 1}, none = {.n = 0};
     struct counts *c = counts_new();
     struct hd_measurement m[HD_ROLES] = {{0}};
@@ -349,15 +356,19 @@ static const struct one ones[] = {
      {{"+Inf", "a", "t", 8000, 100}, {"1.0", "b", "t", 8000, 90}, {"0.5", "c", "t", 8000, 50}},
      {{"+Inf", "a", "t", 13000, 150}, {"1.0", "b", "t", 13000, 137}, {"0.5", "c", "t", 13000, 60}},
      0, 0, true, 3, 50},
-    {"histogram: 1e+00 is the bound 1", &slow, {{"+Inf", "a", "t", 8000, 100}, {"1e+00", "b", "t", 8000, 90}},
+    {"histogram: 1e+00 is the bound 1", &slow, {{"+Inf", "a", "t", 8000, 100},
+     {"1e+00", "b", "t", 8000, 90}},
      {{"+Inf", "a", "t", 13000, 150}, {"1e+00", "b", "t", 13000, 137}}, 0, 0, true, 3, 50},
     {"histogram: clamped per target", &slow,
-     {{"+Inf", "a", "t", 8000, 100}, {"1", "b", "t", 8000, 90}, {"+Inf", "c", "u", 8000, 100}, {"1", "d", "u", 8000, 90}},
-     {{"+Inf", "a", "t", 13000, 110}, {"1", "b", "t", 13000, 105}, {"+Inf", "c", "u", 13000, 110}, {"1", "d", "u", 13000, 95}},
+     {{"+Inf", "a", "t", 8000, 100}, {"1", "b", "t", 8000, 90}, {"+Inf", "c", "u", 8000, 100},
+      {"1", "d", "u", 8000, 90}},
+     {{"+Inf", "a", "t", 13000, 110}, {"1", "b", "t", 13000, 105}, {"+Inf", "c", "u", 13000, 110},
+      {"1", "d", "u", 13000, 95}},
      0, 0, true, 5, 20},
     {"histogram: one target without the bound", &slow,
      {{"+Inf", "a", "t", 8000, 100}, {"1", "b", "t", 8000, 90}},
-     {{"+Inf", "a", "t", 13000, 150}, {"1", "b", "t", 13000, 140}, {"+Inf", "c", "u", 13000, 10}, {"2.5", "d", "u", 13000, 9}},
+     {{"+Inf", "a", "t", 13000, 150}, {"1", "b", "t", 13000, 140}, {"+Inf", "c", "u", 13000, 10},
+      {"2.5", "d", "u", 13000, 9}},
      HD_OUTCOME_ERROR, HD_REASON_NO_SUCH_BOUND},
     {"histogram: a bucket without +Inf", &slow, {{NULL}},
      {{"1", "b", "t", 13000, 140}, {"+Inf", "c", "u", 13000, 10}, {"1", "d", "u", 13000, 9}},
@@ -366,17 +377,25 @@ static const struct one ones[] = {
      {{"200", "a", "t", 8000, 10}, {"500", "b", "t", 8000, 1}},
      {{"200", "a", "t", 8000, 10}, {"200", "a", "t", 13000, 30}, {"500", "b", "t", 8000, 1}},
      0, HD_REASON_NO_NEW_SAMPLES},
-    {"nothing at all", &http, {{"200", "a", "t", 8000, 10}}, {{NULL}}, HD_OUTCOME_NO_DATA, HD_REASON_NO_SERIES},
+    {"nothing at all", &http, {{"200", "a", "t", 8000, 10}}, {{NULL}}, HD_OUTCOME_NO_DATA,
+     HD_REASON_NO_SERIES},
     {"one key has nothing: fine", &http, {{"200", "a", "t", 8000, 10}},
-     {{"200", "a", "t", 13000, 30}, {"500", NULL, NULL, 0, 0, HD_OUTCOME_NO_DATA}}, 0, 0, true, 0, 20},
+     {{"200", "a", "t", 13000, 30}, {"500", NULL, NULL, 0, 0, HD_OUTCOME_NO_DATA}}, 0, 0, true, 0,
+      20},
     {"one row failed: nothing is counted", &http, {{"200", "a", "t", 8000, 10}},
-     {{"200", "a", "t", 13000, 30}, {"500", NULL, NULL, 0, 0, HD_OUTCOME_PARTIAL}}, HD_OUTCOME_PARTIAL},
+     {{"200", "a", "t", 13000, 30}, {"500", NULL, NULL, 0, 0, HD_OUTCOME_PARTIAL}},
+      HD_OUTCOME_PARTIAL},
     {"the worst outcome wins", &http, {{NULL}},
-     {{"200", NULL, NULL, 0, 0, HD_OUTCOME_ERROR}, {"500", NULL, NULL, 0, 0, HD_OUTCOME_PARTIAL}}, HD_OUTCOME_ERROR},
-    {"NaN", &http, {{"200", "a", "t", 8000, 10}}, {{"200", "a", "t", 13000, NAN}}, HD_OUTCOME_NAN, HD_REASON_NOT_A_NUMBER},
-    {"infinite", &http, {{"200", "a", "t", 8000, 10}}, {{"200", "a", "t", 13000, INFINITY}}, HD_OUTCOME_NAN, HD_REASON_INFINITE},
-    {"negative", &http, {{"200", "a", "t", 8000, 10}}, {{"200", "a", "t", 13000, -1}}, HD_OUTCOME_ERROR, HD_REASON_NEGATIVE_COUNT},
-    {"a sample at no possible time", &http, {{"200", "a", "t", 8000, 10}}, {{"200", "a", "t", INT64_MAX / 2, 11}}, HD_OUTCOME_ERROR, HD_REASON_WRONG_TYPE},
+     {{"200", NULL, NULL, 0, 0, HD_OUTCOME_ERROR}, {"500", NULL, NULL, 0, 0, HD_OUTCOME_PARTIAL}},
+      HD_OUTCOME_ERROR},
+    {"NaN", &http, {{"200", "a", "t", 8000, 10}}, {{"200", "a", "t", 13000, NAN}}, HD_OUTCOME_NAN,
+     HD_REASON_NOT_A_NUMBER},
+    {"infinite", &http, {{"200", "a", "t", 8000, 10}}, {{"200", "a", "t", 13000, INFINITY}},
+     HD_OUTCOME_NAN, HD_REASON_INFINITE},
+    {"negative", &http, {{"200", "a", "t", 8000, 10}}, {{"200", "a", "t", 13000, -1}},
+     HD_OUTCOME_ERROR, HD_REASON_NEGATIVE_COUNT},
+    {"a sample at no possible time", &http, {{"200", "a", "t", 8000, 10}},
+     {{"200", "a", "t", INT64_MAX / 2, 11}}, HD_OUTCOME_ERROR, HD_REASON_WRONG_TYPE},
 };
 
 struct built {
@@ -412,7 +431,8 @@ static void single_looks(void **state)
     for (size_t i = 0; i < sizeof ones / sizeof *ones; i++) {
         const struct one *o = &ones[i];
         static struct built built;
-        struct hd_measurement m[HD_ROLES] = {{0}}, backwards[HD_ROLES] = {{0}}, base[HD_ROLES] = {{0}};
+        struct hd_measurement m[HD_ROLES] = {{0}}, backwards[HD_ROLES] = {{0}},
+            base[HD_ROLES] = {{0}};
         for (int pass = 0; pass < 2; pass++) { /* the order of the rows must not matter */
             struct counts *c = counts_new();
             struct hd_rows rows = build(&built, o->first);
@@ -443,9 +463,12 @@ static void single_looks(void **state)
 static void torn_scrape_is_counted_when_whole(void **state)
 {
     (void)state;
-    struct hd_point a[] = {{BEGIN + 8000, 10}, {BEGIN + 13000, 30}}, b[] = {{BEGIN + 8000, 1}, {BEGIN + 13000, 5}};
-    struct hd_row row[] = {{.side = 1, .key = "200", .series = "a", .target = "t", .point = a, .n = 1},
-                           {.side = 1, .key = "500", .series = "b", .target = "t", .point = b, .n = 1}};
+    struct hd_point a[] = {{BEGIN + 8000, 10}, {BEGIN + 13000, 30}},
+        b[] = {{BEGIN + 8000, 1}, {BEGIN + 13000, 5}};
+    struct hd_row row[] = {{.side = 1, .key = "200", .series = "a", .target = "t", .point = a,
+        .n = 1},
+                           {.side = 1, .key = "500", .series = "b", .target = "t", .point = b,
+                            .n = 1}};
     struct hd_rows rows = {.row = row, .n = 2};
     struct counts *c = counts_new();
     struct hd_measurement m[HD_ROLES] = {{0}};
@@ -529,7 +552,8 @@ static void bins_before_the_switch(void **state)
         assert_int_equal(m[i][1].outcome, HD_OUTCOME_NO_DATA);
         assert_true(m[i][0].covers_ms > 0 && m[i][0].covers_ms <= 60000);
         double share = m[i][0].events / m[i][0].exposure;
-        if (m[i][0].exposure < 2390 || m[i][0].exposure > 2410 || share < (i < 3 ? 0 : i == 3 ? 0.07 : 0.09) ||
+        if (m[i][0].exposure < 2390 || m[i][0].exposure > 2410 ||
+            share < (i < 3 ? 0 : i == 3 ? 0.07 : 0.09) ||
             share > (i < 3 ? 0 : 0.11)) /* in bin 3 one scrape began before the errors */
             fail_msg("bin %d: %g of %g", i, m[i][0].events, m[i][0].exposure);
     }
@@ -579,8 +603,10 @@ static void damaged_memory_is_refused(void **state)
     (void)state;
     struct counts *c = counts_new();
     struct hd_point p = {BEGIN + 1000, 12.5};
-    struct hd_row row[] = {{.side = 1, .key = "200", .series = "a", .target = "t", .point = &p, .n = 1},
-                           {.side = 1, .key = "200", .series = "b", .target = "t", .point = &p, .n = 1}};
+    struct hd_row row[] = {{.side = 1, .key = "200", .series = "a", .target = "t", .point = &p,
+        .n = 1},
+                           {.side = 1, .key = "200", .series = "b", .target = "t", .point = &p,
+                            .n = 1}};
     struct hd_rows rows = {.row = row, .n = 2};
     struct hd_measurement m[HD_ROLES] = {{0}};
     struct counts_look look = look_of(&http, BEGIN + 2000, &rows);

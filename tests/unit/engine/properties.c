@@ -159,7 +159,8 @@ static void I9_resumes_bit_for_bit(void **state)
                 ENGINE_CHECK_STATE(COPY_CHECK)
                 memcpy(copy.check[i].words, resumed.check[i].words, sizeof copy.check[i].words);
             }
-            assert_int_equal(engine_step(&g.policy, &copy, &g.evidence[p], time_of(p), &resumed, &b, NULL), HD_OK);
+            assert_int_equal(engine_step(&g.policy, &copy, &g.evidence[p], time_of(p), &resumed,
+                &b, NULL), HD_OK);
             if (!same_state(&whole, &resumed) || !same_verdict(&a, &b))
                 fail_msg("seed %llu, poll %u", (unsigned long long)n, p);
         }
@@ -195,7 +196,8 @@ static void order_of_measurements_does_not_matter(void **state)
     }
 }
 
-/* I1: a poll without fresh evidence of a check judges nothing, observes nothing, watches nothing. */
+/* I1: a poll without fresh evidence of a check judges nothing, observes nothing,
+    watches nothing. */
 static void I1_missing_polls_create_no_evidence(void **state)
 {
     (void)state;
@@ -209,14 +211,16 @@ static void I1_missing_polls_create_no_evidence(void **state)
             bool seen[CHECKS] = {false};
             for (size_t i = 0; i < g.evidence[p].n; i++) {
                 const struct hd_measurement *m = &g.m[p][i];
-                seen[m->check] |= m->role == HD_CANDIDATE && m->fresh && m->outcome == HD_OUTCOME_OK;
+                seen[m->check] |= m->role == HD_CANDIDATE && m->fresh &&
+                    m->outcome == HD_OUTCOME_OK;
             }
             was = s;
             assert_int_equal(step(&g, &g.evidence[p], p, &s, &v), HD_OK);
             for (uint32_t c = 0; c < g.policy.n_checks; c++) {
                 const struct hd_check_state *a = &was.check[c], *b = &s.check[c];
                 if (!seen[c] && (a->judged != b->judged || a->observed != b->observed ||
-                                 a->watched_ms != b->watched_ms || a->consecutive != b->consecutive ||
+                                 a->watched_ms != b->watched_ms ||
+                                     a->consecutive != b->consecutive ||
                                  a->tripped != b->tripped || a->sum_exposure != b->sum_exposure))
                     fail_msg("seed %llu, poll %u, check %u", (unsigned long long)n, p, c);
             }
@@ -255,10 +259,12 @@ static void a_worse_candidate_never_passes_instead(void **state)
         struct hd_verdict worse = run(&g, &worse_at);
         fails += good.kind == HD_VERDICT_FAIL;
         passes += good.kind == HD_VERDICT_PASS;
-        bool low = isfinite(g.policy.guard.pass_score) && good.reason[0].number == HD_REASON_LOW_SCORE;
+        bool low = isfinite(g.policy.guard.pass_score) &&
+            good.reason[0].number == HD_REASON_LOW_SCORE;
         if (good.kind == HD_VERDICT_FAIL && worse.kind == HD_VERDICT_PASS)
             fail_msg("seed %llu: fail at %u became pass", (unsigned long long)n, at);
-        if (good.kind == HD_VERDICT_FAIL && !low && (worse.kind != HD_VERDICT_FAIL || worse_at > at))
+        if (good.kind == HD_VERDICT_FAIL && !low &&
+            (worse.kind != HD_VERDICT_FAIL || worse_at > at))
             fail_msg("seed %llu: fail at %u, worse %s at %u", (unsigned long long)n, at,
                      hd_verdict_word(worse.kind), worse_at);
     }
@@ -267,7 +273,8 @@ static void a_worse_candidate_never_passes_instead(void **state)
 
 static double odd(void)
 {
-    static const double odds[] = {0, -0.0, -1, 1, 0.5, 1e9, 1e300, -1e300, DBL_MAX, DBL_MIN, 5e-324};
+    static const double odds[] = {0, -0.0, -1, 1, 0.5, 1e9, 1e300, -1e300, DBL_MAX, DBL_MIN,
+        5e-324};
     uint32_t i = below(sizeof odds / sizeof *odds + 3);
     return i == 0 ? NAN : i == 1 ? INFINITY : i == 2 ? -INFINITY : odds[i - 3];
 }
