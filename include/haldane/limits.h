@@ -52,6 +52,12 @@
 
 /* --- store and faces --- */
 #define HD_BLOB_BYTES_MAX (1u << 20)    /* one stored text or blob */
+#define HD_ROWS_MAX 1000            /* rows of one page of a list; more is asked for page by page */
+#define HD_ROWS_BYTES_MAX (256u << 20)  /* one answer of the store: a day of evidence of 32 checks at
+                                       5 s is 90 MiB; an arena holds twice this */
+#define HD_STORE_CHECK_BYTES_MAX (64 << 20) /* a file up to this is checked whole at each start:
+                                       about 0.1 s */
+#define HD_EVICT_ROWS 2000          /* deleted in one go: about 6 ms */
 #define HD_OUTBOX_MAX 10000         /* undelivered messages; the oldest informational one goes first */
 #define HD_OUTBOX_TRY_MS (24 * 3600 * 1000) /* how long a message is retried */
 #define HD_BODY_BYTES_MAX (1u << 20)    /* HTTP request body */

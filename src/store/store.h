@@ -25,22 +25,27 @@ struct store_options {
     const char *vfs;  /* NULL: the system's; the simulation gives its own */
 };
 
-/* The writer: creates, locks (HD_CONFLICT: another daemon has it), migrates forward. HD_VERSION: a
- * newer haldane wrote it; HD_CORRUPT: damaged, nothing was changed. */
+/* The writer: creates, locks PATH-lock (HD_CONFLICT: another daemon has it), migrates forward.
+ * HD_VERSION: a newer haldane wrote it; HD_CORRUPT: damaged, nothing was changed; HD_INVALID:
+ * another program's database. A full disk frees PATH-ballast, and does not keep it from opening. */
 enum hd_code store_open(const struct store_options *, struct store **ret, struct hd_error *err);
-/* A query-only handle. HD_ABSENT: no such file. */
+/* A query-only handle. HD_ABSENT: no such file, or never used; HD_INVALID: a schema that the daemon
+ * has not migrated yet. Between begin and commit (or rollback) it sees one moment. */
 enum hd_code store_open_reader(const char *path, struct store **ret, struct hd_error *err);
 struct store *store_close(struct store *); /* takes NULL, returns NULL; rolls back what is open */
 static inline void store_close_p(struct store **s) { *s = store_close(*s); }
 
-/* One transaction at a time. Everything below that writes must stand between begin and commit; a
- * failed write leaves the transaction to be rolled back. commit returns HD_OK only once the rows
- * are on disk (I2, I7). A full disk is met by freeing the ballast and trying once more; then
- * HD_FULL. */
+/* One transaction at a time. Everything below that writes must stand between begin and commit. After
+ * a failed write every further one is refused, and commit rolls back and fails with its code.
+ * commit returns HD_OK only once the rows are on disk (I2, I7); when it fails, nothing of the
+ * transaction is stored and none is open. Full disk: begin, any write or commit fails with HD_FULL
+ * and has freed the ballast; roll back and do the whole transaction once more. HD_FULL again: there
+ * is no room left. */
 enum hd_code store_begin(struct store *, struct hd_error *err);
 enum hd_code store_commit(struct store *, struct hd_error *err);
 void store_rollback(struct store *); /* without a transaction: nothing */
-/* True when the ballast is gone (the disk was full); store_restore_ballast makes it anew. */
+/* True when the ballast is gone (the disk was full); store_restore_ballast makes it anew, or fails
+ * with HD_FULL. */
 bool store_ballast_used(const struct store *);
 enum hd_code store_restore_ballast(struct store *, struct hd_error *err);
 
@@ -123,7 +128,7 @@ struct store_filter {
     const char *before;  /* id: older than this one (keyset paging); NULL */
     size_t limit;
 };
-/* Newest first; without pin, counts and engine. */
+/* Newest first; without pin, counts and engine. At most HD_ROWS_MAX; limit 0: as many. */
 enum hd_code store_guards(struct store *, struct hd_arena *, const struct store_filter *,
                           struct store_guard **ret, size_t *ret_n, struct hd_error *err);
 
@@ -134,7 +139,9 @@ struct store_evidence {
 };
 enum hd_code store_put_evidence(struct store *, const char *guard, const struct store_evidence *,
                                 struct hd_error *err);
-/* Oldest first, before-switch bins before the rest. HD_ABSENT: evicted (the guard is there). */
+/* By poll, before-switch bins before the rest. HD_ABSENT: no such guard, or evicted (the guard is
+ * there); HD_LIMIT: more than HD_ROWS_BYTES_MAX. put: HD_CONFLICT when that poll (or bin) is stored
+ * already. */
 enum hd_code store_evidence(struct store *, struct hd_arena *, const char *guard,
                             struct store_evidence **ret, size_t *ret_n, struct hd_error *err);
 
@@ -171,7 +178,8 @@ enum hd_code store_put_intent(struct store *, const struct store_intent *, struc
 /* Of one guard, or (guard NULL) every one that is still open: journaled, sent, accepted, unknown. */
 enum hd_code store_intents(struct store *, struct hd_arena *, const char *guard, struct store_intent **ret,
                            size_t *ret_n, struct hd_error *err);
-/* Automatic reverts sent: how many since `since_ms` (service NULL: all). */
+/* Automatic reverts journaled since `since_ms` and sent, or perhaps sent: one that is still only
+ * `journaled` counts (service NULL: all). A re-apply does not. */
 enum hd_code store_count_reverts(struct store *, const char *service, int64_t since_ms, size_t *ret,
                                  struct hd_error *err);
 /* Has this (service, candidate, version) been reverted automatically since it was last re-armed?
@@ -198,17 +206,19 @@ struct store_event {
     const char *native;          /* NULL */
     bool resolved;               /* an act event whose condition has ended */
 };
-/* Adds the event and one outbox row for each sink. */
+/* Adds the event and one outbox row for each sink, due at once. Beyond HD_OUTBOX_MAX waiting rows the
+ * least severe, oldest first, are given up. */
 enum hd_code store_add_event(struct store *, const struct store_event *, const char *const *sinks,
                              size_t n_sinks, int64_t *ret_seq, struct hd_error *err);
-/* Oldest first; of a guard, or of all after `after_seq`; at most `limit`. */
+/* Oldest first after `after_seq`, of a guard or (NULL) of all; at most `limit` and HD_ROWS_MAX (0: as
+ * many). */
 enum hd_code store_events(struct store *, struct hd_arena *, const char *guard, int64_t after_seq,
                           size_t limit, struct store_event **ret, size_t *ret_n, struct hd_error *err);
 /* Act events not resolved yet, oldest first. */
 enum hd_code store_open_acts(struct store *, struct hd_arena *, struct store_event **ret, size_t *ret_n,
                              struct hd_error *err);
-/* Marks every open act event of the guard (or, guard NULL, of the service) as resolved and puts one
- * resolving outbox row for each sink that was told of it. */
+/* Marks every open act event of the guard (or, guard NULL, of the service; both NULL: the daemon's
+ * own) as resolved and puts one resolving outbox row for each of them and each sink that was told. */
 enum hd_code store_resolve_acts(struct store *, const char *guard, const char *service, int64_t wall_ms,
                                 struct hd_error *err);
 
@@ -257,16 +267,20 @@ enum hd_code store_fact(struct store *, struct hd_arena *, const char *key, cons
 
 /* --- care --- */
 struct store_size {
-    int64_t bytes, guards, evidence_rows, events;
+    int64_t bytes; /* in use, with the log; the file itself never shrinks, freed pages are used again */
+    int64_t guards, evidence_rows, events;
 };
+/* Counts rows: 20 ms per million. */
 enum hd_code store_measure(struct store *, struct store_size *ret, struct hd_error *err);
-/* Evicts until the file is below max_size: evidence of finished guards first (oldest first), then
- * delivered outbox rows and events of old guards; verdicts (guard rows) never. A bounded piece of
- * work per call, in its own transaction; ret_more: call again. */
+/* Evicts until what is in use is below max_size: evidence of finished guards first (oldest first),
+ * then their events, bands, pin and engine state, then events of no guard and old readings; verdicts
+ * (guard rows), open acts and undelivered messages never. A bounded piece of work per call, in its
+ * own transaction; ret_more: call again. */
 enum hd_code store_evict(struct store *, bool *ret_more, struct hd_error *err);
 /* integrity_check, foreign keys, schema version: HD_CORRUPT with the first finding. */
 enum hd_code store_check(struct store *, struct hd_error *err);
-/* A whole, consistent copy at `path` (must not exist). */
+/* A whole, consistent, compact copy at `path` (HD_CONFLICT: exists), durable. Not inside of a
+ * transaction. */
 enum hd_code store_backup(struct store *, const char *path, struct hd_error *err);
 
 /* Engine state as versioned text, doubles as %a; load: HD_PARSE, HD_VERSION. */

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Small facts of the daemon, and the list of services as the faces show it.
+ */
+#include "base/arena.h"
+#include "store/sql.h"
+
+enum hd_code store_put_fact(struct store *s, const char *key, const char *value,
+                            struct hd_error *err)
+{
+    return sql_write(s,
+                     "INSERT INTO fact (key, value) VALUES (?1, ?2)"
+                     " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                     ARGS(TEXT_ARG(key), TEXT_ARG(value)), err);
+}
+
+static enum hd_code read_fact(struct sql_row *row, void *ret, struct hd_error *err)
+{
+    (void)err;
+    *(const char **)ret = row_text(row);
+    return HD_OK;
+}
+
+enum hd_code store_fact(struct store *s, struct hd_arena *arena, const char *key, const char **ret,
+                        struct hd_error *err)
+{
+    struct sql_query q = {"SELECT value FROM fact WHERE key = ?1", ARGS(TEXT_ARG(key)), read_fact,
+                          sizeof *ret};
+    enum hd_code code = sql_one(s, arena, &q, ret, err);
+    return code == HD_ABSENT ? hd_fail(err, HD_ABSENT, "no fact %s is stored", key) : code;
+}
+
+enum hd_code store_put_services(struct store *s, const struct store_service *service, size_t n,
+                                struct hd_error *err)
+{
+    enum hd_code code = sql_write(s, "DELETE FROM service", NO_ARGS, err);
+    for (size_t i = 0; !code && i < n; i++) {
+        const struct store_service *row = &service[i];
+        code = sql_write(s,
+                         "INSERT INTO service (place, name, mode, kind, colours, checks,"
+                         " config_hash, about) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                         ARGS(INT_ARG((int64_t)i), TEXT_ARG(row->name), TEXT_ARG(row->mode),
+                              TEXT_ARG(row->kind), TEXT_ARG(row->colours), TEXT_ARG(row->checks),
+                              TEXT_ARG(row->config_hash), TEXT_ARG(row->about)),
+                         err);
+    }
+    return code;
+}
+
+static enum hd_code read_service(struct sql_row *row, void *ret, struct hd_error *err)
+{
+    (void)err;
+    struct store_service *service = ret;
+    service->name = row_text(row);
+    service->mode = row_text(row);
+    service->kind = row_text(row);
+    service->colours = row_text(row);
+    service->checks = row_text(row);
+    service->config_hash = row_text(row);
+    service->about = row_text(row);
+    return HD_OK;
+}
+
+enum hd_code store_services(struct store *s, struct hd_arena *arena, struct store_service **ret,
+                            size_t *ret_n, struct hd_error *err)
+{
+    struct sql_query q = {"SELECT name, mode, kind, colours, checks, config_hash, about FROM service"
+                          " ORDER BY place",
+                          NO_ARGS, read_service, sizeof **ret};
+    return sql_many(s, arena, &q, (void **)ret, ret_n, err);
+}

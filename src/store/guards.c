@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Guards: one list of columns below makes the insert, the update, the select and the reader. What
+ * is set once and what every poll rewrites have tables of their own.
+ */
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "store/sql.h"
+
+/* T: text, I: whole number or bool, D: double. In the order of the bound values. */
+#define GUARD_COLUMNS(T, I, D)                                                                     \
+    T(service) I(state) I(mode) I(verdict) I(cause) D(score) I(needs_human) I(analysis) T(trigger) \
+    T(stable) T(candidate) T(stable_version) T(candidate_version) T(value_before) T(value_after)   \
+    I(switch_from_ms) I(switch_to_ms) I(started_ms) I(until_ms) I(ended_ms) I(decided_ms)          \
+    I(sent_ms) I(accepted_ms) I(verified_ms) I(recovered_ms) I(bad_since_ms) T(headline) T(why)    \
+    T(reasons) T(native) T(rehearsal) T(change) T(config_hash)
+
+#define NAME(column) ", \"" #column "\""
+#define MARK(column) ", ?"
+#define SET(column) ", \"" #column "\" = ?"
+#define BIND_T(column) , TEXT_ARG(guard->column)
+#define BIND_I(column) , INT_ARG(guard->column)
+#define BIND_D(column) , REAL_ARG(guard->column)
+#define TAKE_T(column) guard->column = row_text(row);
+#define TAKE_I(column) guard->column = (__typeof__(guard->column))row_int(row);
+#define TAKE_D(column) guard->column = row_real(row);
+
+enum hd_code guard_seq(struct store *s, const char *id, int64_t *ret, struct hd_error *err)
+{
+    enum hd_code code =
+        sql_int(s, "SELECT seq FROM guard WHERE id = ?1", ARGS(TEXT_ARG(id)), ret, err);
+    return code == HD_ABSENT ? hd_fail(err, HD_ABSENT, "no guard %s is stored", id) : code;
+}
+
+/* What a finished guard no longer needs (resume, counts) is dropped here. */
+static enum hd_code put_memory(struct store *s, int64_t seq, const struct store_guard *guard,
+                               struct hd_error *err)
+{
+    bool live = !hd_state_terminal(guard->state);
+    BUF_AUTO engine = BUF_INIT(HD_BLOB_BYTES_MAX);
+    if (guard->engine)
+        store_state_save(guard->engine, &engine);
+    return sql_write(s,
+                     "INSERT INTO guard_memory (guard, engine, resume, counts)"
+                     " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (guard) DO UPDATE SET"
+                     " engine = coalesce(excluded.engine, engine), resume = excluded.resume,"
+                     " counts = excluded.counts",
+                     ARGS(INT_ARG(seq), TEXT_ARG(guard->engine ? buf_at(&engine) : NULL),
+                          TEXT_ARG(live ? guard->resume : NULL),
+                          TEXT_ARG(live ? guard->counts : NULL)),
+                     err);
+}
+
+enum hd_code store_add_guard(struct store *s, const struct store_guard *guard, struct hd_error *err)
+{
+    enum hd_code code = sql_write(
+        s,
+        "INSERT INTO guard (id, version, live" GUARD_COLUMNS(NAME, NAME, NAME)
+        ") VALUES (?, 1, ?" GUARD_COLUMNS(MARK, MARK, MARK) ")",
+        ARGS(TEXT_ARG(guard->id), INT_ARG(!hd_state_terminal(guard->state))
+             GUARD_COLUMNS(BIND_T, BIND_I, BIND_D)),
+        err);
+    if (code)
+        return code;
+    int64_t seq = sqlite3_last_insert_rowid(s->db);
+    code = sql_write(s, "INSERT INTO guard_pin (guard, checks, pin) VALUES (?1, ?2, ?3)",
+                     ARGS(INT_ARG(seq), TEXT_ARG(guard->checks), TEXT_ARG(guard->pin)), err);
+    return code ? code : put_memory(s, seq, guard, err);
+}
+
+enum hd_code store_put_guard(struct store *s, const struct store_guard *guard, struct hd_error *err)
+{
+    int64_t seq;
+    enum hd_code code = guard_seq(s, guard->id, &seq, err);
+    if (!code)
+        code = sql_write(s,
+                         "UPDATE guard SET version = version + 1, live = ?" GUARD_COLUMNS(SET, SET, SET)
+                         " WHERE seq = ?",
+                         ARGS(INT_ARG(!hd_state_terminal(guard->state))
+                              GUARD_COLUMNS(BIND_T, BIND_I, BIND_D),
+                              INT_ARG(seq)),
+                         err);
+    return code ? code : put_memory(s, seq, guard, err);
+}
+
+static void read_columns(struct sql_row *row, struct store_guard *guard)
+{
+    const char *id = row_text(row);
+    (void)snprintf(guard->id, sizeof guard->id, "%s", id ? id : "");
+    guard->version = row_int(row);
+    GUARD_COLUMNS(TAKE_T, TAKE_I, TAKE_D)
+    guard->checks = row_text(row);
+    guard->resume = row_text(row);
+}
+
+static enum hd_code read_listed(struct sql_row *row, void *ret, struct hd_error *err)
+{
+    (void)err;
+    read_columns(row, ret);
+    return HD_OK;
+}
+
+static enum hd_code read_guard(struct sql_row *row, void *ret, struct hd_error *err)
+{
+    struct store_guard *guard = ret;
+    read_columns(row, guard);
+    guard->pin = row_text(row);
+    guard->counts = row_text(row);
+    struct hd_span text = row_blob(row);
+    if (!text.at)
+        return HD_OK;
+    struct hd_guard_state *engine = arena_of(row->arena, struct hd_guard_state);
+    enum hd_code code = store_state_load(text, engine, err);
+    if (code) {
+        (void)hd_error_add(err, "guard %s", guard->id);
+        return code == HD_VERSION ? HD_VERSION : HD_CORRUPT;
+    }
+    guard->engine = engine;
+    return HD_OK;
+}
+
+#define TABLES                                                                                     \
+    " FROM guard LEFT JOIN guard_pin ON guard_pin.guard = guard.seq"                               \
+    " LEFT JOIN guard_memory ON guard_memory.guard = guard.seq"
+#define LISTED "SELECT id, version" GUARD_COLUMNS(NAME, NAME, NAME) ", checks, resume"
+
+enum hd_code store_guard(struct store *s, struct hd_arena *arena, const char *id,
+                         struct store_guard *ret, struct hd_error *err)
+{
+    struct sql_query q = {LISTED ", pin, counts, engine" TABLES " WHERE id = ?1", ARGS(TEXT_ARG(id)),
+                          read_guard, sizeof *ret};
+    enum hd_code code = sql_one(s, arena, &q, ret, err);
+    return code == HD_ABSENT ? hd_fail(err, HD_ABSENT, "no guard %s is stored", id) : code;
+}
+
+/* The clause in front picks the index; the rest only filters. */
+#define LIST(clause)                                                                               \
+    LISTED TABLES " WHERE " clause " (?1 IS NULL OR service = ?1) AND (?2 = 0 OR live = 1)"        \
+                  " AND (?3 = 0 OR needs_human = 1) AND (?4 < 0 OR verdict = ?4)"                  \
+                  " AND started_ms >= ?5 AND (?6 IS NULL OR id < ?6) ORDER BY id DESC LIMIT ?7"
+static const char list_live[] = LIST("live = 1 AND");
+static const char list_needs_human[] = LIST("needs_human = 1 AND");
+static const char list_service[] = LIST("service = ?1 AND");
+static const char list_all[] = LIST("");
+
+enum hd_code store_guards(struct store *s, struct hd_arena *arena, const struct store_filter *filter,
+                          struct store_guard **ret, size_t *ret_n, struct hd_error *err)
+{
+    const char *sql = filter->live          ? list_live
+                      : filter->needs_human ? list_needs_human
+                      : filter->service     ? list_service
+                                            : list_all;
+    size_t limit = filter->limit && filter->limit < HD_ROWS_MAX ? filter->limit : HD_ROWS_MAX;
+    struct sql_query q = {sql,
+                          ARGS(TEXT_ARG(filter->service), INT_ARG(filter->live),
+                               INT_ARG(filter->needs_human), INT_ARG(filter->verdict),
+                               INT_ARG(filter->since_ms), TEXT_ARG(filter->before),
+                               INT_ARG((int64_t)limit)),
+                          read_listed, sizeof **ret};
+    return sql_many(s, arena, &q, (void **)ret, ret_n, err);
+}
