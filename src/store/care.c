@@ -112,7 +112,8 @@ static enum hd_code evict_events(struct store *s, int64_t most, int64_t *ret_n, 
 static enum hd_code evict_rest(struct store *s, int64_t most, int64_t *ret_n, struct hd_error *err)
 {
     static const char *const steps[] = {
-        "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE guard IS NULL"
+        "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE (guard IS NULL OR guard IN"
+        " (SELECT id FROM guard WHERE evicted = 3))"
         " AND NOT (severity = 2 AND resolved = 0)"
         " AND NOT EXISTS (SELECT 1 FROM outbox WHERE event = event.seq AND done = 0)"
         " ORDER BY seq LIMIT ?1)",
@@ -127,42 +128,53 @@ static enum hd_code evict_rest(struct store *s, int64_t most, int64_t *ret_n, st
     return code;
 }
 
-static enum hd_code evict_some(struct store *s, int64_t *ret_n, struct hd_error *err)
+static enum hd_code too_big(struct store *s, bool *ret, struct hd_error *err)
+{
+    int64_t used = 0;
+    enum hd_code code = used_bytes(s, &used, err);
+    if (!code)
+        *ret = s->max_size > 0 && used + LOG_BYTES > s->max_size;
+    return code;
+}
+
+/* Guard by guard, until it is enough, a call's worth of rows is gone, or nothing may go any more. */
+static enum hd_code evict_some(struct store *s, bool *ret_more, struct hd_error *err)
 {
     static const evict_kind kinds[] = {evict_evidence, evict_events, evict_rest};
+    int64_t gone = 0;
+    bool big = true;
+    size_t kind = 0;
     enum hd_code code = HD_OK;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        int64_t n = 1;
-        while (!code && n && *ret_n < HD_EVICT_ROWS) {
-            n = 0;
-            code = kinds[i](s, HD_EVICT_ROWS - *ret_n, &n, err);
-            *ret_n += n;
-        }
+    while (!code && big && kind < sizeof kinds / sizeof *kinds && gone < HD_EVICT_ROWS) {
+        int64_t n = 0;
+        code = kinds[kind](s, HD_EVICT_ROWS - gone, &n, err);
+        gone += n;
+        kind += n == 0;
+        if (!code)
+            code = too_big(s, &big, err);
     }
+    *ret_more = big && gone > 0;
     return code;
 }
 
 enum hd_code store_evict(struct store *s, bool *ret_more, struct hd_error *err)
 {
-    int64_t used = 0, n = 0;
-    enum hd_code code = used_bytes(s, &used, err);
-    if (code)
-        return code;
-    if (s->max_size <= 0 || used + LOG_BYTES <= s->max_size) {
-        *ret_more = false;
-        return HD_OK;
+    bool more = false;
+    if (s->open)
+        return hd_fail(err, HD_INVALID, "%s: no eviction inside of a transaction", s->path);
+    enum hd_code code = too_big(s, &more, err);
+    if (!code && more) {
+        code = store_begin(s, err);
+        if (!code)
+            code = evict_some(s, &more, err);
+        if (!code)
+            code = store_commit(s, err);
+        if (code)
+            store_rollback(s);
     }
-    code = store_begin(s, err);
     if (!code)
-        code = evict_some(s, &n, err);
-    if (!code)
-        code = store_commit(s, err);
-    if (code) {
-        store_rollback(s);
-        return code;
-    }
-    *ret_more = n > 0;
-    return HD_OK;
+        *ret_more = more;
+    return code;
 }
 
 static enum hd_code read_finding(struct sql_row *row, void *ret, struct hd_error *err)

@@ -147,7 +147,7 @@ enum hd_code store_evidence(struct store *, struct hd_arena *, const char *guard
 
 /* A check's band changed. */
 struct store_band {
-    int64_t wall_ms;
+    int64_t wall_ms; /* doubles are exact, but -0 becomes 0 */
     uint8_t check, band;
     double value, stable, limit, n;
 };

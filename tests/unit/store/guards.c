@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Guards: every field comes back, what is set once stays, lists filter and page.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../support/store_fixture.h"
+
+#define TEXTS(X)                                                                                   \
+    X(service) X(trigger) X(stable) X(candidate) X(stable_version) X(candidate_version)            \
+    X(value_before) X(value_after) X(headline) X(why) X(reasons) X(native) X(rehearsal) X(change)  \
+    X(config_hash) X(checks) X(resume)
+#define NUMBERS(X)                                                                                 \
+    X(state) X(mode) X(verdict) X(cause) X(needs_human) X(analysis) X(switch_from_ms)              \
+    X(switch_to_ms) X(started_ms) X(until_ms) X(ended_ms) X(decided_ms) X(sent_ms) X(accepted_ms)  \
+    X(verified_ms) X(recovered_ms) X(bad_since_ms)
+
+static void same_text(const char *name, const char *a, const char *b)
+{
+    if (!a != !b || (a && strcmp(a, b) != 0))
+        fail_msg("%s: %s, not %s", name, a ? a : "NULL", b ? b : "NULL");
+}
+
+static void same_guard(const struct store_guard *a, const struct store_guard *b)
+{
+#define X(field) same_text(#field, a->field, b->field);
+    TEXTS(X)
+#undef X
+#define X(field)                                                                                   \
+    if (a->field != b->field)                                                                      \
+        fail_msg("%s: %lld, not %lld", #field, (long long)a->field, (long long)b->field);
+    NUMBERS(X)
+#undef X
+    assert_string_equal(a->id, b->id);
+    if (isnan(b->score) ? !isnan(a->score) : a->score != b->score)
+        fail_msg("score");
+}
+
+static struct store_guard load(struct fixture *f, const char *id)
+{
+    struct store_guard g;
+    OK(f, store_guard(f->s, f->arena, id, &g, &f->err));
+    return g;
+}
+
+static void test_round_trip(void **state)
+{
+    struct fixture *f = *state;
+    struct hd_guard_state engine = {.polls = 7, .n_checks = 1, .check[0].value = 0.1};
+    struct store_guard g = fixture_guard(1);
+    g.engine = &engine;
+    fixture_begin(f);
+    OK(f, store_add_guard(f->s, &g, &f->err));
+    fixture_commit(f);
+    struct store_guard got = load(f, g.id);
+    same_guard(&got, &g);
+    assert_int_equal(got.version, 1);
+    assert_string_equal(got.pin, "the pin");
+    assert_string_equal(got.counts, "counts 1");
+    assert_non_null(got.engine);
+    assert_int_equal(got.engine->polls, 7);
+    assert_true(got.engine->check[0].value == 0.1);
+    assert_int_equal(store_guard(f->s, f->arena, fixture_id(2), &got, &f->err), HD_ABSENT);
+    assert_non_null(strstr(f->err.text, fixture_id(2)));
+}
+
+static void test_put(void **state)
+{
+    struct fixture *f = *state;
+    struct store_guard g = fixture_guard(1);
+    fixture_begin(f);
+    OK(f, store_add_guard(f->s, &g, &f->err));
+    g.state = HD_STATE_DECIDING;
+    g.score = NAN;
+    g.needs_human = true;
+    g.native = NULL;
+    g.why = "too many errors";
+    g.pin = "another pin";
+    g.checks = "[2]";
+    g.resume = "{\"r\":2}";
+    OK(f, store_put_guard(f->s, &g, &f->err));
+    fixture_commit(f);
+    struct store_guard got = load(f, g.id);
+    assert_string_equal(got.pin, "the pin");
+    assert_string_equal(got.checks, "[1]");
+    assert_int_equal(got.version, 2);
+    g.checks = "[1]";
+    same_guard(&got, &g);
+    struct store_guard none = fixture_guard(9);
+    fixture_begin(f);
+    assert_int_equal(store_put_guard(f->s, &none, &f->err), HD_ABSENT);
+    store_rollback(f->s);
+}
+
+/* A finished guard keeps the engine's last state for the page, and nothing to go on with. */
+static void test_finished(void **state)
+{
+    struct fixture *f = *state;
+    struct hd_guard_state engine = {.polls = 7};
+    struct store_guard g = fixture_guard(1);
+    g.engine = &engine;
+    fixture_begin(f);
+    OK(f, store_add_guard(f->s, &g, &f->err));
+    g.state = HD_STATE_REVERTED;
+    g.engine = NULL;
+    OK(f, store_put_guard(f->s, &g, &f->err));
+    fixture_commit(f);
+    struct store_guard got = load(f, g.id);
+    assert_null(got.resume);
+    assert_null(got.counts);
+    assert_non_null(got.engine);
+    assert_int_equal(got.engine->polls, 7);
+}
+
+static void test_same_id_twice(void **state)
+{
+    struct fixture *f = *state;
+    struct store_guard g = fixture_guard(1);
+    fixture_begin(f);
+    OK(f, store_add_guard(f->s, &g, &f->err));
+    assert_int_equal(store_add_guard(f->s, &g, &f->err), HD_CONFLICT);
+    assert_int_equal(store_commit(f->s, &f->err), HD_CONFLICT);
+    assert_int_equal(store_guard(f->s, f->arena, g.id, &g, &f->err), HD_ABSENT);
+}
+
+/* 40 guards: even ones of shop, odd ones of api; live below 6; every tenth needs a human. */
+static void add_forty(struct fixture *f)
+{
+    fixture_begin(f);
+    for (unsigned i = 0; i < 40; i++) {
+        struct store_guard g = fixture_guard(i);
+        g.service = i % 2 ? "api" : "shop";
+        g.state = i < 6 ? HD_STATE_WATCHING : HD_STATE_PASSED;
+        g.verdict = i < 6 ? HD_VERDICT_NONE : i % 3 ? HD_VERDICT_PASS : HD_VERDICT_FAIL;
+        g.needs_human = i % 10 == 0;
+        OK(f, store_add_guard(f->s, &g, &f->err));
+    }
+    fixture_commit(f);
+}
+
+static void test_list(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *name;
+        struct store_filter filter;
+        size_t want;
+        unsigned first; /* number of the newest */
+    } row[] = {
+        {"all", {.verdict = -1}, 40, 39},
+        {"limit", {.verdict = -1, .limit = 3}, 3, 39},
+        {"one service", {.service = "shop", .verdict = -1}, 20, 38},
+        {"another", {.service = "nobody", .verdict = -1}, 0, 0},
+        {"live", {.live = true, .verdict = -1}, 6, 5},
+        {"live of one", {.live = true, .service = "shop", .verdict = -1}, 3, 4},
+        {"needs a human", {.needs_human = true, .verdict = -1}, 4, 30},
+        {"live, needs a human", {.live = true, .needs_human = true, .verdict = -1}, 1, 0},
+        {"verdict", {.verdict = HD_VERDICT_FAIL}, 12, 39},
+        {"verdict none", {.verdict = HD_VERDICT_NONE}, 6, 5},
+        {"since", {.verdict = -1, .since_ms = 3030}, 10, 39},
+    };
+    add_forty(f);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct store_guard *got = NULL;
+        size_t n = 0;
+        OK(f, store_guards(f->s, f->arena, &row[i].filter, &got, &n, &f->err));
+        if (n != row[i].want || (n && strcmp(got[0].id, fixture_id(row[i].first)) != 0))
+            fail_msg("%s: %zu rows, first %s", row[i].name, n, n ? got[0].id : "-");
+    }
+}
+
+static void test_list_leaves_out(void **state)
+{
+    struct fixture *f = *state;
+    struct hd_guard_state engine = {0};
+    struct store_guard g = fixture_guard(1), *got = NULL;
+    size_t n = 0;
+    g.engine = &engine;
+    fixture_begin(f);
+    OK(f, store_add_guard(f->s, &g, &f->err));
+    fixture_commit(f);
+    OK(f, store_guards(f->s, f->arena, &(struct store_filter){.verdict = -1}, &got, &n, &f->err));
+    assert_int_equal(n, 1);
+    same_guard(&got[0], &g);
+    assert_true(!got[0].pin && !got[0].counts && !got[0].engine);
+}
+
+/* Pages of 7 give every guard once, newest first, also while new ones are added. */
+static void test_pages(void **state)
+{
+    struct fixture *f = *state;
+    struct store_filter filter = {.verdict = -1, .limit = 7};
+    unsigned next = 40;
+    char before[27];
+    add_forty(f);
+    for (unsigned page = 0; next > 0; page++) {
+        struct store_guard *got = NULL;
+        size_t n = 0;
+        OK(f, store_guards(f->s, f->arena, &filter, &got, &n, &f->err));
+        assert_int_equal(n, next < 7 ? next : 7);
+        for (size_t i = 0; i < n; i++)
+            assert_string_equal(got[i].id, fixture_id(--next));
+        (void)snprintf(before, sizeof before, "%s", got[n - 1].id);
+        filter.before = before;
+        fixture_begin(f);
+        fixture_add_guard(f, 100 + page);
+        fixture_commit(f);
+    }
+}
+
+static void test_list_cap(void **state)
+{
+    struct fixture *f = *state;
+    struct store_guard *got = NULL;
+    size_t n = 0;
+    struct store_filter filter = {.verdict = -1, .limit = HD_ROWS_MAX + 1};
+    fixture_begin(f);
+    for (unsigned i = 0; i < HD_ROWS_MAX + 1; i++)
+        fixture_add_guard(f, i);
+    fixture_commit(f);
+    OK(f, store_guards(f->s, f->arena, &filter, &got, &n, &f->err));
+    assert_int_equal(n, HD_ROWS_MAX);
+}
+
+/* I8: the longest text that is stored, and one byte more. */
+static void test_longest_text(void **state)
+{
+    struct fixture *f = *state;
+    struct store_guard g = fixture_guard(1);
+    char *text = malloc(HD_BLOB_BYTES_MAX + 2);
+    assert_non_null(text);
+    memset(text, 'x', HD_BLOB_BYTES_MAX + 1);
+    text[HD_BLOB_BYTES_MAX] = '\0';
+    g.counts = text;
+    fixture_begin(f);
+    OK(f, store_add_guard(f->s, &g, &f->err));
+    fixture_commit(f);
+    assert_string_equal(load(f, g.id).counts, text);
+    text[HD_BLOB_BYTES_MAX] = 'x';
+    text[HD_BLOB_BYTES_MAX + 1] = '\0';
+    fixture_begin(f);
+    assert_int_equal(store_put_guard(f->s, &g, &f->err), HD_LIMIT);
+    assert_int_equal(store_commit(f->s, &f->err), HD_LIMIT);
+    assert_int_equal(load(f, g.id).version, 1);
+    free(text);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_round_trip), T(test_put), T(test_finished), T(test_same_id_twice), T(test_list),
+        T(test_list_leaves_out), T(test_pages), T(test_list_cap), T(test_longest_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Services, readings, facts, holds and rejected sides: what goes in comes out.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../support/store_fixture.h"
+
+static void test_facts(void **state)
+{
+    struct fixture *f = *state;
+    const char *value = NULL;
+    assert_int_equal(store_fact(f->s, f->arena, "boot_id", &value, &f->err), HD_ABSENT);
+    fixture_begin(f);
+    OK(f, store_put_fact(f->s, "boot_id", "one", &f->err));
+    OK(f, store_put_fact(f->s, "boot_id", "two", &f->err));
+    OK(f, store_put_fact(f->s, "odd'; DROP TABLE fact; --", "\"", &f->err));
+    fixture_commit(f);
+    OK(f, store_fact(f->s, f->arena, "boot_id", &value, &f->err));
+    assert_string_equal(value, "two");
+    OK(f, store_fact(f->s, f->arena, "odd'; DROP TABLE fact; --", &value, &f->err));
+    assert_string_equal(value, "\"");
+}
+
+static void test_services(void **state)
+{
+    struct fixture *f = *state;
+    const struct store_service row[] = {
+        {"shop", "enforce", "blue_green", "[\"b\"]", "[]", "h", "{}"},
+        {"api", "advise", "canary", NULL, NULL, NULL, NULL},
+    };
+    struct store_service *got = NULL;
+    size_t n = 0;
+    fixture_begin(f);
+    OK(f, store_put_services(f->s, row, 2, &f->err));
+    fixture_commit(f);
+    OK(f, store_services(f->s, f->arena, &got, &n, &f->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(got[0].name, "shop");
+    assert_string_equal(got[0].colours, "[\"b\"]");
+    assert_string_equal(got[0].about, "{}");
+    assert_string_equal(got[1].name, "api");
+    assert_null(got[1].about);
+    fixture_begin(f);
+    OK(f, store_put_services(f->s, row + 1, 1, &f->err));
+    fixture_commit(f);
+    OK(f, store_services(f->s, f->arena, &got, &n, &f->err));
+    assert_int_equal(n, 1);
+    assert_string_equal(got[0].name, "api");
+}
+
+static struct store_reading reading(void)
+{
+    return (struct store_reading){
+        .service = "shop", .first_ms = 100, .last_ms = 100, .value = "w=1", .memory = "m1",
+        .owner = "ops", .n_sides = 2,
+        .side = {{"bl\"ue", 1000000, 3, UINT32_MAX}, {"green", UINT32_MAX, UINT32_MAX - 1, 0}},
+    };
+}
+
+/* What makes a new row, and what only moves the newest one. */
+static void test_readings(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *name, *value, *memory;
+        uint32_t share, ready;
+        size_t sides;
+        int new_row;
+    } row[] = {
+        {"the first", "w=1", "m1", 1000000, 3, 2, 1},
+        {"the same again", "w=1", "m1", 1000000, 3, 2, 0},
+        {"another ready count", "w=1", "m1", 1000000, 2, 2, 0},
+        {"another share", "w=1", "m1", 500000, 2, 2, 1},
+        {"another value", "w=2", "m1", 500000, 2, 2, 1},
+        {"another memory", "w=2", "m2", 500000, 2, 2, 1},
+        {"no memory", "w=2", NULL, 500000, 2, 2, 1},
+        {"a side less", "w=2", NULL, 500000, 2, 1, 1},
+        {"back to an earlier value", "w=1", "m1", 1000000, 3, 2, 1},
+    };
+    int64_t last_id = 0, first_ms = 0;
+    struct store_reading got;
+    assert_int_equal(store_reading(f->s, f->arena, "shop", &got, &f->err), HD_ABSENT);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct store_reading r = reading();
+        r.first_ms = r.last_ms = 100 * (int64_t)i;
+        r.value = row[i].value;
+        r.memory = row[i].memory;
+        r.side[0].share_ppm = row[i].share;
+        r.side[0].ready = row[i].ready;
+        r.n_sides = row[i].sides;
+        first_ms = row[i].new_row ? r.first_ms : first_ms;
+        fixture_begin(f);
+        OK(f, store_put_reading(f->s, &r, &f->err));
+        fixture_commit(f);
+        OK(f, store_reading(f->s, f->arena, "shop", &got, &f->err));
+        bool good = (got.id > last_id) == row[i].new_row && got.last_ms == r.last_ms &&
+                    got.first_ms == first_ms && got.side[0].ready == row[i].ready &&
+                    got.side[0].share_ppm == row[i].share && got.n_sides == row[i].sides;
+        if (!good)
+            fail_msg("%s", row[i].name);
+        last_id = got.id;
+    }
+    assert_string_equal(got.side[0].colour, "bl\"ue");
+    assert_int_equal(got.side[0].wanted, UINT32_MAX);
+    assert_int_equal(got.side[1].share_ppm, UINT32_MAX);
+    assert_int_equal(got.side[1].ready, UINT32_MAX - 1);
+    assert_string_equal(got.owner, "ops");
+    assert_null(got.note);
+    assert_false(got.ours);
+}
+
+static void test_readings_of_two(void **state)
+{
+    struct fixture *f = *state;
+    struct store_reading a = reading(), b = reading(), got;
+    b.service = "api";
+    b.ours = true;
+    fixture_begin(f);
+    OK(f, store_put_reading(f->s, &a, &f->err));
+    OK(f, store_put_reading(f->s, &b, &f->err));
+    fixture_commit(f);
+    OK(f, store_reading(f->s, f->arena, "shop", &got, &f->err));
+    assert_false(got.ours);
+    OK(f, store_reading(f->s, f->arena, "api", &got, &f->err));
+    assert_true(got.ours);
+}
+
+static size_t holds_at(struct fixture *f, int64_t now_ms)
+{
+    struct store_hold *hold;
+    size_t n = 99;
+    OK(f, store_holds(f->s, f->arena, now_ms, &hold, &n, &f->err));
+    return n;
+}
+
+static void test_holds(void **state)
+{
+    struct fixture *f = *state;
+    struct store_hold fleet = {.reason = "freeze", .actor = "ann", .from_ms = 100, .until_ms = 200};
+    struct store_hold shop = {.service = "shop", .reason = "r", .actor = "bob", .from_ms = 100,
+                              .until_ms = 300};
+    int64_t id = 0;
+    size_t n = 0;
+    fixture_begin(f);
+    OK(f, store_add_hold(f->s, &fleet, &id, &f->err));
+    OK(f, store_add_hold(f->s, &shop, &id, &f->err));
+    fixture_commit(f);
+    static const struct {
+        const char *name;
+        int64_t now_ms;
+        size_t want;
+    } row[] = {{"before", 99, 0}, {"from", 100, 2}, {"the fleet's is over", 200, 1}, {"all over", 300, 0}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        if (holds_at(f, row[i].now_ms) != row[i].want)
+            fail_msg("%s", row[i].name);
+    }
+    fixture_begin(f);
+    OK(f, store_release_holds(f->s, "shop", 150, &n, &f->err));
+    assert_int_equal(n, 1);
+    fixture_commit(f);
+    struct store_hold *hold;
+    OK(f, store_holds(f->s, f->arena, 150, &hold, &n, &f->err));
+    assert_int_equal(n, 1);
+    assert_null(hold[0].service);
+    assert_string_equal(hold[0].actor, "ann");
+    assert_int_equal(hold[0].released_ms, -1);
+    fixture_begin(f);
+    OK(f, store_release_holds(f->s, NULL, 150, &n, &f->err));
+    assert_int_equal(n, 1);
+    OK(f, store_release_holds(f->s, NULL, 150, &n, &f->err));
+    assert_int_equal(n, 0);
+    fixture_commit(f);
+    assert_int_equal(holds_at(f, 150), 0);
+}
+
+static void test_rejected(void **state)
+{
+    struct fixture *f = *state;
+    const char *why = "?";
+    OK(f, store_rejected(f->s, f->arena, "shop", "green", &why, &f->err));
+    assert_null(why);
+    fixture_begin(f);
+    OK(f, store_set_rejected(f->s, "shop", "green", true, "failed", 1, &f->err));
+    OK(f, store_set_rejected(f->s, "shop", "blue", true, NULL, 1, &f->err));
+    fixture_commit(f);
+    OK(f, store_rejected(f->s, f->arena, "shop", "green", &why, &f->err));
+    assert_string_equal(why, "failed");
+    OK(f, store_rejected(f->s, f->arena, "shop", "blue", &why, &f->err));
+    assert_string_equal(why, "");
+    OK(f, store_rejected(f->s, f->arena, "api", "green", &why, &f->err));
+    assert_null(why);
+    fixture_begin(f);
+    OK(f, store_set_rejected(f->s, "shop", "green", false, NULL, 2, &f->err));
+    fixture_commit(f);
+    OK(f, store_rejected(f->s, f->arena, "shop", "green", &why, &f->err));
+    assert_null(why);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {T(test_facts), T(test_services), T(test_readings),
+                                       T(test_readings_of_two), T(test_holds), T(test_rejected)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
