@@ -235,7 +235,7 @@ static enum hd_code lookup_may_start(const struct transfer *t, struct hd_error *
 
 /* --- from start to end --- */
 
-void http_stop(struct transfer *t)
+void transfer_http_stop(struct transfer *t)
 {
     if (!t->easy)
         return;
@@ -270,11 +270,11 @@ static enum hd_code http_begin(struct transfer *t, struct hd_error *err)
     if (!code && curl_multi_add_handle(n->multi, t->easy) != CURLM_OK)
         code = hd_fail(err, HD_NOMEM, "out of memory");
     if (code)
-        http_stop(t);
+        transfer_http_stop(t);
     return code;
 }
 
-enum hd_code http_start(struct transfer *t, struct hd_error *err)
+enum hd_code transfer_http_start(struct transfer *t, struct hd_error *err)
 {
     enum hd_code code = lookup_may_start(t, err);
     if (!code)
@@ -359,7 +359,7 @@ static void http_finish(struct transfer *t, CURLcode code)
 {
     const struct attempt a = read_attempt(t, code);
     int64_t sent_ms = t->attempt_ms + a.sent_us / 1000;
-    http_stop(t);
+    transfer_http_stop(t);
     if (code == CURLE_OK && t->head_whole) {
         if (a.status != 401 || !http_again(t))
             transfer_end(t, HD_IO_OK, (int32_t)a.status, sent_ms, "");
@@ -381,7 +381,7 @@ static void http_finish(struct transfer *t, CURLcode code)
     transfer_end(t, io, 0, sent_ms, arena_print(t->arena, "%s: %s", what, transfer_peer(t)));
 }
 
-void http_collect(struct net *n)
+void transfer_http_collect(struct net *n)
 {
     const CURLMsg *m;
     int left;

@@ -81,7 +81,7 @@ static enum hd_code read_base(const char *base, union address *ret, socklen_t *r
     return hd_fail(err, HD_INVALID, "a line protocol needs unix:/path or tcp:host:port: %s", base);
 }
 
-void line_stop(struct transfer *t)
+void transfer_line_stop(struct transfer *t)
 {
     if (t->fd < 0)
         return;
@@ -93,7 +93,7 @@ void line_stop(struct transfer *t)
 /* `what` and the peer; before the first byte everything is NOT_SENT. */
 static void line_end(struct transfer *t, enum hd_io io, const char *what)
 {
-    line_stop(t);
+    transfer_line_stop(t);
     bool unsent = io != HD_IO_OK && t->sent == 0;
     const char *text =
         io == HD_IO_OK ? "" : arena_print(t->arena, "%s: %s", what, transfer_peer(t));
@@ -191,7 +191,7 @@ static void on_ready(void *user, int fd, uint32_t events)
         line_read(t);
 }
 
-enum hd_code line_start(struct transfer *t, struct hd_error *err)
+enum hd_code transfer_line_start(struct transfer *t, struct hd_error *err)
 {
     union address to;
     socklen_t len = 0;
@@ -207,7 +207,7 @@ enum hd_code line_start(struct transfer *t, struct hd_error *err)
     else
         code = loop_add(t->net->loop, t->fd, EPOLLIN | EPOLLOUT, on_ready, t, err);
     if (code)
-        line_stop(t);
+        transfer_line_stop(t);
     else
         loop_timer_set(t->net->loop, &t->timer, t->end_ms, on_deadline, t);
     return code;

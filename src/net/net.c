@@ -18,8 +18,8 @@
 static void stop(struct transfer *t)
 {
     loop_timer_drop(t->net->loop, &t->timer);
-    http_stop(t);
-    line_stop(t);
+    transfer_http_stop(t);
+    transfer_line_stop(t);
 }
 
 static void transfer_free(struct transfer *t)
@@ -99,9 +99,9 @@ static void start(struct transfer *t)
     else if (t->end_ms <= t->started.boot_ms)
         code = hd_fail(&err, HD_TIMEOUT, "the deadline had passed: %s", transfer_peer(t));
     else if (r->via == HD_VIA_HTTP)
-        code = http_start(t, &err);
+        code = transfer_http_start(t, &err);
     else if (r->via == HD_VIA_LINE)
-        code = line_start(t, &err);
+        code = transfer_line_start(t, &err);
     else
         code = hd_fail(&err, HD_INVALID, "not a request for the network");
     if (code)
@@ -183,7 +183,7 @@ void net_wait(struct net *n, int64_t wait_ms)
     int running;
     (void)curl_multi_poll(n->multi, &fd, 1, (int)wait, NULL);
     (void)curl_multi_perform(n->multi, &running);
-    http_collect(n);
+    transfer_http_collect(n);
     deliver(n);
     loop_dispatch(n->loop, clock_now().boot_ms);
     deliver(n); /* lines end in the loop */

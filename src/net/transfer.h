@@ -81,12 +81,12 @@ const char *transfer_peer(const struct transfer *);
 const char *transfer_errno(const struct transfer *, int error);
 
 /* http.c. A failure to start leaves nothing behind; the error's text is the answer's. */
-enum hd_code http_start(struct transfer *, struct hd_error *err);
-void http_stop(struct transfer *);
-void http_collect(struct net *); /* ends what curl has finished */
+enum hd_code transfer_http_start(struct transfer *, struct hd_error *err);
+void transfer_http_stop(struct transfer *);
+void transfer_http_collect(struct net *); /* ends what curl has finished */
 
 /* line.c, the same. */
-enum hd_code line_start(struct transfer *, struct hd_error *err);
-void line_stop(struct transfer *);
+enum hd_code transfer_line_start(struct transfer *, struct hd_error *err);
+void transfer_line_stop(struct transfer *);
 
 #endif
