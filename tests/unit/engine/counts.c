@@ -217,8 +217,8 @@ static const struct script scripts[] = {
      {{2, 1, OLD, 90000, 40, 20, OLD}, {2, 1, 91000, ON, 40, 20, 91000}}},
     {"new pod, start time known", 5000, 5000,
      {{1, 1, OLD, ON, 40, 1, OLD}, {2, 1, 61000, ON, 40, 20, 61000}}, .starts = true},
-    {"new pod, start time known, long scrape", 15000, 5000,
-     {{1, 1, OLD, ON, 40, 1, OLD}, {2, 1, 61000, ON, 40, 20, 61000}}, .starts = true},
+    {"new pod, start time known, looked at before its first scrape", 15000, 5000,
+     {{1, 1, OLD, ON, 40, 1, OLD}, {2, 1, 52000, ON, 40, 20, 52000}}, .starts = true},
     {"new pod, start time unknown: base only", 5000, 5000,
      {{1, 1, OLD, ON, 40, 1, OLD}, {2, 1, 61000, ON, 40, 20, 61000, true}}},
     {"old pod seen for the first time: base only", 5000, 5000,
@@ -631,6 +631,16 @@ static void damaged_memory_is_refused(void **state)
         }
         text.at[i] = was;
     }
+    char *last = strrchr(text.at, '\n'); /* the last two lines are the two series */
+    *last = '\0';
+    char *second = strrchr(text.at, '\n');
+    *second = '\0';
+    char *first = strrchr(text.at, '\n');
+    struct buf swapped = BUF_INIT(1 << 20);
+    buf_add(&swapped, text.at, (size_t)(first + 1 - text.at));
+    buf_print(&swapped, "%s\n%s\n", second + 1, first + 1);
+    assert_int_equal(counts_load(buf_span(&swapped), &c, &err), HD_PARSE);
+    buf_clear(&swapped);
     static const char newer[] = "haldane-counts 2\nwhatever", other[] = "{}";
     assert_int_equal(counts_load((struct hd_span){newer, sizeof newer - 1}, &c, &err), HD_VERSION);
     assert_int_equal(counts_load((struct hd_span){other, 2}, &c, &err), HD_PARSE);

@@ -32,6 +32,7 @@ static const struct letter {
     {'F', HD_OUTCOME_OK, true, 15, 30, 0},         /* few requests, half of them bad */
     {'z', HD_OUTCOME_OK, true, 0, 0, 0},           /* a scrape without requests */
     {'-', HD_OUTCOME_OK, false, 0, 0, NAN},        /* no new samples */
+    {'o', HD_OUTCOME_OK, false, 50, 1000, 50},     /* no new samples, and the old ones repeated */
     {'n', HD_OUTCOME_NO_DATA, false, 0, 0, NAN},
     {'s', HD_OUTCOME_STALE, false, 0, 0, NAN},
     {'e', HD_OUTCOME_ERROR, false, 0, 0, NAN},
@@ -231,6 +232,11 @@ static void two_critical_second(struct setup *s)
     s->check[1].critical = true;
 }
 static void warm(struct setup *s) { s->policy.guard.warmup_ms = 60000; }
+static void warm_once(struct setup *s)
+{
+    warm(s);
+    s->check[0].fail_after.k = 1;
+}
 static void warm_critical(struct setup *s)
 {
     warm(s);
@@ -283,6 +289,7 @@ static const struct scene scenes[] = {
     {"no new samples steps nothing", NULL, "~b--g--", "g", NULL, PASS, UNKNOWN, 60, GOOD, 0},
     {"bad polls with gaps still are in a row", NULL, "b--b--b", "g", NULL, FAIL, RELEASE, 7, ABOVE,
      0},
+    {"samples seen before are no evidence", NULL, "~bogog", "g", NULL, PASS, UNKNOWN, 60, GOOD, 0},
     {"errors of the source neither trip nor reset", NULL, "bebeb", "g", NULL, FAIL, RELEASE, 5,
      ABOVE, 0},
     {"NaN never trips", NULL, "bbxxxg", "g", NULL, PASS, UNKNOWN, 60, GOOD, 0},
@@ -351,7 +358,7 @@ static const struct scene scenes[] = {
     {"warm-up: not counted", warm, "bbbbbbbbbbbg", "g", NULL, PASS, UNKNOWN, 60, GOOD, 0},
     {"warm-up over: counted from then", warm, "b", "g", NULL, FAIL, RELEASE, 14, ABOVE, 0},
     {"warm-up: critical is judged", warm_critical, "b", "g", NULL, FAIL, RELEASE, 3, ABOVE, 0},
-    {"warm-up: what was gathered in it is not judged later", warm, "FFFFFFFFFFFf", "g", NULL, PASS,
+    {"warm-up: what was gathered in it is not judged later", warm_once, "FFFFFFFFFFFf", "g", NULL, PASS,
      UNKNOWN, 60, GOOD, 0},
     {"warm-up: silence is judged", warm, "g", "g", NULL, FAIL, RELEASE, 3,
      HD_REASON_CANDIDATE_SILENT, 0, "0"},
@@ -455,6 +462,8 @@ static void ended_stays_ended(void **state)
     struct hd_guard_state was = o.state;
     for (int poll = 4; poll < 200; poll++)
         run_poll(&s, &(struct scene){.candidate = "g", .stable = "g"}, poll, &o);
+    struct hd_measurement bin = measure(0, HD_STABLE, 'b');
+    step(&s, &(struct hd_evidence){.before = true, .m = &bin, .n = 1}, 0, &o);
     assert_memory_equal(&was, &o.state, sizeof was);
     assert_int_equal(o.verdict.kind, said.kind);
     assert_int_equal(o.verdict.cause, said.cause);
@@ -623,6 +632,20 @@ static void foreign_evidence_is_refused(void **state)
     assert_int_equal(engine_step(&s.policy, &before, &e, 1, &after, &verdict, &err), HD_OK);
 }
 
+/* Nobody polled for hours: the wait for an answer is over all the same. */
+static void waiting_ends_after_a_long_gap(void **state)
+{
+    (void)state;
+    struct setup s = setup_new(waits);
+    s.policy.checks = s.check;
+    struct outcome o = {.at = 0};
+    engine_state_init(&s.policy, &o.state);
+    run_poll(&s, &(struct scene){.candidate = "e", .stable = "g"}, 1, &o);
+    run_poll(&s, &(struct scene){.candidate = "e", .stable = "g"}, 10 * POLLS, &o);
+    assert_int_equal(o.verdict.kind, OPEN);
+    assert_int_equal(o.state.extended_ms, DURATION_MS);
+}
+
 /* Guard time never runs back. */
 static void time_never_runs_back(void **state)
 {
@@ -653,6 +676,7 @@ static void health(void **state)
         {"gathered over polls", NULL, "ffff", HD_BAND_PASS},
         {"gathered bad", NULL, "FFFF", HD_BAND_FAIL},
         {"no new samples: as it was", NULL, "g-", HD_BAND_PASS},
+        {"samples seen before are not counted", NULL, "go", HD_BAND_PASS},
         {"no data any more", NULL, "gn", HD_BAND_NONE},
         {"NaN", NULL, "x", HD_BAND_NONE},
         {"recovers", NULL, "bg", HD_BAND_PASS},
@@ -688,6 +712,7 @@ int main(void)
         cmocka_unit_test(blind_is_shown_and_recovers),
         cmocka_unit_test(foreign_evidence_is_refused),
         cmocka_unit_test(time_never_runs_back),
+        cmocka_unit_test(waiting_ends_after_a_long_gap),
         cmocka_unit_test(health),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
