@@ -353,9 +353,10 @@ static void care_for_store(struct pipeline *p)
 
 static void tick_metrics(struct pipeline *p)
 {
-    static struct metric *tick, *live, *human, *intents, *lost;
+    static struct metric *tick, *live, *human, *intents, *lost, *ready;
     if (!tick) {
         tick = metric_get("haldane_last_tick_timestamp_seconds", METRIC_GAUGE, "When the guard loop turned last", "");
+        ready = metric_get("haldane_ready", METRIC_GAUGE, "1: configured, and not stopping", "");
         live = metric_get("haldane_live_guards", METRIC_GAUGE, "Guards that are live", "");
         human = metric_get("haldane_needs_human", METRIC_GAUGE, "Live guards that need a human now", "");
         intents = metric_get("haldane_open_intents", METRIC_GAUGE, "Changes of traffic on their way", "");
@@ -369,6 +370,7 @@ static void tick_metrics(struct pipeline *p)
         open += g && act_busy(g);
     }
     metric_set(tick, (double)p->now.wall_ms / 1000);
+    metric_set(ready, !p->stopping);
     metric_set(live, (double)n);
     metric_set(human, (double)acts);
     metric_set(intents, (double)open);
@@ -426,4 +428,5 @@ void pipeline_stop(struct pipeline *p, struct hd_now now)
     }
     if (save_all(p, &err))
         log_error(NULL, "stopping without having saved: %s", err.text);
+    tick_metrics(p);
 }
