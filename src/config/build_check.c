@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The checks of one service: whom they ask, what they ask, and whether their limits make sense.
+ * Called by build.c.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "config/build.h"
+#include "config/fill.h"
+
+struct checking {
+    struct site *site;
+    struct raw_check *raw;
+    const struct node *node;
+    struct path path;
+    const struct hd_provider *provider;
+    const void *cfg;
+    bool higher_is_better; /* of a library query */
+    bool unclear;          /* its question has a mistake: whether a limit is implied is unknown */
+};
+
+/* A mistake of a key of this check. */
+#define WRONG(c, key, ...)                                                                         \
+    do {                                                                                           \
+        struct path p_ = PATH_KEY(&(c)->path, (key));                                              \
+        mistake_add((c)->site->b->m, build_at((c)->node, (key)), &p_, __VA_ARGS__);                \
+    } while (0)
+
+/* --- whom it asks --- */
+
+static void ask_of_its_own(struct checking *c, const char *type, void *cfg)
+{
+    struct build *b = c->site->b;
+    struct hd_error err;
+    c->provider = hd_provider_find(type);
+    c->cfg = cfg;
+    c->raw->check.datasource = (int32_t)b->n_datasources;
+    b->datasource[b->n_datasources++] = (struct hd_datasource){
+        .name = arena_print(b->a, "@%s/%s", c->site->raw->policy.name,
+                            c->raw->check.name ? c->raw->check.name : ""),
+        .plugin = {c->provider->name, cfg},
+    };
+    if (c->provider->check && c->provider->check(cfg, &err))
+        WRONG(c, type, "%s", err.text);
+    if (c->raw->datasource)
+        WRONG(c, "datasource", "this check brings its own (`%s`)", type);
+}
+
+/* The name of the data source that is meant; NULL and a mistake when it cannot be said. */
+static const char *source_name(struct checking *c)
+{
+    struct raw_root *root = c->site->b->root;
+    if (c->raw->datasource)
+        return c->raw->datasource;
+    if (c->site->raw->datasource)
+        return c->site->raw->datasource;
+    if (root->n_datasources == 1)
+        return root->datasource[0].datasource.name;
+    mistake_also(c->site->b->m, c->node, &c->path,
+                 root->n_datasources ? "there are %u data sources: name one in `datasource`"
+                                     : "there is no data source to ask (%u under `datasources`)",
+                 root->n_datasources);
+    return NULL;
+}
+
+static void ask_named(struct checking *c)
+{
+    struct build *b = c->site->b;
+    const char *name = source_name(c);
+    if (!name)
+        return;
+    const char **names = arena_many(b->a, b->root->n_datasources + 1, const char *);
+    for (uint32_t i = 0; i < b->root->n_datasources; i++) {
+        const struct hd_datasource *d = &b->root->datasource[i].datasource;
+        names[i] = d->name;
+        if (!str_is(d->name, name))
+            continue;
+        c->raw->datasource = name;
+        c->raw->check.datasource = (int32_t)i;
+        c->provider = d->plugin.type ? hd_provider_find(d->plugin.type) : NULL;
+        c->cfg = d->plugin.cfg;
+        return;
+    }
+    if (c->raw->datasource) /* that of the service is named once, there */
+        WRONG(c, "datasource", "'%s' is no data source%s", name, mistake_hint(b->a, name, names));
+}
+
+/* --- what it asks --- */
+
+/* One of use, query, http, exec; none: the data source's own question. */
+static bool one_question(struct checking *c)
+{
+    static const char *const keys[] = {"use", "query", "http", "exec"};
+    const char *found = NULL;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const struct node *n = node_get(c->node, keys[i]);
+        if (!n)
+            continue;
+        if (node_is_hurt(n)) {
+            c->unclear = true;
+            return false;
+        }
+        if (found) {
+            WRONG(c, keys[i], "'%s' and '%s' are two questions: make two checks", found, keys[i]);
+            return false;
+        }
+        found = keys[i];
+    }
+    if (!found && !c->raw->datasource) {
+        mistake_also(c->site->b->m, c->node, &c->path,
+                     "asks nothing: give use, query, http or exec");
+        return false;
+    }
+    if (c->raw->n_with && !c->raw->check.use)
+        WRONG(c, "with", "only a query of the library (`use`) has parameters");
+    if (!isnan(c->raw->bound) && !c->raw->check.use)
+        WRONG(c, "bound", "only a query of the library (`use`) has a bound");
+    return true;
+}
+
+static void resolve(struct checking *c)
+{
+    struct build *b = c->site->b;
+    if (c->raw->n_resolved || !c->provider) /* frozen before: a pin */
+        return;
+    struct fill f = {b->a, c->site->raw, c->raw, c->provider, c->cfg};
+    struct raw_query *q = arena_of(b->a, struct raw_query);
+    const char *why = NULL, *key = c->raw->check.use ? "use" : "query";
+    struct hd_error err;
+    enum hd_code code;
+    if (c->raw->check.use) {
+        const struct library_query *l = library_find(b->library, c->raw->check.use, &why);
+        if (!l) {
+            WRONG(c, "use", "%s", why);
+            return;
+        }
+        c->higher_is_better = l->higher_is_better;
+        code = fill_library(&f, l, q, &err);
+    } else {
+        code = fill_free(&f, c->raw->ask, q, &err);
+    }
+    if (code == HD_ABSENT) /* named where the data source is written */
+        return;
+    if (code) {
+        WRONG(c, key, "%s", err.text);
+        return;
+    }
+    if ((q->query.kind != HD_QUERY_GAUGE) && !c->provider->counts) {
+        WRONG(c, "use", "%s cannot give the samples that counting needs", c->provider->name);
+        return;
+    }
+    c->raw->resolved = q;
+    c->raw->n_resolved = 1;
+}
+
+static void freeze(struct checking *c)
+{
+    struct build *b = c->site->b;
+    struct hd_check *check = &c->raw->check;
+    if (!c->raw->n_resolved)
+        return;
+    struct raw_query *q = &c->raw->resolved[0];
+    check->query = q->query;
+    check->unit = q->unit ? q->unit : "";
+    check->title = q->title ? q->title : check->name;
+    check->query.events = build_globs(b, q->events);
+    check->query.exposure = build_globs(b, q->exposure);
+    for (uint32_t i = 0; i < q->text.n && i < HD_SIDES_MAX; i++)
+        check->query.text[i] = q->text.item[i];
+    for (uint32_t i = 0; i < q->n_values && i < HD_SIDES_MAX; i++)
+        check->query.values[i] = build_globs(b, q->values[i]);
+}
+
+/* --- its limits --- */
+
+/* What a provider's own question gives: the word of its row `measure`; NULL: it has none. */
+static const char *measure_of(const struct checking *c)
+{
+    for (const struct hd_option *o = c->provider->options; o && o->key; o++) {
+        if (o->type == HD_OPT_WORD && str_is(o->key, "measure"))
+            return o->words[*(const int32_t *)((const char *)c->cfg + o->offset)];
+    }
+    return NULL;
+}
+
+/* A provider's own question says 1 good or 0 bad; without a limit it must be good. */
+static void imply_limit(struct checking *c)
+{
+    struct hd_check *k = &c->raw->check;
+    if (!c->provider || k->use || c->raw->ask || !c->raw->n_resolved)
+        return;
+    const char *measure = measure_of(c);
+    if (str_is(measure, "latency"))
+        c->raw->resolved[0].unit = "s";
+    bool good = !measure || str_is(measure, "good");
+    if (good && isnan(k->max) && isnan(k->min) && isnan(k->worse_than_baseline) &&
+        isnan(k->min_of_baseline))
+        k->min = 1;
+}
+
+static void check_share(struct checking *c, const char *key, double v)
+{
+    if (!isnan(v) && (v < 0 || v > 1))
+        WRONG(c, key, "%g is no share: did you mean %g%%?", v, v);
+}
+
+/* True when the limit is written, even if it cannot be read. */
+static bool says(const struct checking *c, const char *key)
+{
+    const struct node *n = node_get(c->node, key);
+    return n && !(c->site->b->pin && str_is(n->text, "nan"));
+}
+
+static void check_warn(struct checking *c)
+{
+    const struct hd_check *k = &c->raw->check;
+    bool max = says(c, "max"), min = says(c, "min");
+    if (!max && !min)
+        WRONG(c, "warn", "goes with `max` or `min`, and neither is given");
+    else if (max && min)
+        WRONG(c, "warn", "with both `max` and `min` it cannot say which it goes with");
+    else if (max && !isnan(k->max) && k->warn >= k->max)
+        WRONG(c, "warn", "must be below `max`");
+    else if (min && !isnan(k->min) && k->warn <= k->min)
+        WRONG(c, "warn", "must be above `min`");
+}
+
+static void check_direction(struct checking *c)
+{
+    bool upper = says(c, "max") || says(c, "worse_than_baseline");
+    bool lower = says(c, "min") || says(c, "min_of_baseline");
+    struct path p = PATH_KEY(&c->path, "use");
+    if (c->raw->check.use && c->raw->n_resolved && upper != lower && upper == c->higher_is_better)
+        mistake_warn(c->site->b->m, build_at(c->node, "use"), &p,
+                     "of '%s' %s is better: was `%s` meant?", c->raw->check.use,
+                     upper ? "more" : "less", upper ? "min" : "max");
+}
+
+static void check_limits(struct checking *c)
+{
+    static const char *const keys[] = {"max", "min", "worse_than_baseline", "min_of_baseline"};
+    const struct hd_check *k = &c->raw->check;
+    bool any = !isnan(k->min) || c->unclear; /* also when implied */
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        any = any || says(c, keys[i]);
+    if (!any)
+        mistake_also(c->site->b->m, c->node, &c->path,
+                     "has no limit: give max, min, worse_than_baseline or min_of_baseline");
+    if (!isnan(k->max) && !isnan(k->min) && k->min > k->max)
+        WRONG(c, "min", "is above `max`: no value could pass");
+    if (!isnan(k->warn))
+        check_warn(c);
+    if (c->raw->n_resolved && str_is(c->raw->resolved[0].unit, "share")) {
+        check_share(c, "max", k->max);
+        check_share(c, "min", k->min);
+        check_share(c, "warn", k->warn);
+    }
+    if (k->critical && k->advisory)
+        WRONG(c, "advisory", "a critical check cannot be advisory too");
+    check_direction(c);
+}
+
+static void check_name(struct checking *c, size_t index)
+{
+    struct raw_check *raw = c->raw;
+    if (!raw->check.name)
+        raw->check.name = raw->check.use;
+    const char *name = raw->check.name;
+    if (!name) {
+        mistake_also(c->site->b->m, c->node, &c->path, "missing key 'name'");
+        return;
+    }
+    if (strlen(name) > HD_NAME_MAX || name[strspn(name, "abcdefghijklmnopqrstuvwxyz"
+                                                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                        "0123456789._-")])
+        WRONG(c, "name", "'%s' is no name: letters, digits, '-', '_' and '.', at most %d", name,
+              HD_NAME_MAX);
+    for (size_t i = 0; i < index; i++) {
+        if (str_is(c->site->raw->check[i].check.name, name))
+            WRONG(c, "name", "two checks are called '%s': give each a `name`", name);
+    }
+}
+
+void build_checks(struct site *s)
+{
+    struct raw_service *raw = s->raw;
+    const struct node *list = node_get(s->node, "checks");
+    const struct node *n = list && list->kind == NODE_LIST ? list->first : NULL;
+    struct path checks = PATH_KEY(&s->path, "checks");
+    struct hd_check *frozen = arena_many(s->b->a, raw->n_checks, struct hd_check);
+    for (uint32_t i = 0; i < raw->n_checks; i++, n = n ? n->next : NULL) {
+        struct checking c = {.site = s, .raw = &raw->check[i], .node = n};
+        c.path = PATH_ITEM(&checks, i);
+        check_name(&c, i);
+        c.raw->check.datasource = -1;
+        bool asks = one_question(&c);
+        if (asks && c.raw->http)
+            ask_of_its_own(&c, "http", c.raw->http);
+        else if (asks && c.raw->exec)
+            ask_of_its_own(&c, "exec", c.raw->exec);
+        else if (asks)
+            ask_named(&c);
+        if (asks)
+            resolve(&c);
+        imply_limit(&c);
+        check_limits(&c);
+        freeze(&c);
+        frozen[i] = c.raw->check;
+    }
+    raw->policy.checks = frozen;
+    raw->policy.n_checks = raw->n_checks;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inside of struct config, for load.c and print.c.
+ */
+#ifndef CONFIG_FROZEN_H
+#define CONFIG_FROZEN_H
+
+#include "config/tables.h"
+
+struct config {
+    unsigned refs;
+    struct hd_arena *a; /* holds everything, this struct too */
+    struct raw_root *root;
+};
+
+#endif
