@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every mistake is named, at its place, in one run.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "config/config.h"
+#include "fake.h"
+
+static struct hd_span read_file(struct hd_arena *a, const char *name)
+{
+    FILE *f = fopen(arena_print(a, TEST_DATA "/golden/config/%s", name), "r");
+    assert_non_null(f);
+    char *text = arena_alloc(a, 65536);
+    size_t n = fread(text, 1, 65535, f);
+    (void)fclose(f);
+    return (struct hd_span){text, n};
+}
+
+static void the_golden_file(void **state)
+{
+    (void)state;
+    ARENA_AUTO a = arena_new();
+    struct config *c = NULL;
+    struct config_mistakes m;
+    struct hd_error err;
+    enum hd_code code = config_load_text(a, "mistakes.yaml", read_file(a, "mistakes.yaml"), NULL,
+                                         &c, &m, &err);
+    assert_int_equal(code, HD_INVALID);
+    assert_null(c);
+    BUF_AUTO got = BUF_INIT(65536);
+    config_print_mistakes(&m, &got);
+    assert_string_equal(buf_at(&got), read_file(a, "mistakes.txt").at);
+}
+
+/* One service with a place for keys of the file, of the service, and of its one check. */
+static const char frame[] =
+    "version: 1\n"
+    "%s\n"
+    "datasources:\n"
+    "  prom: {type: prometheus, url: \"http://127.0.0.1:9090\"}\n"
+    "services:\n"
+    "  shop:\n"
+    "    colours: [blue, green]\n"
+    "    actuator: {type: haproxy, socket: /s, backend: shop}\n"
+    "    %s\n"
+    "    checks:\n"
+    "      - {name: c, %s}\n";
+#define ERRORS "use: http-5xx-ratio"
+#define FREE "query: 'x{ {{match}} }'"
+
+/* want: what a mistake says, or NULL: it loads. */
+static const struct {
+    const char *name, *top, *service, *check, *want;
+} rows[] = {
+    {"plain", "", "", ERRORS ", max: 1%", NULL},
+    /* scalars */
+    {"share with a blank", "", "", ERRORS ", max: 0.5 %", NULL},
+    {"share as a number", "", "", ERRORS ", max: 0.01", NULL},
+    {"not a share", "", "", ERRORS ", max: 3", "3 is no share: did you mean 3%?"},
+    {"comma", "", "", ERRORS ", max: \"0,5\"", "'0,5' is neither a share"},
+    {"nan", "", "", ERRORS ", max: nan", "'nan' is neither a share"},
+    {"inf", "", "", ERRORS ", max: .inf", "'.inf' is neither a share"},
+    {"hex", "", "", ERRORS ", max: 0x10", "'0x10' is neither a share"},
+    {"octal", "limits: {series: 010}", "", ERRORS ", max: 1%", "'010' is not a whole number"},
+    {"overflow", "limits: {series: 99999999999999999999}", "", ERRORS ", max: 1%",
+     "is not a whole number"},
+    {"no unit", "", "guard: {duration: 900}", ERRORS ", max: 1%",
+     "'900' has no unit: write 900s, 900m or 900ms"},
+    {"yes", "", "", ERRORS ", max: 1%, critical: yes", "'yes' is not one of: false, true"},
+    {"factor 0", "", "", ERRORS ", worse_than_baseline: 0x", "a factor is above 0"},
+    {"switch_at above 1", "", "detect: {switch_at: 101%}", ERRORS ", max: 1%",
+     "is outside 0% to 100%"},
+    {"null", "", "shape: ~", ERRORS ", max: 1%", "services.shop.shape: has no value"},
+    {"list for text", "", "shape: [generic]", ERRORS ", max: 1%", "must be a text, and not a list"},
+    {"text for list", "", "", "use: [x], max: 1%", "must be a text, and not a list"},
+    {"relative path", "storage: {path: x.db}", "", ERRORS ", max: 1%", "is not an absolute path"},
+    {"no host", "listen: {public_url: \"http:///x\"}", "", ERRORS ", max: 1%", "is not a URL"},
+    {"line break in URL", "listen: {public_url: \"http://a\\nb\"}", "", ERRORS ", max: 1%",
+     "may not stand in a URL"},
+    {"user in URL", "listen: {public_url: \"http://u:p@h/\"}", "", ERRORS ", max: 1%",
+     "a user or password in a URL"},
+    {"at sign in path", "listen: {public_url: \"http://h/a@b\"}", "", ERRORS ", max: 1%", NULL},
+    {"listen without port", "listen: {http: localhost}", "", ERRORS ", max: 1%",
+     "is no address:port"},
+    /* limits at the cap and one past it */
+    {"answer at its cap", "limits: {answer: 4MiB}", "", ERRORS ", max: 1%", NULL},
+    {"answer past its cap", "limits: {answer: 4194305}", "", ERRORS ", max: 1%",
+     "is outside 64KiB to 4MiB"},
+    {"series at its cap", "limits: {series: 5000}", "", ERRORS ", max: 1%", NULL},
+    {"series past its cap", "limits: {series: 5001}", "", ERRORS ", max: 1%", "outside 1 to 5000"},
+    {"in_flight at its cap", "limits: {in_flight: 64}", "", ERRORS ", max: 1%", NULL},
+    {"in_flight past its cap", "limits: {in_flight: 65}", "", ERRORS ", max: 1%",
+     "outside 1 to 64"},
+    {"rule at its cap", "", "guard: {fail_after: 3 of 64}", ERRORS ", max: 1%", NULL},
+    {"rule past its cap", "", "guard: {fail_after: 3 of 65}", ERRORS ", max: 1%",
+     "at most the last 64 polls"},
+    {"rule k above n", "", "guard: {fail_after: 6 of 5}", ERRORS ", max: 1%", "can never happen"},
+    {"rule 0", "", "guard: {fail_after: 0}", ERRORS ", max: 1%", "'0' is not a rule"},
+    {"rule of words", "", "guard: {fail_after: three}", ERRORS ", max: 1%", "is not a rule"},
+    /* defaults */
+    {"a wrong default is named once", "defaults: {guard: {fail_after: 0}}", "", ERRORS ", max: 1%",
+     "defaults.guard.fail_after: '0' is not a rule"},
+    {"unknown default", "defaults: {colours: [a, b]}", "", ERRORS ", max: 1%",
+     "defaults: unknown key 'colours'"},
+    /* keys */
+    {"unknown key", "", "moed: shadow", ERRORS ", max: 1%", "did you mean 'mode'?"},
+    {"a name inside", "", "name: cart", ERRORS ", max: 1%", "the name is 'shop'"},
+    {"a text for a mapping", "notifiers: {n: x}", "", ERRORS ", max: 1%",
+     "notifiers.n: must be a mapping"},
+    {"companions", "", "companions: []", ERRORS ", max: 1%", "unknown key 'companions'"},
+    {"internal key", "", "", ERRORS ", max: 1%, resolved: []", "unknown key 'resolved'"},
+    {"key twice", "", "mode: shadow\n    mode: advise", ERRORS ", max: 1%", "given twice"},
+    {"merge key", "", "<<: {mode: shadow}", ERRORS ", max: 1%", "merging is not supported"},
+    {"tag", "", "mode: !!str shadow", ERRORS ", max: 1%", "tags are not supported"},
+    {"key that is a list", "", "[a]: b", ERRORS ", max: 1%", "a key must be a text"},
+    /* secrets */
+    {"literal hash", "auth: {tokens: {ci: {role: admin, hash: 0a1b}}}", "", ERRORS ", max: 1%",
+     "a secret is never written here"},
+    {"reference", "auth: {tokens: {ci: {role: admin, hash: \"${env:X}\"}}}", "", ERRORS ", max: 1%",
+     NULL},
+    {"half a reference", "auth: {tokens: {ci: {role: admin, hash: \"x${env:X}\"}}}", "",
+     ERRORS ", max: 1%", "a secret is never written here"},
+    {"secret header",
+     "notifiers: {n: {type: alertmanager, url: \"http://h\", headers: {X-Api-Key: abc}}}", "",
+     ERRORS ", max: 1%", "a secret is never written here"},
+    {"line break in a header",
+     "notifiers: {n: {type: alertmanager, url: \"http://h\", headers: {A: \"x\\r\\nB: y\"}}}", "",
+     ERRORS ", max: 1%", "is no header of one line"},
+    {"bearer without token",
+     "notifiers: {n: {type: alertmanager, url: \"http://h\", auth: {type: bearer}}}", "",
+     ERRORS ", max: 1%", "bearer needs `token`"},
+    /* checks */
+    {"no limit", "", "", ERRORS, "has no limit"},
+    {"nothing asked", "", "", "max: 1%", "asks nothing"},
+    {"two questions", "", "", ERRORS ", " FREE ", max: 1%", "are two questions"},
+    {"warn alone", "", "", ERRORS ", worse_than_baseline: 2x, warn: 1%",
+     "goes with `max` or `min`"},
+    {"warn above max", "", "", ERRORS ", max: 1%, warn: 2%", "must be below `max`"},
+    {"warn below min", "", "", "use: http-success-ratio, min: 99%, warn: 98%",
+     "must be above `min`"},
+    {"min above max", "", "", FREE ", min: 2, max: 1", "no value could pass"},
+    {"critical and advisory", "", "", ERRORS ", max: 1%, critical: true, advisory: true",
+     "cannot be advisory too"},
+    {"no bound", "", "", "use: http-slower-than, max: 1%", "needs `bound`"},
+    {"bound too much", "", "", ERRORS ", bound: 1s, max: 1%", "has no `bound`"},
+    {"free query with bound", "", "", FREE ", bound: 1s, max: 1", "(`use`) has a bound"},
+    {"unknown parameter", "", "", ERRORS ", max: 1%, with: {jbo: x}", "did you mean 'job'?"},
+    {"metric that is none", "", "", ERRORS ", max: 1%, with: {metric: \"x{} or y\"}",
+     "is no name of a metric or label"},
+    {"unknown placeholder", "", "", "query: 'x{ {{match}}, a={{b}} }', max: 1",
+     "{{b}} cannot be filled in here"},
+    {"unknown shape", "", "shape: nginx", ERRORS ", max: 1%", "has no shape 'nginx'"},
+    {"refused shape", "", "shape: haproxy", "use: http-slower-than, bound: 1s, max: 1%",
+     "HAProxy's exporter has no latency histogram"},
+    {"unknown source", "", "", ERRORS ", max: 1%, datasource: prim", "did you mean 'prom'?"},
+    {"http with a source", "", "", "http: {url: \"http://h\"}, datasource: prom",
+     "brings its own (`http`)"},
+    {"http wrong", "", "", "http: {url: h}", "url: not http"},
+    {"http incomplete", "", "", "http: {expect: 200}", "checks[0].http: missing key 'url'"},
+    {"latency without limit", "", "", "http: {url: \"http://h\", measure: latency}",
+     "has no limit"},
+    {"use of a path", "", "", "use: ../../etc/passwd, max: 1", "is no name of a query"},
+    /* services */
+    {"warm-up too long", "", "guard: {duration: 1m, warmup: 1m}", ERRORS ", max: 1%",
+     "must end before the guard does"},
+    {"two intervals", "", "guard: {duration: 14s, interval: 5s, warmup: 1s}", ERRORS ", max: 1%",
+     "is shorter than three intervals"},
+    {"canary without roles", "", "kind: canary", ERRORS ", max: 1%", "a canary needs its roles"},
+    {"canary of strangers", "", "kind: {canary: {stable: blue, candidate: gren}}",
+     ERRORS ", max: 1%", "did you mean 'green'?"},
+    {"canary of one", "", "kind: {canary: {stable: blue, candidate: blue}}", ERRORS ", max: 1%",
+     "is stable too"},
+    {"roles of no canary", "", "kind: {type: blue_green, stable: blue}", ERRORS ", max: 1%",
+     "only a canary has fixed roles"},
+    {"label that is none", "", "label: \"a b\"", ERRORS ", max: 1%", "is no name of a label"},
+    {"probe with a query", "", "target: {probe: {url: \"http://h/?a\"}}", ERRORS ", max: 1%",
+     "a probe has a path only"},
+    {"probe with a stranger", "", "target: {probe: {url: \"http://{{host}}/\"}}",
+     ERRORS ", max: 1%", "only {{colour}}"},
+    {"safe and until", "", "rollback_safe: {safe: true, until: \"2030-01-01T00:00:00Z\"}",
+     ERRORS ", max: 1%", "says until when it is not safe"},
+    {"30 February", "", "rollback_safe: {until: \"2030-02-30T00:00:00Z\"}", ERRORS ", max: 1%",
+     "is not a time"},
+    {"actuator wrong", "", "runbook: http://h", ERRORS ", max: 1%", NULL},
+};
+
+static void rows_hold(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ARENA_AUTO a = arena_new();
+        const char *text = arena_print(a, frame, rows[i].top, rows[i].service, rows[i].check);
+        struct config *c = NULL;
+        struct config_mistakes m;
+        struct hd_error err;
+        enum hd_code code = config_load_text(a, "t", (struct hd_span){text, strlen(text)}, NULL,
+                                             &c, &m, &err);
+        BUF_AUTO said = BUF_INIT(65536);
+        config_print_mistakes(&m, &said);
+        bool right = rows[i].want ? code == HD_INVALID && !c && m.errors == 1 &&
+                                        strstr(buf_at(&said), rows[i].want)
+                                  : code == HD_OK && c;
+        config_unref(c);
+        if (!right)
+            fail_msg("%s: wanted: %s\ngot: %s", rows[i].name,
+                     rows[i].want ? rows[i].want : "(it loads)", buf_at(&said));
+    }
+}
+
+/* Whole files that are no config. */
+static const struct {
+    const char *name, *text, *want;
+} files[] = {
+    {"empty", "", "t:1:1: (top level): the document is empty"},
+    {"comment", "# nothing\n", "the document is empty"},
+    {"null", "~\n", "the document is empty"},
+    {"list", "- a\n", "must be a mapping of keys"},
+    {"tab", "version: 1\n\tlisten: {}\n", "t:2:1: (top level): this is not YAML"},
+    {"open quote", "version: \"1\n", "this is not YAML"},
+    {"zero byte", "version: \"a\\0b\"\n", "a zero byte in a text"},
+    {"not UTF-8", "version: \xff\n", "this is not YAML"},
+    {"too deep", "a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
+     "nested deeper than 24"},
+};
+
+static void files_hold(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        ARENA_AUTO a = arena_new();
+        struct config *c = NULL;
+        struct config_mistakes m;
+        struct hd_error err;
+        struct hd_span text = {files[i].text, strlen(files[i].text)};
+        enum hd_code code = config_load_text(a, "t", text, NULL, &c, &m, &err);
+        BUF_AUTO said = BUF_INIT(65536);
+        config_print_mistakes(&m, &said);
+        if (code != HD_INVALID || c || !strstr(buf_at(&said), files[i].want))
+            fail_msg("%s: wanted: %s\ngot: %s", files[i].name, files[i].want, buf_at(&said));
+    }
+}
+
+static void i8_too_many_mistakes_are_counted(void **state)
+{
+    (void)state;
+    ARENA_AUTO a = arena_new();
+    BUF_AUTO text = BUF_INIT(1 << 20);
+    for (int i = 0; i < HD_MISTAKES_MAX + 7; i++)
+        buf_print(&text, "nothing%d: 1\n", i);
+    struct config *c = NULL;
+    struct config_mistakes m;
+    struct hd_error err;
+    assert_int_equal(config_load_text(a, "t", buf_span(&text), NULL, &c, &m, &err), HD_INVALID);
+    assert_int_equal(m.n, HD_MISTAKES_MAX);
+    assert_int_equal(m.n + m.more, m.errors);
+    assert_int_equal(m.errors, HD_MISTAKES_MAX + 7 + 2); /* no version, no services */
+}
+
+/* A secret that was written by mistake must not be repeated in any message. */
+static void a_literal_secret_is_not_repeated(void **state)
+{
+    (void)state;
+    ARENA_AUTO a = arena_new();
+    const char *text = arena_print(
+        a, frame, "notifiers: {n: {type: alertmanager, url: \"http://h\", auth: {type: bearer, "
+                  "token: hunter2}, headers: {Authorization: hunter2}}}", "", ERRORS ", max: 1%");
+    struct config *c = NULL;
+    struct config_mistakes m;
+    struct hd_error err;
+    assert_int_equal(config_load_text(a, "t", (struct hd_span){text, strlen(text)}, NULL, &c, &m,
+                                      &err), HD_INVALID);
+    assert_int_equal(m.errors, 2);
+    BUF_AUTO said = BUF_INIT(65536);
+    config_print_mistakes(&m, &said);
+    assert_null(strstr(buf_at(&said), "hunter2"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_golden_file),
+        cmocka_unit_test(rows_hold),
+        cmocka_unit_test(files_hold),
+        cmocka_unit_test(i8_too_many_mistakes_are_counted),
+        cmocka_unit_test(a_literal_secret_is_not_repeated),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a check to the text that is asked: the library's files, templates, and what people write
+ * cannot leave its place.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "config/library.h"
+#include "fake.h"
+
+/* colours and keys of one service, one check, and the texts that come out. */
+static const struct {
+    const char *name, *service, *check;
+    const char *by, *text[2], *values[3]; /* values of the first colour */
+} rows[] = {
+    {"generic", "colours: [blue, green]", "use: http-5xx-ratio, max: 1%", "version",
+     {"http_requests_total{ version=~\"blue|green\" }"}, {"blue"}},
+    {"another label and metric", "colours: [blue, green]\n    label: slot",
+     "use: http-5xx-ratio, max: 1%, with: {metric: http_server_requests, code: status}", "slot",
+     {"http_server_requests{ slot=~\"blue|green\" }"}, {"blue"}},
+    {"globs of a colour", "colours: {blue: {label: [\"v1.*\", v2]}, green: {}}",
+     "use: http-request-rate, min: 1", "version",
+     {"http_requests_total{ version=~\"v1\\\\..*|v2|green\" }"}, {"v1.*", "v2"}},
+    {"a label cannot break out", "colours: {blue: {label: 'a\"} or up{x=\"'}, green: {}}",
+     "use: http-request-rate, min: 1", "version",
+     {"http_requests_total{ version=~\"a\\\"\\\\} or up\\\\{x=\\\"|green\" }"},
+     {"a\"} or up{x=\""}},
+    {"a regular expression is a plain text", "colours: {blue: {label: '(a|b)+$\\'}, green: {}}",
+     "use: http-request-rate, min: 1", "version",
+     {"http_requests_total{ version=~\"\\\\(a\\\\|b\\\\)\\\\+\\\\$\\\\\\\\|green\" }"},
+     {"(a|b)+$\\"}},
+    {"a parameter cannot break out", "colours: [blue, green]",
+     "use: http-request-rate, min: 1, with: {job: 'a\"} or up{x=\"'}", "version",
+     {"http_requests_total{ version=~\"blue|green\", job=\"a\\\"} or up{x=\\\"\" }"}, {"blue"}},
+    {"a line break in a parameter", "colours: [blue, green]",
+     "use: http-request-rate, min: 1, with: {job: \"a\\nb\"}", "version",
+     {"http_requests_total{ version=~\"blue|green\", job=\"a\\nb\" }"}, {"blue"}},
+    {"a parameter is no template", "colours: [blue, green]",
+     "use: http-request-rate, min: 1, with: {job: \"{{selector}}\"}", "version",
+     {"http_requests_total{ version=~\"blue|green\", job=\"{{selector}}\" }"}, {"blue"}},
+    {"match per colour", "colours: {blue: {match: 'canary=\"\"'}, green: {match: 'canary!=\"\"'}}",
+     "use: http-request-rate, min: 1", NULL,
+     {"http_requests_total{ canary=\"\" }", "http_requests_total{ canary!=\"\" }"}, {NULL}},
+    {"whole bound", "colours: [blue, green]", "use: http-slower-than, bound: 1s, max: 1%",
+     "version",
+     {"http_request_duration_seconds_bucket{ version=~\"blue|green\", "
+      "le=~\"1(\\\\.0+)?|1e\\\\+00|\\\\+Inf\" }"}, {"blue"}},
+    {"small bound", "colours: [blue, green]", "use: http-slower-than, bound: 5ms, max: 1%",
+     "version",
+     {"http_request_duration_seconds_bucket{ version=~\"blue|green\", "
+      "le=~\"0\\\\.0050*|5e-03|\\\\+Inf\" }"}, {"blue"}},
+    {"haproxy, servers by default", "colours: [blue, green]\n    shape: haproxy",
+     "use: http-5xx-ratio, max: 1%, with: {proxy: shop}", "server",
+     {"haproxy_server_http_responses_total{ server=~\"blue[0-9]{0,3}|green[0-9]{0,3}\", "
+      "proxy=\"shop\" }"}, {"blue", "blue?", "blue??"}},
+    {"haproxy, servers named",
+     "colours: {blue: {servers: [web1, web2]}, green: {servers: \"api*\"}}\n    shape: haproxy",
+     "use: http-5xx-ratio, max: 1%", "server",
+     {"haproxy_server_http_responses_total{ server=~\"web1|web2|api.*\" }"}, {"web1", "web2"}},
+    {"free, by label", "colours: [blue, green]",
+     "name: q, query: 'sum by ({{by}}) (x{ {{match}} })', max: 1", "version",
+     {"sum by (version) (x{ version=~\"blue|green\" })"}, {"blue"}},
+    {"free, per colour", "colours: [blue, green]", "name: q, query: 'x{ {{match}} }', max: 1",
+     NULL, {"x{ version=~\"blue\" }", "x{ version=~\"green\" }"}, {NULL}},
+    {"free, by name", "colours: [blue, green]",
+     "name: q, query: 'x{c=\"{{colour}}\",s=\"{{service}}\"}', max: 1", NULL,
+     {"x{c=\"blue\",s=\"s\"}", "x{c=\"green\",s=\"s\"}"}, {NULL}},
+};
+
+static const char *service_text(struct hd_arena *a, const char *service, const char *check)
+{
+    return arena_print(a, "version: 1\ndatasources: {p: {type: prometheus, url: \"http://h\"}}\n"
+                          "services:\n  s:\n    %s\n"
+                          "    actuator: {type: haproxy, socket: /s, backend: b}\n"
+                          "    checks: [{%s}]\n", service, check);
+}
+
+static void queries_are_filled(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ARENA_AUTO a = arena_new();
+        const char *text = service_text(a, rows[i].service, rows[i].check);
+        struct config *c = NULL;
+        struct config_mistakes m;
+        struct hd_error err = {0};
+        enum hd_code code = config_load_text(a, "t", (struct hd_span){text, strlen(text)}, NULL, &c,
+                                             &m, &err);
+        BUF_AUTO said = BUF_INIT(65536);
+        config_print_mistakes(&m, &said);
+        if (code)
+            fail_msg("%s: %s", rows[i].name, buf_at(&said));
+        const struct hd_query *q = &config_get(c)->services[0].checks[0].query;
+        bool right = str_is(q->by_label, rows[i].by);
+        for (size_t k = 0; k < 2; k++)
+            right = right && str_is(q->text[k], rows[i].text[k]);
+        for (size_t k = 0; k < 3 && rows[i].values[k]; k++)
+            right = right && q->values[0] && str_is(q->values[0][k], rows[i].values[k]);
+        if (!right)
+            fail_msg("%s: by %s: %s\n%s", rows[i].name, q->by_label ? q->by_label : "-", q->text[0],
+                     q->text[1] ? q->text[1] : "-");
+        config_unref(c);
+    }
+}
+
+/* Sides that share a value cannot be told apart. */
+static const struct {
+    const char *name, *service, *want;
+} overlaps[] = {
+    {"same label", "colours: {blue: {label: v1}, green: {label: v1}}", "label value 'v1'"},
+    {"a glob over a name", "colours: {blue: {}, green: {label: \"b*\"}}", "label value 'b*'"},
+    {"same server", "colours: {blue: {servers: [a, b]}, green: {servers: [b]}}", "server 'b'"},
+};
+
+static void overlaps_are_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof overlaps / sizeof *overlaps; i++) {
+        ARENA_AUTO a = arena_new();
+        const char *text =
+            service_text(a, overlaps[i].service, "use: http-request-rate, min: 1");
+        struct config *c = NULL;
+        struct config_mistakes m;
+        struct hd_error err;
+        enum hd_code code = config_load_text(a, "t", (struct hd_span){text, strlen(text)}, NULL, &c,
+                                             &m, &err);
+        if (code != HD_INVALID || m.errors != 1 || !strstr(m.item[0].text, overlaps[i].want))
+            fail_msg("%s: %s", overlaps[i].name, m.n ? m.item[0].text : "it loads");
+    }
+}
+
+/* Every file that is built in loads, and has tests (its loader requires them). */
+static void every_file_of_the_library_loads(void **state)
+{
+    (void)state;
+    ARENA_AUTO a = arena_new();
+    size_t n = 0;
+    for (const struct library_file *f = library_files; f->id; f++, n++) {
+        struct mistakes m;
+        mistakes_init(&m, a, f->id);
+        const struct library_query *q =
+            library_parse(a, f->id, (struct hd_span){f->text, strlen(f->text)}, &m);
+        if (!q)
+            fail_msg("%s: %s: %s", f->id, m.item[0].path, m.item[0].text);
+        assert_string_equal(q->id, f->id);
+    }
+    assert_int_equal(n, 4);
+    BUF_AUTO list = BUF_INIT(65536);
+    struct hd_error err;
+    assert_int_equal(config_print_queries(NULL, &list, &err), HD_OK);
+    assert_non_null(strstr(buf_at(&list),
+                           "http-slower-than: Share of requests slower than the bound [share]; "
+                           "generic: metric, job, namespace, handler; haproxy (refused)\n"));
+}
+
+static void a_folder_goes_before_the_built_in_files(void **state)
+{
+    (void)state;
+    ARENA_AUTO a = arena_new();
+    char folder[] = "/tmp/haldane-queries-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    const char *path = arena_print(a, "%s/http-request-rate.yaml", folder);
+    static const char own[] =
+        "id: http-request-rate\ntitle: own\nunit: 1/s\nbetter: higher\nkind: rate\n"
+        "shapes: {generic: {query: 'own{ {{selector}} }', key: code}}\n"
+        "tests: [{name: t, shape: generic, series: [{series: x, values: 0+1x5}],\n"
+        "         expect: {blue: 1}}]\n";
+    const char *text = service_text(a, "colours: [blue, green]", "use: http-request-rate, min: 1");
+    struct hd_span span = {text, strlen(text)};
+    struct config *c = NULL;
+    struct config_mistakes m;
+    struct hd_error err = {0};
+    assert_int_equal(config_load_text(a, "t", span, folder, &c, &m, &err), HD_OK);
+    assert_string_equal(config_get(c)->services[0].checks[0].title, "Requests per second");
+    config_unref(c);
+    for (int wrong = 0; wrong < 2; wrong++) {
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        (void)fprintf(f, "%s%s", own, wrong ? "colour: red\n" : "");
+        assert_int_equal(fclose(f), 0);
+        c = NULL;
+        enum hd_code code = config_load_text(a, "t", span, folder, &c, &m, &err);
+        assert_int_equal(code, wrong ? HD_INVALID : HD_OK);
+        if (wrong)
+            assert_non_null(strstr(m.item[0].text, "http-request-rate.yaml:9:1: (top level): "
+                                                   "unknown key 'colour'"));
+        else
+            assert_string_equal(config_get(c)->services[0].checks[0].query.text[0],
+                                "own{ version=~\"blue|green\" }");
+        config_unref(c);
+    }
+    (void)unlink(path);
+    (void)rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(queries_are_filled),
+        cmocka_unit_test(overlaps_are_refused),
+        cmocka_unit_test(every_file_of_the_library_loads),
+        cmocka_unit_test(a_folder_goes_before_the_built_in_files),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
