@@ -50,7 +50,8 @@ enum hd_code store_measure(struct store *s, struct store_size *ret, struct hd_er
 }
 
 /* A kind of thing to evict; deletes at most `most` rows and says how many; 0: nothing left. */
-typedef enum hd_code (*evict_kind)(struct store *, int64_t most, int64_t *ret_n, struct hd_error *err);
+typedef enum hd_code (*evict_kind)(struct store *, int64_t most, int64_t *ret_n,
+                                   struct hd_error *err);
 
 /* Evidence of the oldest finished guard that has some. */
 static enum hd_code evict_evidence(struct store *s, int64_t most, int64_t *ret_n,
@@ -76,11 +77,13 @@ static enum hd_code evict_evidence(struct store *s, int64_t most, int64_t *ret_n
 
 /* Events (and their outbox rows, by the foreign key), bands, pin and engine text of the oldest
  * finished guard without evidence. What a sink or a human still waits for stays. */
-static enum hd_code evict_events(struct store *s, int64_t most, int64_t *ret_n, struct hd_error *err)
+static enum hd_code evict_events(struct store *s, int64_t most, int64_t *ret_n,
+                                 struct hd_error *err)
 {
     static const char *const steps[] = {
         "DELETE FROM event WHERE seq IN (SELECT seq FROM event"
-        " WHERE guard = (SELECT id FROM guard WHERE seq = ?1) AND NOT (severity = 2 AND resolved = 0)"
+        " WHERE guard = (SELECT id FROM guard WHERE seq = ?1)"
+        " AND NOT (severity = 2 AND resolved = 0)"
         " AND NOT EXISTS (SELECT 1 FROM outbox WHERE event = event.seq AND done = 0) LIMIT ?2)",
         "DELETE FROM band WHERE seq IN (SELECT seq FROM band WHERE guard = ?1 LIMIT ?2)",
     };
@@ -98,8 +101,8 @@ static enum hd_code evict_events(struct store *s, int64_t most, int64_t *ret_n, 
         gone += n;
     }
     if (!code)
-        code = sql_write(s, "UPDATE guard_pin SET pin = NULL WHERE guard = ?1", ARGS(INT_ARG(guard)),
-                         err);
+        code = sql_write(s, "UPDATE guard_pin SET pin = NULL WHERE guard = ?1",
+                         ARGS(INT_ARG(guard)), err);
     if (!code)
         code = sql_write(s, "DELETE FROM guard_memory WHERE guard = ?1", ARGS(INT_ARG(guard)), err);
     *ret_n = gone + 1;
@@ -118,7 +121,8 @@ static enum hd_code evict_rest(struct store *s, int64_t most, int64_t *ret_n, st
         " AND NOT EXISTS (SELECT 1 FROM outbox WHERE event = event.seq AND done = 0)"
         " ORDER BY seq LIMIT ?1)",
         "DELETE FROM reading WHERE id IN (SELECT id FROM reading AS old WHERE EXISTS"
-        " (SELECT 1 FROM reading WHERE service = old.service AND id > old.id) ORDER BY id LIMIT ?1)",
+        " (SELECT 1 FROM reading WHERE service = old.service AND id > old.id)"
+        " ORDER BY id LIMIT ?1)",
     };
     enum hd_code code = HD_OK;
     for (size_t i = 0; !code && *ret_n == 0 && i < sizeof steps / sizeof *steps; i++) {
@@ -137,7 +141,7 @@ static enum hd_code too_big(struct store *s, bool *ret, struct hd_error *err)
     return code;
 }
 
-/* Guard by guard, until it is enough, a call's worth of rows is gone, or nothing may go any more. */
+/* Guard by guard, until it is enough, a call's worth of rows is gone, or nothing more may go. */
 static enum hd_code evict_some(struct store *s, bool *ret_more, struct hd_error *err)
 {
     static const evict_kind kinds[] = {evict_evidence, evict_events, evict_rest};

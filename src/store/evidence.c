@@ -270,13 +270,14 @@ enum hd_code store_put_band(struct store *s, const char *guard, const struct sto
     enum hd_code code = guard_seq(s, guard, &seq, err);
     if (code)
         return code;
-    return sql_write(s,
-                     "INSERT INTO band (guard, wall_ms, \"check\", band, value, stable, \"limit\", n)"
-                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                     ARGS(INT_ARG(seq), INT_ARG(band->wall_ms), INT_ARG(band->check),
-                          INT_ARG(band->band), REAL_ARG(band->value), REAL_ARG(band->stable),
-                          REAL_ARG(band->limit), REAL_ARG(band->n)),
-                     err);
+    return sql_write(
+        s,
+        "INSERT INTO band (guard, wall_ms, \"check\", band, value, stable, \"limit\", n)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        ARGS(INT_ARG(seq), INT_ARG(band->wall_ms), INT_ARG(band->check), INT_ARG(band->band),
+             REAL_ARG(band->value), REAL_ARG(band->stable), REAL_ARG(band->limit),
+             REAL_ARG(band->n)),
+        err);
 }
 
 static enum hd_code read_band(struct sql_row *row, void *ret, struct hd_error *err)

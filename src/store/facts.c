@@ -64,8 +64,9 @@ static enum hd_code read_service(struct sql_row *row, void *ret, struct hd_error
 enum hd_code store_services(struct store *s, struct hd_arena *arena, struct store_service **ret,
                             size_t *ret_n, struct hd_error *err)
 {
-    struct sql_query q = {"SELECT name, mode, kind, colours, checks, config_hash, about FROM service"
-                          " ORDER BY place",
-                          NO_ARGS, read_service, sizeof **ret};
+    struct sql_query q = {
+        "SELECT name, mode, kind, colours, checks, config_hash, about FROM service"
+        " ORDER BY place",
+        NO_ARGS, read_service, sizeof **ret};
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }

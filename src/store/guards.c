@@ -74,13 +74,13 @@ enum hd_code store_put_guard(struct store *s, const struct store_guard *guard, s
     int64_t seq;
     enum hd_code code = guard_seq(s, guard->id, &seq, err);
     if (!code)
-        code = sql_write(s,
-                         "UPDATE guard SET version = version + 1, live = ?" GUARD_COLUMNS(SET, SET, SET)
-                         " WHERE seq = ?",
-                         ARGS(INT_ARG(!hd_state_terminal(guard->state))
-                              GUARD_COLUMNS(BIND_T, BIND_I, BIND_D),
-                              INT_ARG(seq)),
-                         err);
+        code = sql_write(
+            s,
+            "UPDATE guard SET version = version + 1, live = ?"
+            GUARD_COLUMNS(SET, SET, SET) " WHERE seq = ?",
+            ARGS(INT_ARG(!hd_state_terminal(guard->state)) GUARD_COLUMNS(BIND_T, BIND_I, BIND_D),
+                 INT_ARG(seq)),
+            err);
     return code ? code : put_memory(s, seq, guard, err);
 }
 
@@ -128,8 +128,8 @@ static enum hd_code read_guard(struct sql_row *row, void *ret, struct hd_error *
 enum hd_code store_guard(struct store *s, struct hd_arena *arena, const char *id,
                          struct store_guard *ret, struct hd_error *err)
 {
-    struct sql_query q = {LISTED ", pin, counts, engine" TABLES " WHERE id = ?1", ARGS(TEXT_ARG(id)),
-                          read_guard, sizeof *ret};
+    struct sql_query q = {LISTED ", pin, counts, engine" TABLES " WHERE id = ?1",
+                          ARGS(TEXT_ARG(id)), read_guard, sizeof *ret};
     enum hd_code code = sql_one(s, arena, &q, ret, err);
     return code == HD_ABSENT ? hd_fail(err, HD_ABSENT, "no guard %s is stored", id) : code;
 }
@@ -144,8 +144,9 @@ static const char list_needs_human[] = LIST("needs_human = 1 AND");
 static const char list_service[] = LIST("service = ?1 AND");
 static const char list_all[] = LIST("");
 
-enum hd_code store_guards(struct store *s, struct hd_arena *arena, const struct store_filter *filter,
-                          struct store_guard **ret, size_t *ret_n, struct hd_error *err)
+enum hd_code store_guards(struct store *s, struct hd_arena *arena,
+                          const struct store_filter *filter, struct store_guard **ret,
+                          size_t *ret_n, struct hd_error *err)
 {
     const char *sql = filter->live          ? list_live
                       : filter->needs_human ? list_needs_human

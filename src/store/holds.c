@@ -21,8 +21,8 @@ enum hd_code store_add_hold(struct store *s, const struct store_hold *hold, int6
     return code;
 }
 
-enum hd_code store_release_holds(struct store *s, const char *service, int64_t now_ms, size_t *ret_n,
-                                 struct hd_error *err)
+enum hd_code store_release_holds(struct store *s, const char *service, int64_t now_ms,
+                                 size_t *ret_n, struct hd_error *err)
 {
     enum hd_code code = sql_write(s,
                                   "UPDATE hold SET released_ms = ?2"

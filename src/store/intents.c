@@ -55,7 +55,8 @@ static enum hd_code read_intent(struct sql_row *row, void *ret, struct hd_error 
     return HD_OK;
 }
 
-#define INTENTS "SELECT seq" INTENT_FIXED(NAME, NAME) INTENT_MOVING(NAME, NAME) " FROM intent WHERE "
+#define INTENTS                                                                                    \
+    "SELECT seq" INTENT_FIXED(NAME, NAME) INTENT_MOVING(NAME, NAME) " FROM intent WHERE "
 
 enum hd_code store_intents(struct store *s, struct hd_arena *arena, const char *guard,
                            struct store_intent **ret, size_t *ret_n, struct hd_error *err)
@@ -72,8 +73,8 @@ _Static_assert(HD_INTENT_UNKNOWN == 3 && HD_INTENT_JOURNALED == 0, "the open out
 /* An intent that is only journaled may have been sent just before a crash: it counts. */
 #define SENT "(sends > 0 OR sent_ms >= 0 OR outcome = 0)"
 
-enum hd_code store_count_reverts(struct store *s, const char *service, int64_t since_ms, size_t *ret,
-                                 struct hd_error *err)
+enum hd_code store_count_reverts(struct store *s, const char *service, int64_t since_ms,
+                                 size_t *ret, struct hd_error *err)
 {
     int64_t n = 0;
     enum hd_code code = sql_int(s,

@@ -93,7 +93,8 @@ enum hd_code store_reading(struct store *s, struct hd_arena *arena, const char *
                           " sides FROM reading WHERE service = ?1 ORDER BY id DESC LIMIT 1",
                           ARGS(TEXT_ARG(service)), read_reading, sizeof *ret};
     enum hd_code code = sql_one(s, arena, &q, ret, err);
-    return code == HD_ABSENT ? hd_fail(err, HD_ABSENT, "no reading of %s is stored", service) : code;
+    return code == HD_ABSENT ? hd_fail(err, HD_ABSENT, "no reading of %s is stored", service)
+                             : code;
 }
 
 static bool same(const struct store_reading *a, const struct store_reading *b)

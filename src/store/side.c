@@ -37,7 +37,8 @@ enum hd_code side_open(sqlite3_vfs *vfs, const char *path, const char *suffix, i
     if (!side.file || !side.name) {
         sqlite3_free(side.file);
         sqlite3_free_filename(side.name);
-        return hd_fail(err, HD_NOMEM, "%s%s: out of memory", path, suffix);
+        (void)hd_fail(err, HD_NOMEM, "%s%s: out of memory", path, suffix);
+        return HD_NOMEM;
     }
     memset(side.file, 0, (size_t)vfs->szOsFile);
     errno = 0;
@@ -112,8 +113,8 @@ static int fill(sqlite3_file *file, int64_t bytes)
     for (int64_t at = 0; rc == SQLITE_OK && at < bytes; at += (int64_t)CHUNK) {
         int64_t left = bytes - at;
         noise(chunk, CHUNK, &state);
-        rc = file->pMethods->xWrite(file, chunk, (int)(left < (int64_t)CHUNK ? left : (int64_t)CHUNK),
-                                    at);
+        rc = file->pMethods->xWrite(file, chunk,
+                                    (int)(left < (int64_t)CHUNK ? left : (int64_t)CHUNK), at);
     }
     sqlite3_free(chunk);
     return rc == SQLITE_OK ? file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) : rc;
@@ -124,9 +125,9 @@ enum hd_code side_fill(sqlite3_vfs *vfs, const char *path, const char *suffix, i
 {
     struct side side;
     side_delete(vfs, path, suffix);
-    enum hd_code code =
-        side_open(vfs, path, suffix,
-                  SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_SUPER_JOURNAL, &side, err);
+    enum hd_code code = side_open(
+        vfs, path, suffix, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_SUPER_JOURNAL,
+        &side, err);
     if (code)
         return code;
     errno = 0;
@@ -144,9 +145,9 @@ enum hd_code side_sync(sqlite3_vfs *vfs, const char *path, struct hd_error *err)
 {
     struct side side;
     /* CREATE makes the sync cover the directory's entry too. */
-    enum hd_code code =
-        side_open(vfs, path, "",
-                  SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_SUPER_JOURNAL, &side, err);
+    enum hd_code code = side_open(
+        vfs, path, "", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_SUPER_JOURNAL,
+        &side, err);
     if (code)
         return code;
     int rc = side.file->pMethods->xSync(side.file, SQLITE_SYNC_NORMAL);

@@ -111,7 +111,7 @@ static enum hd_code start(struct store *s, const char *sql, struct sql_args args
                                                             : 0;
         int rc;
         if (len > HD_BLOB_BYTES_MAX)
-            code = hd_fail(err, HD_LIMIT, "value %zu is of %zu bytes, at most %u can be stored: %.60s",
+            code = hd_fail(err, HD_LIMIT, "value %zu has %zu bytes, at most %u can be stored: %.60s",
                            i + 1, len, HD_BLOB_BYTES_MAX, sql);
         else if ((rc = bind_one(stmt, (int)i + 1, arg)) != SQLITE_OK)
             code = sql_fail(s, rc, sql, err);
@@ -145,7 +145,8 @@ enum hd_code sql_write(struct store *s, const char *sql, struct sql_args args, s
         return hd_fail(err, HD_DENIED, "%s: a reader cannot write", s->path);
     if (!s->open)
         return hd_fail(err, HD_INVALID, "%s: a write outside of a transaction", s->path);
-    /* SQLite may have ended a failed transaction by itself; a later row must not be committed alone. */
+    /* SQLite may have ended a failed transaction by itself; a later row must not be committed
+     * alone. */
     if (s->failed)
         return hd_fail(err, s->failed, "%s: the transaction has failed before", s->path);
     s->failed = write_row(s, sql, args, err);
@@ -156,7 +157,8 @@ const char *row_text(struct sql_row *row)
 {
     int at = row->next++;
     const void *text = sqlite3_column_text(row->stmt, at);
-    return text ? arena_text_n(row->arena, text, (size_t)sqlite3_column_bytes(row->stmt, at)) : NULL;
+    return text ? arena_text_n(row->arena, text, (size_t)sqlite3_column_bytes(row->stmt, at))
+                : NULL;
 }
 
 int64_t row_int(struct sql_row *row) { return sqlite3_column_int64(row->stmt, row->next++); }
@@ -199,8 +201,8 @@ static enum hd_code take_row(struct hd_arena *arena, const struct sql_query *q, 
     return q->read(&row, rows->at + q->size * rows->n++, err);
 }
 
-enum hd_code sql_many(struct store *s, struct hd_arena *arena, const struct sql_query *q, void **ret,
-                      size_t *ret_n, struct hd_error *err)
+enum hd_code sql_many(struct store *s, struct hd_arena *arena, const struct sql_query *q,
+                      void **ret, size_t *ret_n, struct hd_error *err)
 {
     sqlite3_stmt *stmt;
     struct rows rows = {.bytes_before = arena_bytes(arena)};

@@ -217,7 +217,8 @@ static enum hd_code load_fields(struct reader *in, const struct field *field, si
         while (i < n && !str_is(field[i].name, word))
             i++;
         if (i == n)
-            return hd_fail(err, HD_VERSION, "engine state, line %u: unknown field %s", in->line, word);
+            return hd_fail(err, HD_VERSION, "engine state, line %u: unknown field %s", in->line,
+                           word);
         if (!load_value(field[i].type, value, (char *)base + field[i].offset))
             return bad(in, "not a value of this field", err);
     }
@@ -226,7 +227,7 @@ static enum hd_code load_fields(struct reader *in, const struct field *field, si
 static enum hd_code load_words(struct reader *in, double words[ENGINE_WORDS], struct hd_error *err)
 {
     static const struct field fields[ENGINE_WORDS] = {
-#define WORD(i) {#i, TYPE_f64, i * sizeof(double)}
+#define WORD(i) {#i, TYPE_f64, (i) * sizeof(double)}
         WORD(0),  WORD(1),  WORD(2),  WORD(3),  WORD(4),  WORD(5),  WORD(6),  WORD(7),
         WORD(8),  WORD(9),  WORD(10), WORD(11), WORD(12), WORD(13), WORD(14), WORD(15),
         WORD(16), WORD(17), WORD(18), WORD(19), WORD(20), WORD(21), WORD(22), WORD(23),
@@ -236,7 +237,8 @@ static enum hd_code load_words(struct reader *in, double words[ENGINE_WORDS], st
     return code ? code : load_fields(in, fields, ENGINE_WORDS, words, err);
 }
 
-static enum hd_code load_check(struct reader *in, struct hd_guard_state *state, struct hd_error *err)
+static enum hd_code load_check(struct reader *in, struct hd_guard_state *state,
+                               struct hd_error *err)
 {
     char word[TOKEN_MAX];
     uint64_t number;
@@ -279,7 +281,8 @@ enum hd_code store_state_load(struct hd_span text, struct hd_guard_state *ret, s
         if (!code && str_is(word, "end"))
             break;
         if (!code)
-            code = str_is(word, "check") ? load_check(&in, &state, err) : bad(&in, "unknown line", err);
+            code = str_is(word, "check") ? load_check(&in, &state, err)
+                                         : bad(&in, "unknown line", err);
     }
     if (!code && in.at + 1 != in.end)
         code = bad(&in, "more after the end", err);

@@ -170,8 +170,8 @@ static enum hd_code check_reader(struct store *s, struct hd_error *err)
     if (version == 0)
         return hd_fail(err, HD_ABSENT, "%s is empty: no daemon has used it yet", s->path);
     if (version < (int64_t)store_n_steps)
-        return hd_fail(err, HD_INVALID, "%s has the older schema %lld: start the daemon once", s->path,
-                       (long long)version);
+        return hd_fail(err, HD_INVALID, "%s has the older schema %lld: start the daemon once",
+                       s->path, (long long)version);
     return HD_OK;
 }
 

@@ -40,7 +40,7 @@ CREATE TABLE guard (
     id                TEXT NOT NULL UNIQUE,
     version           INTEGER NOT NULL,
     live              INTEGER NOT NULL,           -- 1: its state is not terminal
-    evicted           INTEGER NOT NULL DEFAULT 0, -- 0 nothing, 1 some evidence, 2 all of it, 3 events too
+    evicted           INTEGER NOT NULL DEFAULT 0, -- 1 evidence in part, 2 all of it, 3 events too
     service           TEXT NOT NULL,
     state             INTEGER NOT NULL,
     mode              INTEGER NOT NULL,
