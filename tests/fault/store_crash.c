@@ -99,6 +99,21 @@ static void test_I9_killed_in_the_middle(void **state)
     fixture_clean(&f);
 }
 
+/* A foreign file takes what is left. */
+static void fill_the_rest(struct fixture *f)
+{
+    char name[96];
+    static const char page[4096] = {1};
+    (void)snprintf(name, sizeof name, "%s/foreign", f->dir);
+    FILE *out = fopen(name, "wb");
+    if (!out)
+        return;
+    (void)setvbuf(out, NULL, _IONBF, 0);
+    while (fwrite(page, 1, sizeof page, out) == sizeof page) {
+    }
+    (void)fclose(out);
+}
+
 /* In a child of its own: the mount is its own as well. 77: no mount possible here. */
 static _Noreturn void on_a_small_disk(struct fixture *f)
 {
@@ -106,6 +121,7 @@ static _Noreturn void on_a_small_disk(struct fixture *f)
         mount("tmpfs", f->dir, "tmpfs", 0, "size=4m"))
         _exit(77);
     struct store_options o = {.path = f->path, .ballast = 1 << 20};
+    struct store_guard g;
     enum hd_code code = store_open(&o, &f->s, &f->err);
     unsigned n = 0;
     if (code)
@@ -120,13 +136,17 @@ static _Noreturn void on_a_small_disk(struct fixture *f)
         _exit(12);
     if (store_check(f->s, &f->err))
         _exit(13);
-    f->s = store_close(f->s);
-    if (store_open(&o, &f->s, &f->err)) /* a start on the full disk */
+    f->s = store_close(f->s); /* folds the log in: there is room for a smaller ballast */
+    o.ballast = 200 << 10;
+    if (store_open(&o, &f->s, &f->err) || store_ballast_used(f->s))
         _exit(14);
-    struct store_guard g;
+    f->s = store_close(f->s);
+    fill_the_rest(f); /* not even the log's index finds room now */
+    if (store_open(&o, &f->s, &f->err) || !store_ballast_used(f->s))
+        _exit(15);
     for (unsigned i = 0; i <= n; i++) {
         if (store_guard(f->s, f->arena, fixture_id(i), &g, &f->err))
-            _exit(15);
+            _exit(16);
     }
     _exit(0);
 }

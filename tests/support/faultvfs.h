@@ -6,8 +6,8 @@
  * own. One thread.
  *
  * Durability: a write or truncation is durable after the file's sync, a new file's name too; a
- * deletion at once. What was not synced when the power is cut is kept, dropped or torn at a 512-byte
- * border, each write for itself.
+ * deletion at once. What was not synced when the power is cut is kept, dropped or torn at a
+ * 512-byte border, each write for itself.
  */
 #ifndef SUPPORT_FAULTVFS_H
 #define SUPPORT_FAULTVFS_H

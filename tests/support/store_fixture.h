@@ -119,8 +119,12 @@ FIXTURE struct store_evidence fixture_evidence(struct hd_arena *arena, uint32_t 
 {
     struct hd_measurement *m = arena_many(arena, n, struct hd_measurement);
     for (size_t i = 0; i < n; i++)
-        m[i] = (struct hd_measurement){.check = (uint8_t)(i / 2), .role = i % 2, .events = poll * 0.1,
-                                       .exposure = poll + 0.3, .value = NAN, .age_ms = 700,
+        m[i] = (struct hd_measurement){.check = (uint8_t)(i / 2),
+                                       .role = i % 2,
+                                       .events = poll * 0.1,
+                                       .exposure = poll + 0.3,
+                                       .value = NAN,
+                                       .age_ms = 700,
                                        .covers_ms = 5000};
     return (struct store_evidence){.wall_ms = 1000 * poll, .t_ms = 5000 * poll,
                                    .evidence = {.poll = poll, .m = m, .n = n}};

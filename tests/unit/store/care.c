@@ -219,7 +219,8 @@ static void test_check(void **state)
     f->s = store_close(f->s);
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "DELETE FROM guard WHERE seq = 3", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DELETE FROM guard WHERE seq = 3", NULL, NULL, NULL),
+                     SQLITE_OK);
     sqlite3_close(db);
     OK(f, fixture_open(f));
     assert_int_equal(store_check(f->s, &f->err), HD_CORRUPT);

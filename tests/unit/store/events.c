@@ -45,8 +45,11 @@ static void test_events(void **state)
         const char *name, *guard;
         int64_t after;
         size_t limit, want;
-    } row[] = {{"all", NULL, 0, 0, 5}, {"limit", NULL, 0, 2, 2}, {"after the first", NULL, 1, 100, 4},
-               {"of a guard", "A", 0, 100, 3}, {"of a guard, after", "A", 1, 100, 2},
+    } row[] = {{"all", NULL, 0, 0, 5},
+               {"limit", NULL, 0, 2, 2},
+               {"after the first", NULL, 1, 100, 4},
+               {"of a guard", "A", 0, 100, 3},
+               {"of a guard, after", "A", 1, 100, 2},
                {"of nobody", "B", 0, 100, 0}};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         int64_t after = row[i].after ? first : 0;

@@ -162,7 +162,8 @@ static void test_order(void **state)
 static void test_refused(void **state)
 {
     struct fixture *f = *state;
-    struct store_evidence e = fixture_evidence(f->arena, 1, (size_t)HD_CHECKS_MAX * HD_ROLES + 1), *got;
+    struct store_evidence e = fixture_evidence(f->arena, 1, (size_t)HD_CHECKS_MAX * HD_ROLES + 1),
+                          *got;
     size_t n;
     fixture_begin(f);
     fixture_add_guard(f, 1);
@@ -209,8 +210,20 @@ static void test_bands(void **state)
 {
     struct fixture *f = *state;
     const struct store_band put[] = {
-        {.wall_ms = 5, .check = 3, .band = HD_BAND_FAIL, .value = 0.048, .stable = NAN, .limit = 0.01, .n = 1200},
-        {.wall_ms = 4, .check = 0, .band = HD_BAND_PASS, .value = -0.5, .stable = 1, .limit = NAN, .n = NAN},
+        {.wall_ms = 5,
+         .check = 3,
+         .band = HD_BAND_FAIL,
+         .value = 0.048,
+         .stable = NAN,
+         .limit = 0.01,
+         .n = 1200},
+        {.wall_ms = 4,
+         .check = 0,
+         .band = HD_BAND_PASS,
+         .value = -0.5,
+         .stable = 1,
+         .limit = NAN,
+         .n = NAN},
     };
     struct store_band *got = NULL;
     size_t n = 0;

@@ -14,9 +14,21 @@
 static struct store_intent intent(void)
 {
     return (struct store_intent){
-        .guard = "G", .service = "shop", .actuator = "haproxy", .kind = "revert", .automatic = true,
-        .candidate = "green", .candidate_version = "v41", .from = "a=0", .to = "a=1", .steps = "[1]",
-        .native = "echo", .journaled_ms = 1000, .sent_ms = -1, .done_ms = -1, .deadline_ms = 9000,
+        .guard = "G",
+        .service = "shop",
+        .actuator = "haproxy",
+        .kind = "revert",
+        .automatic = true,
+        .candidate = "green",
+        .candidate_version = "v41",
+        .from = "a=0",
+        .to = "a=1",
+        .steps = "[1]",
+        .native = "echo",
+        .journaled_ms = 1000,
+        .sent_ms = -1,
+        .done_ms = -1,
+        .deadline_ms = 9000,
     };
 }
 
@@ -112,14 +124,18 @@ static void test_I6_what_counts(void **state)
     struct fixture *f = *state;
     static const struct revert_row row[] = {
         {"sent", "shop", "revert", "v41", true, HD_INTENT_VERIFIED, 1100, 1000, 1, true},
-        {"journaled: perhaps sent", "shop", "revert", "v41", true, HD_INTENT_JOURNALED, -1, 1000, 1, true},
-        {"refused before it was sent", "shop", "revert", "v41", true, HD_INTENT_REFUSED, -1, 1000, 0, false},
-        {"refused by the router", "shop", "revert", "v41", true, HD_INTENT_REFUSED, 1100, 1000, 1, true},
+        {"journaled: perhaps sent", "shop", "revert", "v41", true, HD_INTENT_JOURNALED, -1, 1000, 1,
+         true},
+        {"refused before it was sent", "shop", "revert", "v41", true, HD_INTENT_REFUSED, -1, 1000,
+         0, false},
+        {"refused by the router", "shop", "revert", "v41", true, HD_INTENT_REFUSED, 1100, 1000, 1,
+         true},
         {"a human's", "shop", "revert", "v41", false, HD_INTENT_VERIFIED, 1100, 1000, 0, false},
         {"re-apply", "shop", "reapply", "v41", true, HD_INTENT_VERIFIED, 1100, 1000, 0, false},
         {"too long ago", "shop", "revert", "v41", true, HD_INTENT_VERIFIED, 1100, 999, 0, true},
         {"another service", "api", "revert", "v41", true, HD_INTENT_VERIFIED, 1100, 1000, 0, false},
-        {"another version", "shop", "revert", "v42", true, HD_INTENT_VERIFIED, 1100, 1000, 1, false},
+        {"another version", "shop", "revert", "v42", true, HD_INTENT_VERIFIED, 1100, 1000, 1,
+         false},
         {"unknown version", "shop", "revert", NULL, true, HD_INTENT_VERIFIED, 1100, 1000, 1, false},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -172,6 +188,9 @@ static void test_I6_rearmed(void **state)
     OK(f, store_set_rejected(f->s, "shop", "green", false, NULL, 6000, &f->err));
     OK(f, store_was_reverted(f->s, "shop", "green", "v41", &reverted, &f->err));
     assert_false(reverted);
+    OK(f, store_set_rejected(f->s, "shop", "green", true, "by hand", 7000, &f->err));
+    OK(f, store_was_reverted(f->s, "shop", "green", "v41", &reverted, &f->err));
+    assert_false(reverted); /* a later rejection does not bring the old revert back */
     i.journaled_ms = 10;
     add(f, &i);
     OK(f, store_was_reverted(f->s, "shop", "green", "v41", &reverted, &f->err));
@@ -185,7 +204,8 @@ static void test_I6_rearmed(void **state)
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 int main(void)
 {
-    const struct CMUnitTest tests[] = {T(test_round_trip), T(test_open_ones), T(test_I6_what_counts),
-                                       T(test_count_over_all), T(test_I6_rearmed)};
+    const struct CMUnitTest tests[] = {T(test_round_trip), T(test_open_ones),
+                                       T(test_I6_what_counts), T(test_count_over_all),
+                                       T(test_I6_rearmed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,7 +85,7 @@ static void test_second_process(void **state)
     if (child == 0) {
         struct store_options o = {.path = f->path};
         struct store *other = NULL;
-        _exit(store_open(&o, &other, NULL));
+        _exit((int)store_open(&o, &other, NULL));
     }
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -111,8 +111,9 @@ static void test_strangers(void **state)
     f->s = store_close(f->s);
     raw(f, "PRAGMA application_id = 7");
     assert_int_equal(fixture_open(f), HD_INVALID);
-    static const char text[] = "just a text, long enough to be looked at as the header of a database: "
-                               "one hundred bytes are what SQLite reads first of all";
+    static const char text[] =
+        "just a text, long enough to be looked at as the header of a database: "
+        "one hundred bytes are what SQLite reads first of all";
     spill(f->path, text, sizeof text);
     assert_int_equal(fixture_open(f), HD_CORRUPT);
     assert_int_equal(unlink(f->path), 0);
@@ -177,6 +178,37 @@ static void test_damaged(void **state)
     spill(f->path, whole, len);
     OK(f, fixture_open(f));
     free(whole);
+}
+
+/* A crash left rows in the log, and the database is damaged: refusing it folds nothing in. */
+static void test_damaged_with_a_log(void **state)
+{
+    struct fixture *f = *state;
+    char wal_name[96];
+    size_t len = 0, wal_len = 0, len_now = 0;
+    (void)snprintf(wal_name, sizeof wal_name, "%s-wal", f->path);
+    fill(f);
+    f->s = store_close(f->s);
+    OK(f, fixture_open(f));
+    fixture_begin(f);
+    fixture_add_guard(f, 21);
+    fixture_commit(f);
+    char *bad = slurp(f->path, &len), *wal = slurp(wal_name, &wal_len);
+    f->s = store_close(f->s);
+    memset(bad + len / 2 / 4096 * 4096, 0xa5, 64);
+    spill(f->path, bad, len);
+    spill(wal_name, wal, wal_len);
+    assert_int_equal(fixture_open(f), HD_CORRUPT);
+    char *now = slurp(f->path, &len_now);
+    assert_int_equal(len_now, len);
+    assert_memory_equal(now, bad, len);
+    free(now);
+    now = slurp(wal_name, &len_now);
+    assert_int_equal(len_now, wal_len);
+    assert_memory_equal(now, wal, wal_len);
+    free(now);
+    free(wal);
+    free(bad);
 }
 
 /* An emptied file beside a log with rows: SQLite alone would delete the log. */
@@ -286,7 +318,8 @@ static void test_ballast(void **state)
     static const struct {
         const char *name;
         int64_t ballast;
-    } row[] = {{"made", 100000}, {"kept", 100000}, {"grown", 300001}, {"shrunk", 5000}, {"none", 0}};
+    } row[] = {
+        {"made", 100000}, {"kept", 100000}, {"grown", 300001}, {"shrunk", 5000}, {"none", 0}};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         struct store_options o = {.path = f->path, .ballast = row[i].ballast};
         f->s = store_close(f->s);
@@ -305,9 +338,12 @@ static void test_settings(void **state)
     sqlite3 *db = NULL;
     sqlite3_stmt *stmt = NULL;
     assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM pragma_table_list WHERE schema = 'main'"
-                                            " AND strict = 0 AND name NOT LIKE 'sqlite_%'", -1, &stmt, NULL),
-                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db,
+                           "SELECT count(*) FROM pragma_table_list WHERE schema = 'main'"
+                           " AND strict = 0 AND name NOT LIKE 'sqlite_%'",
+                           -1, &stmt, NULL),
+        SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     assert_int_equal(sqlite3_column_int(stmt, 0), 0); /* every table is STRICT */
     sqlite3_finalize(stmt);
@@ -322,9 +358,19 @@ static void test_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_reopen), T(test_second_writer), T(test_second_process), T(test_newer),
-        T(test_strangers), T(test_damaged), T(test_emptied), T(test_reader),
-        T(test_reader_without_daemon), T(test_transactions), T(test_ballast), T(test_settings),
+        T(test_reopen),
+        T(test_second_writer),
+        T(test_second_process),
+        T(test_newer),
+        T(test_strangers),
+        T(test_damaged),
+        T(test_damaged_with_a_log),
+        T(test_emptied),
+        T(test_reader),
+        T(test_reader_without_daemon),
+        T(test_transactions),
+        T(test_ballast),
+        T(test_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,10 @@ static uint64_t draw(void)
 }
 
 static uint8_t draw_u8(void) { return (uint8_t)draw(); }
-static uint32_t draw_u32(void) { return draw() % 3 ? (uint32_t)draw() : draw() % 2 ? UINT32_MAX : 0; }
+static uint32_t draw_u32(void)
+{
+    return draw() % 3 ? (uint32_t)draw() : draw() % 2 ? UINT32_MAX : 0;
+}
 static uint64_t draw_u64(void) { return draw() % 3 ? draw() : draw() % 2 ? UINT64_MAX : 0; }
 
 static int64_t draw_i64(void)
