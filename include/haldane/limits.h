@@ -65,5 +65,13 @@
 #define HD_TEXT_MAX 500             /* a human's reason, a note, an actor */
 #define HD_METRICS_MAX 20000        /* series on /metrics: 1,000 services of 20 */
 #define HD_COMMANDS_MAX 64          /* commands of humans waiting for the loop */
+#define HD_COMMAND_MS 10000         /* how long one waits: a commit on a bad disk takes a second */
+#define HD_REQUEST_MS 30000         /* from connecting, or from the last answer, to the next answer:
+                                       who drips bytes is cut off */
+#define HD_IDLE_MS 15000            /* a silent connection; longer than the page's own refresh is
+                                       not worth a slot */
+#define HD_HTTP_HEAD_MAX (32u << 10) /* request line and headers; most of a connection's memory */
+#define HD_REPLY_BYTES_MAX (8u << 20)   /* one page or answer; /metrics at its cap needs 4 MiB */
+#define HD_PAGE_ITEMS_MAX 200       /* guards on one page of a list */
 
 #endif
