@@ -10,6 +10,13 @@
  * and its answer, which may come in any order:
  *   {"id":7,"status":202,"location":"/api/v1/guards/01J...","body":{...}}
  * "do": guard revert hold release cancel rearm acknowledge reload. The loop checks the token.
+ * "service" and "guard" both null: the whole fleet. "args" is flat and holds only what orders.c
+ * lists for the route, of the type and length given there: texts reason, to, from, colour, actor,
+ * version, commit, url, and the number duration_ms. A refusal is a status of 400 or more with
+ * "body":{"code","detail","retryable"?,...}; the face makes the problem document of it.
+ *
+ * Two gauges of the loop are read here: haldane_last_tick_timestamp_seconds (wall seconds, set
+ * every turn; /healthz) and haldane_ready (1: configuration loaded and not stopping; /readyz).
  */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
@@ -24,11 +31,14 @@ struct http_options {
     const char *listen;     /* "127.0.0.1:8417" or "[::1]:8417"; port 0: any free one */
     const char *public_url; /* NULL: http://listen */
     const char *store_path;
-    int commands;           /* our end of the pair; owned from now on */
+    int commands; /* our end of the pair; owned from now on, whatever is returned */
+    int32_t command_ms, request_ms; /* 0: HD_COMMAND_MS, HD_REQUEST_MS */
 };
 
+/* HD_INVALID: listen is not address:port. HD_IO: it cannot be listened on. Call it on the loop's
+ * thread (it makes the face's metric series), before or after the store exists. */
 enum hd_code http_start(const struct http_options *, struct http **ret, struct hd_error *err);
-int http_port(const struct http *); /* the one in use */
+int http_port(const struct http *);    /* the one in use */
 struct http *http_stop(struct http *); /* ends every connection; takes NULL, returns NULL */
 
 #endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The reading half of /api/v1: lists and single things from the store. Nothing here changes
+ * anything. Called through routes.c.
+ */
+#include "base/arena.h"
+#include "base/str.h"
+#include "http/handlers.h"
+#include "http/show.h"
+
+#define LIST_DEFAULT 50
+#define EVIDENCE_BYTES ((size_t)4 << 20) /* of one answer; the rest is on the next page */
+
+static struct json_out begin_list(struct call *c)
+{
+    struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
+    json_begin(&o, NULL, '{');
+    json_begin(&o, "items", '[');
+    return o;
+}
+
+static void end_list(struct json_out *o, const char *next)
+{
+    json_end(o, ']');
+    json_put_text(o, "next", next);
+    json_end(o, '}');
+}
+
+static enum hd_code put_service(struct call *c, struct json_out *o, const struct store_service *s,
+                                const struct store_hold *holds, size_t n_holds,
+                                struct hd_error *err)
+{
+    struct store_reading reading;
+    bool has;
+    if (view_reading(c->store, c->arena, s->name, &has, &reading, err))
+        return err->code;
+    show_service(o, s, has ? &reading : NULL, holds, n_holds);
+    return HD_OK;
+}
+
+static enum hd_code load_services(struct call *c, struct store_service **ret, size_t *ret_n,
+                                  struct store_hold **ret_holds, size_t *ret_n_holds,
+                                  struct hd_error *err)
+{
+    if (store_services(c->store, c->arena, ret, ret_n, err) ||
+        store_holds(c->store, c->arena, c->now_ms, ret_holds, ret_n_holds, err))
+        return err->code;
+    return HD_OK;
+}
+
+enum hd_code api_services(struct call *c, struct hd_error *err)
+{
+    struct store_service *list;
+    struct store_hold *holds;
+    size_t n, n_holds;
+    if (load_services(c, &list, &n, &holds, &n_holds, err))
+        return err->code;
+    struct json_out o = begin_list(c);
+    for (size_t i = 0; i < n; i++) {
+        if (put_service(c, &o, &list[i], holds, n_holds, err))
+            return err->code;
+    }
+    end_list(&o, NULL);
+    return HD_OK;
+}
+
+enum hd_code api_service(struct call *c, struct hd_error *err)
+{
+    struct store_service *list;
+    struct store_hold *holds;
+    size_t n, n_holds;
+    if (load_services(c, &list, &n, &holds, &n_holds, err))
+        return err->code;
+    for (size_t i = 0; i < n; i++) {
+        if (str_is(list[i].name, c->param)) {
+            struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
+            return put_service(c, &o, &list[i], holds, n_holds, err);
+        }
+    }
+    return call_refuse(c, 404, "unknown_service", "no service %s is configured", c->param);
+}
+
+/* The query of /guards; false: refused. */
+static bool read_filter(struct call *c, struct store_filter *ret)
+{
+    const char *state = call_query(c, "state"), *verdict = call_query(c, "verdict");
+    const char *human = call_query(c, "needs_human"), *limit = call_query(c, "limit");
+    int64_t n = LIST_DEFAULT;
+    const char *bad = NULL;
+    *ret = (struct store_filter){
+        .service = call_query(c, "service"), .verdict = -1, .before = call_query(c, "before")};
+    if (state && !str_is(state, "live") && !str_is(state, "all"))
+        bad = "state must be live or all";
+    else if (verdict && (ret->verdict = hd_verdict_of(verdict)) < 0)
+        bad = "verdict must be none, pass, fail or inconclusive";
+    else if (human && !str_is(human, "true"))
+        bad = "needs_human can only be true";
+    else if (limit && (!str_read_i64(limit, &n) || n < 1 || n > HD_PAGE_ITEMS_MAX))
+        bad = arena_print(c->arena, "limit must be 1 to %d", HD_PAGE_ITEMS_MAX);
+    else if (ret->before && !view_is_id(ret->before))
+        bad = "before must be the id of a guard";
+    ret->live = str_is(state, "live");
+    ret->needs_human = human != NULL;
+    ret->limit = (size_t)n;
+    if (bad)
+        (void)call_refuse(c, 400, "bad_parameter", "%s", bad);
+    return !bad;
+}
+
+enum hd_code api_guards(struct call *c, struct hd_error *err)
+{
+    struct store_filter filter;
+    struct store_guard *list;
+    size_t n;
+    if (!read_filter(c, &filter))
+        return HD_OK;
+    size_t limit = filter.limit++; /* one more tells whether there is a next page */
+    if (store_guards(c->store, c->arena, &filter, &list, &n, err))
+        return err->code;
+    struct json_out o = begin_list(c);
+    for (size_t i = 0; i < n && i < limit; i++) {
+        struct store_reading reading;
+        bool has;
+        if (view_reading(c->store, c->arena, list[i].service, &has, &reading, err))
+            return err->code;
+        show_guard_row(&o, &list[i], has ? &reading : NULL, c->facts->public_url);
+    }
+    end_list(&o, n > limit ? list[limit - 1].id : NULL);
+    return HD_OK;
+}
+
+static enum hd_code unknown_guard(struct call *c, const struct hd_error *err)
+{
+    if (err->code != HD_ABSENT)
+        return err->code;
+    return call_refuse(c, 404, "unknown_guard", "there is no guard %s", c->param);
+}
+
+enum hd_code api_guard(struct call *c, struct hd_error *err)
+{
+    struct guard_view *v = arena_of(c->arena, struct guard_view);
+    if (view_load(c->store, c->arena, c->param, c->now_ms, v, err))
+        return unknown_guard(c, err);
+    struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
+    show_guard(&o, v, c->facts->public_url);
+    return HD_OK;
+}
+
+static enum hd_code find_guard(struct call *c, struct hd_error *err)
+{
+    struct store_guard g;
+    if (!view_is_id(c->param))
+        return hd_fail(err, HD_ABSENT, "there is no guard %s", c->param);
+    return store_guard(c->store, c->arena, c->param, &g, err);
+}
+
+/* "after" as the last page's "next" said; false: refused. */
+static bool read_after(struct call *c, int64_t *ret)
+{
+    const char *text = call_query(c, "after");
+    *ret = 0;
+    if (!text || (str_read_i64(text, ret) && *ret >= 0))
+        return true;
+    (void)call_refuse(c, 400, "bad_parameter", "after must be what \"next\" said");
+    return false;
+}
+
+enum hd_code api_timeline(struct call *c, struct hd_error *err)
+{
+    struct store_event *list;
+    size_t n;
+    int64_t after;
+    if (!read_after(c, &after))
+        return HD_OK;
+    if (find_guard(c, err))
+        return unknown_guard(c, err);
+    if (store_events(c->store, c->arena, c->param, after, HD_ROWS_MAX, &list, &n, err))
+        return err->code;
+    struct json_out o = begin_list(c);
+    for (size_t i = 0; i < n; i++)
+        show_event(&o, &list[i]);
+    end_list(&o,
+             n == HD_ROWS_MAX ? arena_print(c->arena, "%lld", (long long)list[n - 1].seq) : NULL);
+    return HD_OK;
+}
+
+/* Paged by the row's place: evidence is only ever appended. */
+enum hd_code api_evidence(struct call *c, struct hd_error *err)
+{
+    struct store_evidence *list = NULL;
+    size_t n = 0;
+    int64_t after;
+    if (!read_after(c, &after))
+        return HD_OK;
+    if (find_guard(c, err))
+        return unknown_guard(c, err);
+    enum hd_code code = store_evidence(c->store, c->arena, c->param, &list, &n, err);
+    if (code && code != HD_ABSENT)
+        return code;
+    struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
+    json_begin(&o, NULL, '{');
+    json_put_bool(&o, "evicted", code == HD_ABSENT);
+    json_begin(&o, "items", '[');
+    size_t i = (size_t)after;
+    for (; i < n && o.to->len < EVIDENCE_BYTES; i++)
+        show_evidence(&o, &list[i]);
+    end_list(&o, i < n ? arena_print(c->arena, "%zu", i) : NULL);
+    return HD_OK;
+}
+
+enum hd_code api_holds(struct call *c, struct hd_error *err)
+{
+    struct store_hold *list;
+    size_t n;
+    if (store_holds(c->store, c->arena, c->now_ms, &list, &n, err))
+        return err->code;
+    struct json_out o = begin_list(c);
+    for (size_t i = 0; i < n; i++)
+        show_hold(&o, &list[i]);
+    end_list(&o, NULL);
+    return HD_OK;
+}

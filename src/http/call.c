@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The replies of the face that are not answers: problem documents and error pages. Called by the
+ * handlers and by server.c.
+ */
+#include "http/call.h"
+
+#include "base/str.h"
+#include "http/html.h"
+#include "json/json.h"
+
+#define TICK_FRESH_MS 5000 /* the loop turns at least once a second */
+
+static const struct {
+    unsigned status;
+    const char *title;
+} titles[] = {
+    {400, "Bad request"},       {401, "A token is needed"},
+    {403, "Not allowed"},       {404, "No such thing"},
+    {405, "Wrong method"},      {409, "Conflict"},
+    {413, "Too large"},         {415, "Not JSON"},
+    {422, "A field is wrong"},  {423, "Held"},
+    {429, "Too many requests"}, {500, "Internal error"},
+    {501, "Not possible here"}, {503, "Not now"},
+    {504, "No answer in time"},
+};
+
+const char *call_status_title(unsigned status)
+{
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
+        if (titles[i].status == status)
+            return titles[i].title;
+    }
+    return "Error";
+}
+
+bool call_status_retryable(unsigned status)
+{
+    return status == 429 || status == 503;
+}
+
+const char *call_alarm(const struct call *c)
+{
+    char text[STR_TIME_MAX];
+    double tick = metric_value(c->facts->tick);
+    int64_t age_ms = c->now_ms - (int64_t)(tick * 1000);
+    if (c->facts->loop_gone)
+        return "The guard loop has ended: nothing is being watched or rolled back.";
+    if (!(tick > 0))
+        return "The guard loop has not turned yet: nothing is being watched.";
+    if (age_ms < TICK_FRESH_MS)
+        return NULL;
+    return arena_print(c->arena,
+                       "The guard loop last turned %s ago: nothing is being watched or "
+                       "rolled back until it does again.",
+                       str_duration(age_ms, text));
+}
+
+struct buf *call_answer(struct call *c, unsigned status, const char *type)
+{
+    buf_clear(&c->reply.body);
+    c->reply.body = BUF_INIT(HD_REPLY_BYTES_MAX);
+    c->reply.status = status;
+    c->reply.type = type;
+    c->reply.retry = call_status_retryable(status);
+    return &c->reply.body;
+}
+
+static bool wants_page(const struct call *c)
+{
+    if (c->route)
+        return c->route->needs & ROUTE_HTML;
+    return !str_begins(c->path, "/api/");
+}
+
+static void refuse_page(struct call *c, unsigned status, const char *detail)
+{
+    struct buf *b = call_answer(c, status, CALL_HTML);
+    html_head(b, &(struct html_page){.title = call_status_title(status),
+                                     .alarm = call_alarm(c),
+                                     .now_ms = c->now_ms});
+    html_print(b, "<section class=\"lead warn\"><h1>");
+    html_icon(b, TONE_WARN);
+    html_print(b, "%s</h1><p>%s</p>", call_status_title(status), detail);
+    if (status >= 500)
+        html_print(b, "<p>Guards go on without this page: the daemon's log and the command "
+                      "<code>haldane status</code> say more.</p>");
+    html_print(b, "<p><a href=\"/\">To the fleet</a></p></section>");
+    html_foot(b);
+}
+
+static void refuse_problem(struct call *c, unsigned status, const char *code, const char *detail)
+{
+    struct json_out o = json_out(call_answer(c, status, CALL_PROBLEM));
+    json_begin(&o, NULL, '{');
+    json_put_text(&o, "type", arena_print(c->arena, "urn:haldane:problem:%s", code));
+    json_put_text(&o, "title", call_status_title(status));
+    json_put_i64(&o, "status", status);
+    json_put_text(&o, "detail", detail);
+    json_put_text(&o, "instance", c->path);
+    json_put_text(&o, "code", code);
+    json_put_bool(&o, "retryable", call_status_retryable(status));
+    json_end(&o, '}');
+}
+
+enum hd_code call_refuse(struct call *c, unsigned status, const char *code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const char *detail = arena_vprint(c->arena, format, args);
+    va_end(args);
+    if (wants_page(c))
+        refuse_page(c, status, detail);
+    else
+        refuse_problem(c, status, code, detail);
+    return HD_OK;
+}
+
+void call_fail(struct call *c, const struct hd_error *e)
+{
+    static const struct {
+        enum hd_code code;
+        unsigned status;
+    } status_of[] = {{HD_INVALID, 400}, {HD_PARSE, 500},    {HD_DENIED, 403}, {HD_ABSENT, 404},
+                     {HD_BUSY, 503},    {HD_TIMEOUT, 504},  {HD_IO, 503},     {HD_CORRUPT, 503},
+                     {HD_VERSION, 503}, {HD_CONFLICT, 409}, {HD_LIMIT, 500}};
+    unsigned status = 500;
+    for (size_t i = 0; i < sizeof status_of / sizeof *status_of; i++) {
+        if (status_of[i].code == e->code)
+            status = status_of[i].status;
+    }
+    (void)call_refuse(c, status, hd_code_word(e->code), "%s", e->text);
+}

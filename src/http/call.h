@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One request on its way through the face: what a handler may ask of it, and what it answers.
+ * Handlers know no socket and no libmicrohttpd; server.c makes the calls and sends the replies.
+ */
+#ifndef HTTP_CALL_H
+#define HTTP_CALL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/metrics.h"
+#include "store/store.h"
+
+struct MHD_Connection;
+struct call;
+
+/* enum hd_code of a handler other than HD_OK becomes an error reply made from `err`. */
+typedef enum hd_code (*call_handler)(struct call *, struct hd_error *err);
+
+struct order; /* orders.h: what a POST asks of the loop */
+
+enum route_needs {
+    ROUTE_PLAIN = 0,
+    ROUTE_STORE = 1, /* a readable store, else 503 */
+    ROUTE_HTML = 2,  /* errors are pages */
+    ROUTE_PROBE = 4, /* a store if there is one; why not is in the handler's `err` */
+};
+
+struct route {
+    const char *method, *pattern; /* a segment "*" is captured into call->param */
+    call_handler run;
+    unsigned needs;            /* enum route_needs, ORed */
+    const char *query[8];      /* names of the query parameters it knows */
+    const struct order *order; /* POST only */
+};
+
+enum route_match { ROUTE_FOUND, ROUTE_NOT_FOUND, ROUTE_WRONG_METHOD };
+/* `ret_param`: the captured segment; `ret_allow` (WRONG_METHOD): "GET, POST". In the arena. */
+enum route_match route_find(struct hd_arena *, const char *method, const char *path,
+                            const struct route **ret, const char **ret_param,
+                            const char **ret_allow);
+extern const struct route http_routes[]; /* ends with a row without method */
+
+struct reply {
+    unsigned status;                     /* 0: not answered yet */
+    const char *type;                    /* content type; static */
+    const char *cache;                   /* static; NULL: no-store */
+    const char *location, *etag, *allow; /* in the call's arena; NULL: none */
+    bool retry;                          /* Retry-After */
+    bool close;                          /* nothing more is read from this connection */
+    struct buf body;
+};
+
+struct face_facts { /* what handlers need to know of the daemon around them */
+    const char *public_url;
+    struct metric *tick, *ready; /* set by the loop */
+    bool loop_gone;              /* nobody answers commands any more */
+};
+
+struct call {
+    const struct face_facts *facts;
+    struct MHD_Connection *connection;
+    const struct route *route; /* NULL: none matched */
+    const char *path, *param;  /* decoded; param: the captured segment, NULL: none */
+    struct hd_arena *arena;
+    struct store *store; /* ROUTE_STORE; with ROUTE_PROBE it may be NULL */
+    int64_t now_ms;      /* wall, when the request came */
+    struct buf body;     /* of the request */
+    bool body_too_big;
+    struct buf packet; /* a handler's command for the loop; empty: none */
+    struct reply reply;
+};
+
+/* NULL: not given. Borrowed for the time of the call. */
+const char *call_header(const struct call *, const char *name);
+const char *call_query(const struct call *, const char *name);
+
+/* A sentence when the guard loop does not turn; NULL: it does. */
+const char *call_alarm(const struct call *);
+
+/* An empty reply body to write into. */
+struct buf *call_answer(struct call *, unsigned status, const char *type);
+/* An error reply: a page on HTML routes, else a problem document (RFC 9457). Returns HD_OK. */
+enum hd_code call_refuse(struct call *, unsigned status, const char *code, const char *format, ...)
+    HD_PRINTF(4, 5);
+/* The error reply for an error of ours. */
+void call_fail(struct call *, const struct hd_error *);
+const char *call_status_title(unsigned status);
+/* True for 429 and 503: the same request may work later. */
+bool call_status_retryable(unsigned status);
+
+#define CALL_JSON "application/json"
+#define CALL_PROBLEM "application/problem+json"
+#define CALL_HTML "text/html; charset=utf-8"
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One check of one guard as a drawing and as a table of the same numbers. Pure.
+ */
+#ifndef HTTP_CHART_H
+#define HTTP_CHART_H
+
+#include "http/view.h"
+
+struct chart {
+    const struct check_view *check;
+    const struct view_series *series;
+    const char *stable, *candidate;             /* colours */
+    int64_t switch_ms, decided_ms, verified_ms; /* marks; -1: none */
+    int64_t now_ms;
+};
+
+/* Stable is solid with circles, candidate dashed with triangles; both are named at their ends. */
+void chart_draw(struct buf *, const struct chart *);
+/* What the drawing shows, as one sentence. */
+void chart_say(struct buf *, const struct chart *);
+void chart_table(struct buf *, const struct chart *);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The fleet's page: who needs a human, what is being watched, the last twelve hours as a handover,
+ * every service. Reads the store only.
+ */
+#include "http/fleet.h"
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "http/handlers.h"
+#include "http/parts.h"
+
+#define HANDOVER_MS ((int64_t)12 * 3600 * 1000)
+#define RECENT_MAX 100
+
+static void count_word(struct buf *b, size_t n, const char *word, bool *said)
+{
+    if (!n)
+        return;
+    html_print(b, "%s%zu %s", *said ? ", " : "", n, word);
+    *said = true;
+}
+
+/* The page's one sentence. */
+static void say_fleet(struct buf *b, const struct fleet_view *v)
+{
+    size_t needing = v->n_needing + v->n_acts;
+    if (v->alarm)
+        html_print(b, "haldane itself needs you");
+    else if (needing)
+        html_print(b, needing == 1 ? "%zu thing needs you" : "%zu things need you", needing);
+    else if (v->n_live)
+        html_print(b,
+                   v->n_live == 1 ? "All well: %zu release is being watched"
+                                  : "All well: %zu releases are being watched",
+                   v->n_live);
+    else
+        html_print(b, "All well: nothing is being released");
+}
+
+static void needs_you(struct buf *b, const struct fleet_view *v)
+{
+    if (!v->n_needing && !v->n_acts)
+        return;
+    html_print(b, "<h2>Needs you</h2>");
+    for (size_t i = 0; i < v->n_acts; i++) {
+        const struct store_event *e = &v->act[i];
+        html_print(b, "<section class=\"lead fail\"><p class=\"need fail\" role=\"alert\">");
+        html_icon(b, TONE_FAIL);
+        html_print(b, "%s</p>", e->headline);
+        if (e->service)
+            part_service_link(b, e->service);
+        html_ago(b, e->wall_ms, v->now_ms);
+        if (e->text && *e->text)
+            html_print(b, "<div class=\"pre\">%s</div>", e->text);
+        if (e->native && *e->native)
+            html_print(b, "<pre>%s</pre>", e->native);
+        html_print(b, "</section>");
+    }
+    for (size_t i = 0; i < v->n_needing; i++) {
+        const struct store_guard *g = &v->needing[i];
+        html_print(b, "<section class=\"lead fail\"><p class=\"need fail\" role=\"alert\">");
+        html_icon(b, TONE_FAIL);
+        html_print(b, "<a href=\"/g/%s\">%s</a></p><p>", g->id, g->headline);
+        part_state(b, g->state);
+        html_print(b, " ");
+        part_service_link(b, g->service);
+        html_print(b, "&middot; ");
+        part_switch(b, g);
+        html_print(b, " &middot; switched ");
+        html_ago(b, g->switch_to_ms, v->now_ms);
+        html_print(b, "</p><p>%s</p></section>", g->why);
+    }
+}
+
+static void handover(struct buf *b, const struct fleet_view *v)
+{
+    size_t of[16] = {0};
+    bool said = false;
+    for (size_t i = 0; i < v->n_recent; i++)
+        of[v->recent[i].state & 15]++;
+    html_print(b, "<h2>Last 12 hours</h2><p>");
+    for (int s = 0; s < 16; s++) {
+        if (hd_state_terminal(s))
+            count_word(b, of[s], html_state_words(s), &said);
+    }
+    html_print(b, said ? ".</p>" : "No release ended.</p>");
+    if (v->n_recent)
+        part_guards(b, v->recent, v->n_recent, true, v->now_ms);
+}
+
+static void services(struct buf *b, const struct fleet_view *v)
+{
+    html_print(b,
+               "<h2>Services</h2><table class=\"list\"><thead><tr><th scope=\"col\">service</th>"
+               "<th scope=\"col\">users get</th><th scope=\"col\">mode</th></tr></thead><tbody>");
+    for (size_t i = 0; i < v->n_services; i++) {
+        html_print(b, "<tr><th scope=\"row\">");
+        part_service_link(b, v->service[i].name);
+        html_print(b, "</th><td data-l=\"users get\" class=\"w\">");
+        if (v->has_reading[i])
+            part_sides(b, &v->reading[i], NULL, v->now_ms);
+        else
+            html_print(b, "<span class=\"m\">the router was not read yet</span>");
+        html_print(b, "</td><td data-l=\"mode\">%s</td></tr>", v->service[i].mode);
+    }
+    html_print(b, "</tbody></table>");
+}
+
+/* Nobody should read an empty page as "all is guarded". */
+static void empty(struct buf *b)
+{
+    html_print(b,
+               "<section class=\"lead warn\"><h1>No service is configured</h1>"
+               "<p>Nothing is being watched, so nothing will be rolled back. To guard one:</p><ol>"
+               "<li>describe the service and its two colours in the configuration file; twelve "
+               "lines are enough (<code>haldane.yaml</code>)</li>"
+               "<li><code>haldane check haldane.yaml</code> names every mistake at its place</li>"
+               "<li><code>haldane reload</code>, and move traffic as you always do: the guard "
+               "starts by itself</li></ol></section>");
+}
+
+void fleet_render(struct buf *b, const struct fleet_view *v)
+{
+    BUF_AUTO title = BUF_INIT(200);
+    bool needed = v->n_needing || v->n_acts || v->alarm;
+    enum tone tone = needed ? TONE_FAIL : v->n_live ? TONE_RUN : TONE_PASS;
+    say_fleet(&title, v);
+    if (!v->n_services) {
+        html_head(b, &(struct html_page){.title = "No service is configured",
+                                         .tone = TONE_WARN,
+                                         .alarm = v->alarm,
+                                         .now_ms = v->now_ms});
+        empty(b);
+    } else {
+        html_head(b, &(struct html_page){.title = buf_at(&title),
+                                         .tone = tone,
+                                         .live = v->n_live > 0,
+                                         .alarm = v->alarm,
+                                         .now_ms = v->now_ms});
+        html_print(b, "<h1 class=\"%s\">", html_tone_word(tone));
+        html_icon(b, tone);
+        html_print(b, "%s</h1>", buf_at(&title));
+    }
+    for (size_t i = 0; i < v->n_holds; i++)
+        part_hold(b, &v->hold[i], v->now_ms);
+    needs_you(b, v);
+    if (v->n_live) {
+        html_print(b, "<h2>Watching</h2>");
+        part_guards(b, v->live, v->n_live, true, v->now_ms);
+    }
+    if (v->n_services || v->n_recent)
+        handover(b, v);
+    if (v->n_services)
+        services(b, v);
+    html_foot(b);
+}
+
+/* Act notices of a guard are shown with it; here are those of a service or of the daemon. */
+static void keep_guardless(struct fleet_view *v)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < v->n_acts; i++) {
+        if (!v->act[i].guard)
+            v->act[kept++] = v->act[i];
+    }
+    v->n_acts = kept;
+}
+
+static void keep_ended(struct fleet_view *v)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < v->n_recent; i++) {
+        if (hd_state_terminal(v->recent[i].state))
+            v->recent[kept++] = v->recent[i];
+    }
+    v->n_recent = kept;
+}
+
+static enum hd_code load(struct call *c, struct fleet_view *v, struct hd_error *err)
+{
+    const struct store_filter needing = {.needs_human = true, .verdict = -1, .limit = RECENT_MAX},
+                              live = {.live = true, .verdict = -1, .limit = HD_PAGE_ITEMS_MAX},
+                              recent = {.verdict = -1,
+                                        .since_ms = c->now_ms - HANDOVER_MS,
+                                        .limit = RECENT_MAX};
+    v->now_ms = c->now_ms;
+    v->alarm = call_alarm(c);
+    if (store_services(c->store, c->arena, &v->service, &v->n_services, err) ||
+        store_guards(c->store, c->arena, &needing, &v->needing, &v->n_needing, err) ||
+        store_guards(c->store, c->arena, &live, &v->live, &v->n_live, err) ||
+        store_guards(c->store, c->arena, &recent, &v->recent, &v->n_recent, err) ||
+        store_open_acts(c->store, c->arena, &v->act, &v->n_acts, err) ||
+        store_holds(c->store, c->arena, c->now_ms, &v->hold, &v->n_holds, err))
+        return err->code;
+    v->reading = arena_many(c->arena, v->n_services, struct store_reading);
+    v->has_reading = arena_many(c->arena, v->n_services, bool);
+    for (size_t i = 0; i < v->n_services; i++) {
+        if (view_reading(c->store, c->arena, v->service[i].name, &v->has_reading[i], &v->reading[i],
+                         err))
+            return err->code;
+    }
+    keep_guardless(v);
+    keep_ended(v);
+    return HD_OK;
+}
+
+enum hd_code fleet_page(struct call *c, struct hd_error *err)
+{
+    struct fleet_view *v = arena_of(c->arena, struct fleet_view);
+    if (load(c, v, err))
+        return err->code;
+    fleet_render(call_answer(c, 200, CALL_HTML), v);
+    return HD_OK;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The fleet's page, apart from the loading: from rows to HTML. Pure.
+ */
+#ifndef HTTP_FLEET_H
+#define HTTP_FLEET_H
+
+#include "http/view.h"
+
+struct fleet_view {
+    int64_t now_ms;
+    const char *alarm; /* as html_page.alarm */
+    struct store_service *service;
+    struct store_reading *reading; /* by service */
+    bool *has_reading;
+    struct store_guard *needing, *live, *recent; /* recent: ended ones of the last 12 hours */
+    struct store_event *act;                     /* open act notices that belong to no guard */
+    struct store_hold *hold;
+    size_t n_services, n_needing, n_live, n_recent, n_acts, n_holds;
+};
+
+void fleet_render(struct buf *, const struct fleet_view *);
+
+#endif

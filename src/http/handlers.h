@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The handlers that routes.c names, by the file they live in.
+ */
+#ifndef HTTP_HANDLERS_H
+#define HTTP_HANDLERS_H
+
+#include "http/call.h"
+
+/* pages */
+enum hd_code fleet_page(struct call *, struct hd_error *);
+enum hd_code guard_page(struct call *, struct hd_error *);
+enum hd_code service_page(struct call *, struct hd_error *);
+/* api.c */
+enum hd_code api_services(struct call *, struct hd_error *);
+enum hd_code api_service(struct call *, struct hd_error *);
+enum hd_code api_guards(struct call *, struct hd_error *);
+enum hd_code api_guard(struct call *, struct hd_error *);
+enum hd_code api_timeline(struct call *, struct hd_error *);
+enum hd_code api_evidence(struct call *, struct hd_error *);
+enum hd_code api_holds(struct call *, struct hd_error *);
+/* health.c */
+enum hd_code health_alive(struct call *, struct hd_error *);
+enum hd_code health_ready(struct call *, struct hd_error *);
+enum hd_code health_metrics(struct call *, struct hd_error *);
+enum hd_code health_style(struct call *, struct hd_error *);
+
+#endif

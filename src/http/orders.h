@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a human may order over HTTP: which fields each POST takes, and the packet made of them.
+ */
+#ifndef HTTP_ORDERS_H
+#define HTTP_ORDERS_H
+
+#include "http/call.h"
+
+extern const struct order order_guard, order_guard_revert, order_guard_hold, order_guard_release,
+    order_guard_cancel, order_guard_acknowledge, order_service_hold, order_service_release,
+    order_service_rearm, order_service_revert, order_fleet_hold, order_fleet_release, order_reload;
+
+/* Checks headers and body, then leaves the packet, without its id, in call->packet; or refuses. */
+enum hd_code orders_take(struct call *, struct hd_error *);
+/* Refuses, before the body is read, a request whose framing or origin cannot be trusted. True when
+ * it was refused. Framing is checked on every route, the rest on those with an order. */
+bool orders_refuse_headers(struct call *);
+
+#endif

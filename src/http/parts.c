@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See parts.h. Called by the pages.
+ */
+#include "http/parts.h"
+
+#include "base/str.h"
+
+#define STALE_MS                                                                                   \
+    60000 /* a reading that old may not be what users get; routers are read every 5 s */
+
+void part_share(struct buf *b, uint32_t share_ppm)
+{
+    double percent = share_ppm / 1e4;
+    html_print(b, percent < 10 ? "%.2g%%" : "%.3g%%", percent);
+}
+
+static const char *version_of(const struct store_guard *g, const char *colour,
+                              const char **ret_class)
+{
+    *ret_class = "other";
+    if (!g)
+        return NULL;
+    bool stable = str_is(colour, g->stable), candidate = str_is(colour, g->candidate);
+    *ret_class = stable ? "stable" : candidate ? "cand" : "other";
+    return stable ? g->stable_version : candidate ? g->candidate_version : NULL;
+}
+
+static void side(struct buf *b, const struct store_side *s, const struct store_guard *g)
+{
+    const char *role, *version = version_of(g, s->colour, &role);
+    html_print(b, "<li class=\"%s\"><b>%s</b>", role, s->colour);
+    if (version)
+        html_print(b, " %s", version);
+    html_print(b, " gets <b>");
+    part_share(b, s->share_ppm);
+    html_print(b, "</b>");
+    if (s->ready != UINT32_MAX && s->wanted != UINT32_MAX)
+        html_print(b, ", %u of %u ready", s->ready, s->wanted);
+    else if (s->ready != UINT32_MAX)
+        html_print(b, ", %u ready", s->ready);
+    html_print(b, "</li>");
+}
+
+void part_sides(struct buf *b, const struct store_reading *r, const struct store_guard *g,
+                int64_t now_ms)
+{
+    double at = 0;
+    html_print(b, "<svg class=\"bar\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" "
+                  "aria-hidden=\"true\">");
+    for (size_t i = 0; i < r->n_sides; i++) {
+        const char *role;
+        double width = r->side[i].share_ppm / 1e4;
+        (void)version_of(g, r->side[i].colour, &role);
+        html_print(b, "<rect class=\"%s\" x=\"%.2f\" width=\"%.2f\" height=\"8\"/>", role, at,
+                   width);
+        at += width;
+    }
+    html_print(b, "</svg><ul class=\"sides\">");
+    for (size_t i = 0; i < r->n_sides; i++)
+        side(b, &r->side[i], g);
+    html_print(b, "</ul>");
+    bool stale = now_ms - r->last_ms > STALE_MS;
+    html_print(b, "<span class=\"%s\">", stale ? "warn" : "m");
+    if (stale)
+        html_icon(b, TONE_WARN);
+    html_print(b, "%s", stale ? "old: by the router, read " : "by the router, read ");
+    html_ago(b, r->last_ms, now_ms);
+    html_print(b, "</span>");
+    if (r->note)
+        html_print(b, " <span class=\"m\">%s</span>", r->note);
+}
+
+void part_hold(struct buf *b, const struct store_hold *h, int64_t now_ms)
+{
+    html_print(b, "<p class=\"note warn\">");
+    html_icon(b, TONE_WARN);
+    html_print(b, "<b>Automatic reverts are held%s</b> ", h->service ? "" : " for the whole fleet");
+    if (h->service) {
+        html_print(b, "for ");
+        part_service_link(b, h->service);
+    }
+    html_print(b, "by %s until ", h->actor ? h->actor : "an operator");
+    html_time(b, h->until_ms, now_ms);
+    html_print(b, " (");
+    html_ago(b, h->until_ms, now_ms);
+    html_print(b, "): %s</p>", h->reason);
+}
+
+void part_state(struct buf *b, int state)
+{
+    html_print(b, "<span class=\"s %s\">", html_tone_word(html_state_tone(state)));
+    html_icon(b, html_state_tone(state));
+    html_print(b, "%s</span>", html_state_words(state));
+}
+
+void part_switch(struct buf *b, const struct store_guard *g)
+{
+    html_print(b, "%s", g->stable);
+    if (g->stable_version)
+        html_print(b, " %s", g->stable_version);
+    html_print(b, " to %s", g->candidate);
+    if (g->candidate_version)
+        html_print(b, " %s", g->candidate_version);
+}
+
+void part_service_link(struct buf *b, const char *service)
+{
+    html_print(b, "<a href=\"/s/");
+    html_segment(b, service);
+    html_print(b, "\">%s</a> ", service);
+}
+
+static void guard_row(struct buf *b, const struct store_guard *g, bool service, int64_t now_ms)
+{
+    html_print(b, "<tr><td data-l=\"state\">");
+    part_state(b, g->state);
+    html_print(b, "</td>");
+    if (service) {
+        html_print(b, "<td data-l=\"service\">");
+        part_service_link(b, g->service);
+        html_print(b, "</td>");
+    }
+    html_print(b, "<td data-l=\"switch\">");
+    part_switch(b, g);
+    html_print(b, "</td><td data-l=\"what\" class=\"w\"><a href=\"/g/%s\">%s</a>", g->id,
+               g->headline);
+    if (g->why && *g->why)
+        html_print(b, "<div class=\"m\">%s</div>", g->why);
+    html_print(b, "</td><td data-l=\"when\">");
+    html_time(b, g->started_ms, now_ms);
+    html_print(b, " <span class=\"m\">");
+    if (hd_state_terminal(g->state) && g->ended_ms >= 0) {
+        char text[STR_TIME_MAX];
+        html_print(b, "took %s", str_duration(g->ended_ms - g->started_ms, text));
+    } else if (g->until_ms >= 0) {
+        html_print(b, "ends ");
+        html_ago(b, g->until_ms, now_ms);
+    }
+    html_print(b, "</span></td></tr>");
+}
+
+void part_guards(struct buf *b, const struct store_guard *g, size_t n, bool service, int64_t now_ms)
+{
+    html_print(b, "<table class=\"list\"><thead><tr><th scope=\"col\">state</th>");
+    if (service)
+        html_print(b, "<th scope=\"col\">service</th>");
+    html_print(b, "<th scope=\"col\">switch</th><th scope=\"col\">what</th>"
+                  "<th scope=\"col\">started</th></tr></thead><tbody>");
+    for (size_t i = 0; i < n; i++)
+        guard_row(b, &g[i], service, now_ms);
+    html_print(b, "</tbody></table>");
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every address of the face, with the handler behind it. A page or a test that wants to know what
+ * there is reads this table. GET rows change nothing; POST rows only hand an order to the loop.
+ */
+#include <string.h>
+
+#include "base/str.h"
+#include "http/call.h"
+#include "http/handlers.h"
+#include "http/orders.h"
+
+#define API "/api/v1"
+
+const struct route http_routes[] = {
+    {"GET", "/", fleet_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
+    {"GET", "/g/*", guard_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
+    {"GET", "/s/*", service_page, ROUTE_STORE | ROUTE_HTML, {"before"}, NULL},
+    {"GET", "/assets/style.css", health_style, ROUTE_PLAIN, {"v"}, NULL},
+    {"GET", "/healthz", health_alive, ROUTE_PLAIN, {0}, NULL},
+    {"GET", "/readyz", health_ready, ROUTE_PROBE, {0}, NULL},
+    {"GET", "/metrics", health_metrics, ROUTE_PLAIN, {0}, NULL},
+
+    {"GET", API "/services", api_services, ROUTE_STORE, {0}, NULL},
+    {"GET", API "/services/*", api_service, ROUTE_STORE, {0}, NULL},
+    {"GET",
+     API "/guards",
+     api_guards,
+     ROUTE_STORE,
+     {"service", "state", "verdict", "needs_human", "limit", "before"},
+     NULL},
+    {"GET", API "/guards/*", api_guard, ROUTE_STORE, {0}, NULL},
+    {"GET", API "/guards/*/timeline", api_timeline, ROUTE_STORE, {"after"}, NULL},
+    {"GET", API "/guards/*/evidence", api_evidence, ROUTE_STORE, {"after"}, NULL},
+    {"GET", API "/holds", api_holds, ROUTE_STORE, {0}, NULL},
+
+    {"POST", API "/guards", orders_take, ROUTE_PLAIN, {0}, &order_guard},
+    {"POST", API "/guards/*/revert", orders_take, ROUTE_PLAIN, {0}, &order_guard_revert},
+    {"POST", API "/guards/*/hold", orders_take, ROUTE_PLAIN, {0}, &order_guard_hold},
+    {"POST", API "/guards/*/release", orders_take, ROUTE_PLAIN, {0}, &order_guard_release},
+    {"POST", API "/guards/*/cancel", orders_take, ROUTE_PLAIN, {0}, &order_guard_cancel},
+    {"POST", API "/guards/*/acknowledge", orders_take, ROUTE_PLAIN, {0}, &order_guard_acknowledge},
+    {"POST", API "/services/*/hold", orders_take, ROUTE_PLAIN, {0}, &order_service_hold},
+    {"POST", API "/services/*/release", orders_take, ROUTE_PLAIN, {0}, &order_service_release},
+    {"POST", API "/services/*/rearm", orders_take, ROUTE_PLAIN, {0}, &order_service_rearm},
+    {"POST", API "/services/*/revert", orders_take, ROUTE_PLAIN, {0}, &order_service_revert},
+    {"POST", API "/holds", orders_take, ROUTE_PLAIN, {0}, &order_fleet_hold},
+    {"POST", API "/holds/release", orders_take, ROUTE_PLAIN, {0}, &order_fleet_release},
+    {"POST", API "/config/reload", orders_take, ROUTE_PLAIN, {0}, &order_reload},
+    {0},
+};
+
+/* "*" stands for one segment that is not empty. */
+static bool matches(const char *pattern, const char *path, const char **ret_at, size_t *ret_len)
+{
+    while (*pattern && *path) {
+        if (*pattern == '*') {
+            size_t len = strcspn(path, "/");
+            if (!len)
+                return false;
+            *ret_at = path;
+            *ret_len = len;
+            pattern++;
+            path += len;
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
+    }
+    return *pattern == *path;
+}
+
+enum route_match route_find(struct hd_arena *a, const char *method, const char *path,
+                            const struct route **ret, const char **ret_param,
+                            const char **ret_allow)
+{
+    const char *want = str_is(method, "HEAD") ? "GET" : method;
+    const char *allow = NULL;
+    for (const struct route *r = http_routes; r->method; r++) {
+        const char *at = NULL;
+        size_t len = 0;
+        if (!matches(r->pattern, path, &at, &len))
+            continue;
+        if (str_is(r->method, want)) {
+            *ret = r;
+            *ret_param = at ? arena_text_n(a, at, len) : NULL;
+            return ROUTE_FOUND;
+        }
+        allow = allow ? arena_print(a, "%s, %s", allow, r->method) : r->method;
+    }
+    if (!allow)
+        return ROUTE_NOT_FOUND;
+    *ret_allow = allow;
+    return ROUTE_WRONG_METHOD;
+}

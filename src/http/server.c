@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The face's one thread: it waits for libmicrohttpd's epoll descriptor, the loop's answers and the
+ * stop signal in one poll, so nothing here needs a lock. Decides which handler answers, what is
+ * refused before one runs, and how long anything may take. Never writes the store.
+ */
+#include "http/http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "http/call.h"
+#include "http/orders.h"
+#include "http/pending.h"
+
+#define STOP_MS 1000 /* to send the last answers when stopping */
+
+/* A connection, to cut it off when it takes too long over a request. */
+struct peer {
+    struct peer *prev, *next;
+    int fd;
+    bool waiting;     /* suspended until the loop answers */
+    int64_t since_ms; /* boot: connected, or answered last */
+};
+
+struct http {
+    struct face_facts facts;
+    struct pending pending;
+    struct MHD_Daemon *daemon;
+    struct store *store; /* this thread's own reader; NULL: not open */
+    char *store_path, *public_url;
+    struct peer *peers;
+    struct metric *requests[6]; /* by hundreds of the status */
+    unsigned busy;              /* calls that are not answered yet */
+    /* libmicrohttpd has work that neither its descriptor nor its timeout tells of: a wait ended, or
+     * a connection closed and it may accept again */
+    bool again;
+    int64_t request_ms;
+    int stop, port;
+    pthread_t thread;
+};
+
+/* A call as libmicrohttpd's callbacks carry it; `call` is what handlers see. */
+struct visit {
+    struct call call;
+    struct face_facts facts;
+    struct http *http;
+    struct peer *peer;
+};
+
+const char *call_header(const struct call *c, const char *name)
+{
+    return MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, name);
+}
+
+const char *call_query(const struct call *c, const char *name)
+{
+    return MHD_lookup_connection_value(c->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+/* --- one request --- */
+
+static struct visit *visit_begin(struct http *h, struct MHD_Connection *connection,
+                                 const char *path)
+{
+    struct visit *v = calloc(1, sizeof *v);
+    if (!v)
+        return NULL;
+    v->http = h;
+    v->facts = h->facts;
+    v->facts.loop_gone = h->pending.fd < 0;
+    v->peer =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    struct call *c = &v->call;
+    c->facts = &v->facts;
+    c->connection = connection;
+    c->arena = arena_new();
+    c->path = arena_text(c->arena, path);
+    c->now_ms = clock_now().wall_ms;
+    c->body = BUF_INIT(HD_BODY_BYTES_MAX);
+    h->busy++;
+    return v;
+}
+
+static void visit_end(struct visit *v)
+{
+    v->http->busy--;
+    buf_clear(&v->call.body);
+    buf_clear(&v->call.packet);
+    buf_clear(&v->call.reply.body);
+    (void)arena_free(v->call.arena);
+    free(v);
+}
+
+static enum MHD_Result check_query(void *cls, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
+{
+    struct call *c = cls;
+    (void)kind;
+    (void)value;
+    for (const char *const *q = c->route->query; *q; q++) {
+        if (str_is(*q, name))
+            return MHD_YES;
+    }
+    (void)call_refuse(c, 400, "unknown_parameter", "there is no parameter %s here", name);
+    return MHD_NO;
+}
+
+/* What can be said before the body is read. */
+static void choose(struct call *c, const char *method)
+{
+    const char *allow = NULL;
+    enum route_match m = route_find(c->arena, method, c->path, &c->route, &c->param, &allow);
+    if (orders_refuse_headers(c))
+        return;
+    if (m == ROUTE_NOT_FOUND) {
+        (void)call_refuse(c, 404, "no_route", "there is nothing at this address");
+    } else if (m == ROUTE_WRONG_METHOD) {
+        (void)call_refuse(c, 405, "wrong_method", "this address takes %s", allow);
+        c->reply.allow = allow;
+    } else {
+        (void)MHD_get_connection_values(c->connection, MHD_GET_ARGUMENT_KIND, check_query, c);
+    }
+}
+
+/* The reader is opened at first need, and anew after it failed: the daemon may have replaced it.
+ * One answer sees one moment of it. */
+static enum hd_code reader(struct http *h, struct store **ret, struct hd_error *err)
+{
+    enum hd_code code = h->store ? HD_OK : store_open_reader(h->store_path, &h->store, err);
+    if (!code)
+        code = store_begin(h->store, err);
+    if (code) {
+        h->store = store_close(h->store);
+        return code;
+    }
+    *ret = h->store;
+    return HD_OK;
+}
+
+static void run(struct visit *v)
+{
+    struct call *c = &v->call;
+    struct hd_error err = {0};
+    if (c->body_too_big) {
+        (void)call_refuse(c, 413, "body_too_large", "the body is larger than %u bytes",
+                          HD_BODY_BYTES_MAX);
+        return;
+    }
+    if ((c->route->needs & (ROUTE_STORE | ROUTE_PROBE)) && reader(v->http, &c->store, &err) &&
+        (c->route->needs & ROUTE_STORE)) {
+        (void)call_refuse(c, 503, "no_store", "The history cannot be read: %s", err.text);
+        return;
+    }
+    enum hd_code code = c->route->run(c, &err);
+    if (code)
+        call_fail(c, &err);
+    if (c->store)
+        store_rollback(c->store);
+    if (code == HD_IO || code == HD_CORRUPT)
+        v->http->store = store_close(v->http->store);
+    if (c->reply.body.full)
+        (void)call_refuse(c, 500, "reply_too_large", "the answer would be larger than %u bytes",
+                          HD_REPLY_BYTES_MAX);
+}
+
+static const struct {
+    const char *name, *value;
+} fixed_headers[] = {
+    {"X-Content-Type-Options", "nosniff"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Content-Security-Policy",
+     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
+     "form-action 'none'; frame-ancestors 'none'"},
+};
+
+static void add_headers(struct MHD_Response *r, const struct reply *reply)
+{
+    for (size_t i = 0; i < sizeof fixed_headers / sizeof *fixed_headers; i++)
+        (void)MHD_add_response_header(r, fixed_headers[i].name, fixed_headers[i].value);
+    (void)MHD_add_response_header(r, "Cache-Control", reply->cache ? reply->cache : "no-store");
+    if (reply->type)
+        (void)MHD_add_response_header(r, "Content-Type", reply->type);
+    if (reply->location)
+        (void)MHD_add_response_header(r, "Location", reply->location);
+    if (reply->etag)
+        (void)MHD_add_response_header(r, "ETag", reply->etag);
+    if (reply->allow)
+        (void)MHD_add_response_header(r, "Allow", reply->allow);
+    if (reply->retry)
+        (void)MHD_add_response_header(r, "Retry-After", "1");
+    if (reply->status == 401)
+        (void)MHD_add_response_header(r, "WWW-Authenticate", "Bearer");
+    if (reply->close)
+        (void)MHD_add_response_header(r, "Connection", "close");
+}
+
+static enum MHD_Result reply_send(struct visit *v)
+{
+    struct reply *reply = &v->call.reply;
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(reply->body.len, reply->body.at, MHD_RESPMEM_MUST_FREE);
+    if (!r)
+        return MHD_NO;
+    reply->body = BUF_INIT(0); /* the response owns it now */
+    add_headers(r, reply);
+    enum MHD_Result sent = MHD_queue_response(v->call.connection, reply->status, r);
+    MHD_destroy_response(r);
+    metric_add(v->http->requests[reply->status / 100], 1);
+    return sent;
+}
+
+/* libmicrohttpd calls it at least twice for a request (headers; end of the body), once for each
+ * piece of the body between, and once more after a wait. A body that nobody will read is still
+ * taken to its end: a refusal sent in the middle of an upload is lost with the connection. */
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_len, void **state)
+{
+    struct visit *v = *state;
+    (void)version;
+    if (!v) {
+        *state = v = visit_begin(cls, connection, path);
+        if (!v)
+            return MHD_NO;
+        choose(&v->call, method);
+        return v->call.reply.close ? reply_send(v) : MHD_YES;
+    }
+    struct call *c = &v->call;
+    if (*upload_len) {
+        if (!c->reply.status)
+            buf_add(&c->body, upload, *upload_len);
+        c->body_too_big = c->body.full;
+        *upload_len = 0;
+        return MHD_YES;
+    }
+    if (!c->reply.status)
+        run(v);
+    if (!c->reply.status && c->packet.len &&
+        pending_send(&v->http->pending, c, clock_now().boot_ms)) {
+        v->peer->waiting = true;
+        MHD_suspend_connection(connection);
+        return MHD_YES;
+    }
+    return reply_send(v);
+}
+
+static void on_answer(struct call *c)
+{
+    struct visit *v = (struct visit *)c; /* its first member */
+    v->peer->waiting = false;
+    v->peer->since_ms = clock_now().boot_ms;
+    v->http->again = true;
+    MHD_resume_connection(c->connection);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct visit *v = *state;
+    (void)cls;
+    (void)connection;
+    (void)how;
+    if (!v)
+        return;
+    v->peer->since_ms = clock_now().boot_ms;
+    visit_end(v);
+    *state = NULL;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **state,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct http *h = cls;
+    struct peer *p = *state;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        p = calloc(1, sizeof *p);
+        if (!p)
+            abort(); /* as arena_new: nothing sensible can follow */
+        p->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        p->since_ms = clock_now().boot_ms;
+        p->next = h->peers;
+        if (p->next)
+            p->next->prev = p;
+        h->peers = p;
+        *state = p;
+    } else if (p) {
+        h->again = true;
+        if (p->prev)
+            p->prev->next = p->next;
+        else
+            h->peers = p->next;
+        if (p->next)
+            p->next->prev = p->prev;
+        free(p);
+        *state = NULL;
+    }
+}
+
+/* --- the thread --- */
+
+/* Cuts off who is too slow; returns when to look again. libmicrohttpd closes a connection whose
+ * socket is shut down by itself. */
+static int64_t cut_slow(struct http *h, int64_t boot_ms)
+{
+    int64_t next = INT64_MAX;
+    for (struct peer *p = h->peers; p; p = p->next) {
+        int64_t until = p->since_ms + h->request_ms;
+        if (p->waiting)
+            continue;
+        if (until <= boot_ms) {
+            (void)shutdown(p->fd, SHUT_RDWR);
+            p->since_ms = boot_ms; /* not again before another period */
+            until = boot_ms + h->request_ms;
+        }
+        next = next < until ? next : until;
+    }
+    return next;
+}
+
+/* How long the poll may sleep; -1: until something comes. */
+static int sleep_ms(struct http *h)
+{
+    int64_t now = clock_now().boot_ms;
+    int64_t next = pending_expire(&h->pending, now), slow = cut_slow(h, now);
+    next = h->again ? now : next < slow ? next : slow;
+    int64_t ms = next == INT64_MAX ? INT64_MAX : next - now;
+    MHD_UNSIGNED_LONG_LONG own;
+    if (MHD_get_timeout(h->daemon, &own) == MHD_YES && (int64_t)own < ms)
+        ms = (int64_t)own;
+    return ms == INT64_MAX ? -1 : ms > 60000 ? 60000 : ms < 0 ? 0 : (int)ms;
+}
+
+/* One turn; false once it is time to stop. */
+static bool turn(struct http *h, int max_ms)
+{
+    int ms = sleep_ms(h);
+    struct pollfd fd[3] = {
+        {.fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
+         .events = POLLIN},
+        {.fd = h->stop, .events = POLLIN},
+        {.fd = h->pending.fd, .events = POLLIN}, /* -1 is skipped */
+    };
+    if (max_ms >= 0 && (ms < 0 || ms > max_ms))
+        ms = max_ms;
+    if (poll(fd, 3, ms) < 0 && errno != EINTR)
+        log_error("http", "poll: %s", strerror(errno));
+    if (fd[2].revents)
+        pending_receive(&h->pending);
+    h->again = false;
+    (void)MHD_run(h->daemon);
+    return !fd[1].revents;
+}
+
+/* A suspended connection would make MHD_stop_daemon abort, so all waits end first, and their
+ * answers get a moment to leave. */
+static void wind_down(struct http *h)
+{
+    MHD_socket listener = MHD_quiesce_daemon(h->daemon);
+    if (listener != MHD_INVALID_SOCKET)
+        (void)close(listener);
+    int64_t until = clock_now().boot_ms + STOP_MS;
+    uint64_t count;
+    (void)!read(h->stop, &count, sizeof count);
+    pending_abandon(&h->pending, "haldane is stopping");
+    do
+        (void)turn(h, 10);
+    while (h->busy && clock_now().boot_ms < until);
+    MHD_stop_daemon(h->daemon);
+    h->store = store_close(h->store);
+}
+
+static void *face_thread(void *arg)
+{
+    struct http *h = arg;
+    sigset_t all;
+    (void)sigfillset(&all); /* signals are the loop's; a dead peer is an EPIPE */
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+    while (turn(h, -1))
+        ;
+    wind_down(h);
+    return NULL;
+}
+
+/* --- start and stop --- */
+
+/* "127.0.0.1:8417", "[::1]:8417" */
+static enum hd_code read_address(const char *text, struct sockaddr_storage *ret, socklen_t *ret_len,
+                                 struct hd_error *err)
+{
+    char host[64] = "";
+    const char *colon = strrchr(text, ':');
+    size_t n = colon ? (size_t)(colon - text) : 0;
+    int64_t port;
+    if (!colon || n == 0 || n >= sizeof host || !str_read_i64(colon + 1, &port) || port < 0 ||
+        port > 65535)
+        return hd_fail(err, HD_INVALID, "listen: \"%s\" is not ADDRESS:PORT", text);
+    memcpy(host, text, n);
+    bool six = host[0] == '[' && host[n - 1] == ']';
+    *ret = (struct sockaddr_storage){0};
+    if (six) {
+        struct sockaddr_in6 *a = (struct sockaddr_in6 *)ret;
+        host[n - 1] = '\0';
+        a->sin6_family = AF_INET6;
+        a->sin6_port = htons((uint16_t)port);
+        if (inet_pton(AF_INET6, host + 1, &a->sin6_addr) != 1)
+            return hd_fail(err, HD_INVALID, "listen: \"%s\" is not an IPv6 address", host + 1);
+        *ret_len = sizeof *a;
+        return HD_OK;
+    }
+    struct sockaddr_in *a = (struct sockaddr_in *)ret;
+    a->sin_family = AF_INET;
+    a->sin_port = htons((uint16_t)port);
+    if (inet_pton(AF_INET, host, &a->sin_addr) != 1)
+        return hd_fail(err, HD_INVALID, "listen: \"%s\" is not an IP address", host);
+    *ret_len = sizeof *a;
+    return HD_OK;
+}
+
+static enum hd_code listen_on(const char *text, int *ret_fd, int *ret_port, struct hd_error *err)
+{
+    struct sockaddr_storage address;
+    socklen_t len;
+    if (read_address(text, &address, &len, err))
+        return err->code;
+    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int on = 1;
+    if (fd >= 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) || listen(fd, SOMAXCONN) ||
+        getsockname(fd, (struct sockaddr *)&address, &len)) {
+        enum hd_code code = hd_fail(err, HD_IO, "cannot listen on %s: %s", text, strerror(errno));
+        if (fd >= 0)
+            (void)close(fd);
+        return code;
+    }
+    *ret_fd = fd;
+    *ret_port = ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                                    : ((struct sockaddr_in *)&address)->sin_port);
+    return HD_OK;
+}
+
+static void on_log(void *cls, const char *format, va_list args)
+{
+    char text[500];
+    (void)cls;
+    (void)vsnprintf(text, sizeof text, format, args);
+    text[strcspn(text, "\n")] = '\0';
+    log_debug("http", "%s", text);
+}
+
+static enum hd_code start_daemon(struct http *h, int listener, struct hd_error *err)
+{
+    h->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, HD_HTTP_CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HD_HTTP_HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+        HD_IDLE_MS / 1000, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+    if (h->daemon)
+        return HD_OK;
+    (void)close(listener);
+    return hd_fail(err, HD_IO, "the HTTP server cannot start");
+}
+
+static void make_metrics(struct http *h)
+{
+    static const char *const labels[] = {
+        "", "code=\"1xx\"", "code=\"2xx\"", "code=\"3xx\"", "code=\"4xx\"", "code=\"5xx\""};
+    for (size_t i = 1; i < sizeof labels / sizeof *labels; i++)
+        h->requests[i] = metric_get("haldane_http_requests_total", METRIC_COUNTER,
+                                    "Answers of the HTTP face by class of status.", labels[i]);
+    h->facts.tick = metric_get("haldane_last_tick_timestamp_seconds", METRIC_GAUGE,
+                               "When the guard loop last turned.", "");
+    h->facts.ready =
+        metric_get("haldane_ready", METRIC_GAUGE,
+                   "1 when the configuration is loaded and the daemon is not stopping.", "");
+}
+
+static void http_free(struct http *h)
+{
+    if (h->pending.fd >= 0)
+        (void)close(h->pending.fd);
+    if (h->stop >= 0)
+        (void)close(h->stop);
+    free(h->store_path);
+    free(h->public_url);
+    free(h);
+}
+
+/* The address to print in links: without a trailing slash. */
+static char *own_url(const struct http_options *o, int port)
+{
+    BUF_AUTO b = BUF_INIT(HD_TEXT_MAX);
+    if (o->public_url)
+        buf_add(&b, o->public_url, strlen(o->public_url) - str_ends(o->public_url, "/"));
+    else
+        buf_print(&b, "http://%.*s:%d", (int)(strrchr(o->listen, ':') - o->listen), o->listen,
+                  port);
+    return strdup(buf_at(&b));
+}
+
+enum hd_code http_start(const struct http_options *o, struct http **ret, struct hd_error *err)
+{
+    struct http *h = calloc(1, sizeof *h);
+    int listener = -1;
+    if (!h) {
+        (void)close(o->commands);
+        return hd_fail(err, HD_NOMEM, "no memory for the HTTP face");
+    }
+    h->pending = (struct pending){.fd = o->commands,
+                                  .next_id = 1,
+                                  .done = on_answer,
+                                  .timeout_ms = o->command_ms ? o->command_ms : HD_COMMAND_MS};
+    h->request_ms = o->request_ms ? o->request_ms : HD_REQUEST_MS;
+    h->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    h->store_path = strdup(o->store_path);
+    make_metrics(h);
+    enum hd_code code = listen_on(o->listen, &listener, &h->port, err);
+    if (!code) {
+        h->public_url = own_url(o, h->port);
+        h->facts.public_url = h->public_url;
+        code = start_daemon(h, listener, err);
+    }
+    if (!code && (h->stop < 0 || !h->store_path || !h->public_url ||
+                  pthread_create(&h->thread, NULL, face_thread, h))) {
+        code = hd_fail(err, HD_IO, "the HTTP face's thread cannot start");
+        MHD_stop_daemon(h->daemon);
+    }
+    if (code) {
+        http_free(h);
+        return code;
+    }
+    *ret = h;
+    return HD_OK;
+}
+
+int http_port(const struct http *h)
+{
+    return h->port;
+}
+
+struct http *http_stop(struct http *h)
+{
+    if (!h)
+        return NULL;
+    uint64_t one = 1;
+    (void)!write(h->stop, &one, sizeof one);
+    (void)pthread_join(h->thread, NULL);
+    http_free(h);
+    return NULL;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rows of the store as the API's JSON. Pure.
+ */
+#ifndef HTTP_SHOW_H
+#define HTTP_SHOW_H
+
+#include "http/view.h"
+#include "json/json.h"
+
+/* What a list shows of a guard; `reading` NULL: none. */
+void show_guard_row(struct json_out *, const struct store_guard *, const struct store_reading *,
+                    const char *public_url);
+/* The whole guard, as one object. */
+void show_guard(struct json_out *, const struct guard_view *, const char *public_url);
+void show_service(struct json_out *, const struct store_service *, const struct store_reading *,
+                  const struct store_hold *holds, size_t n_holds);
+void show_event(struct json_out *, const struct store_event *);
+void show_evidence(struct json_out *, const struct store_evidence *);
+void show_hold(struct json_out *, const struct store_hold *);
+
+#endif

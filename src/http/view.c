@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See view.h. Called by api.c and the pages.
+ */
+#include "http/view.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/reason.h"
+#include "base/str.h"
+#include "json/json.h"
+
+#define EVENTS_SHOWN 500  /* of one guard on its page; the API has them all */
+#define EVENTS_READ 20000 /* to find the newest among them */
+
+/* --- checks --- */
+
+static const char *member_text(struct hd_arena *a, const struct json *j, const char *key,
+                               const char *otherwise)
+{
+    const char *text;
+    const struct json *m = json_get(j, key);
+    if (!m || json_type(m) != JSON_STRING || json_text(m, key, &text, NULL))
+        return otherwise;
+    return arena_text(a, text);
+}
+
+static bool member_bool(const struct json *j, const char *key)
+{
+    bool yes = false;
+    const struct json *m = json_get(j, key);
+    if (m && json_bool(m, key, &yes, NULL))
+        return false;
+    return yes;
+}
+
+/* The config's own words ("<= 1%"), or the number it was judged by. */
+static const char *limit_text(struct hd_arena *a, const struct json *j, const struct check_view *c)
+{
+    double number = c->limit_value;
+    const struct json *m = json_get(j, "limit");
+    if (m && json_type(m) == JSON_STRING)
+        return member_text(a, j, "limit", "");
+    if (m && json_type(m) == JSON_NUMBER)
+        (void)json_double(m, "limit", &number, NULL);
+    if (!isfinite(number))
+        return "";
+    BUF_AUTO b = BUF_INIT(64);
+    reason_value(&b, number, c->unit);
+    return arena_text(a, buf_at(&b));
+}
+
+static void judge_words(struct check_view *c)
+{
+    const struct hd_check_state *s = c->state;
+    c->band = s ? s->band : HD_BAND_NONE;
+    c->tone = TONE_NONE;
+    c->word = "not judged yet";
+    if (!s)
+        return;
+    if (s->tripped && !c->advisory && !s->earlier) {
+        c->tone = TONE_FAIL;
+        c->word = "fail";
+    } else if (s->tripped || c->band == HD_BAND_FAIL) {
+        c->tone = TONE_WARN;
+        c->word = s->earlier    ? "bad before the switch"
+                  : c->advisory ? "fail, advisory"
+                                : "over its limit";
+    } else if (s->blind) {
+        c->tone = TONE_WARN;
+        c->word = "blind";
+    } else if (c->band == HD_BAND_WARN) {
+        c->tone = TONE_WARN;
+        c->word = "near its limit";
+    } else if (c->band == HD_BAND_PASS) {
+        c->tone = TONE_PASS;
+        c->word = "pass";
+    } else if (s->outcome != HD_OUTCOME_OK) {
+        c->word = hd_outcome_word(s->outcome);
+    }
+}
+
+static void fill_check(struct hd_arena *a, const struct json *j, const struct hd_check_state *s,
+                       struct check_view *c)
+{
+    c->state = s;
+    bool worst = s && s->tripped;
+    bool judged = s && s->judged > 0;
+    c->value = worst ? s->worst_value : judged ? s->value : (double)NAN;
+    c->stable = worst ? s->worst_stable : judged ? s->stable_value : (double)NAN;
+    c->limit_value = worst ? s->worst_limit : judged ? s->limit : (double)NAN;
+    c->n = worst ? s->worst_n : judged ? s->n : (double)NAN;
+    c->name = member_text(a, j, "name", "?");
+    c->title = member_text(a, j, "title", c->name);
+    c->unit = member_text(a, j, "unit", "");
+    c->query = member_text(a, j, "query", NULL);
+    c->kind = member_text(a, j, "kind", "");
+    c->critical = member_bool(j, "critical");
+    c->advisory = member_bool(j, "advisory");
+    c->complement = member_bool(j, "complement");
+    c->limit = limit_text(a, j, c);
+    judge_words(c);
+}
+
+void view_checks(struct hd_arena *a, const char *text, const struct hd_guard_state *state,
+                 struct check_view **ret, size_t *ret_n)
+{
+    JSON_AUTO j = NULL;
+    *ret = NULL;
+    *ret_n = 0;
+    if (!text || json_parse((struct hd_span){text, strlen(text)}, &j, NULL) ||
+        json_type(j) != JSON_ARRAY)
+        return;
+    size_t n = json_count(j);
+    n = n < HD_CHECKS_MAX ? n : HD_CHECKS_MAX;
+    struct check_view *list = arena_many(a, n, struct check_view);
+    size_t i = 0;
+    for (const struct json *k = json_first(j); k && i < n; k = json_next(k), i++) {
+        list[i].index = (uint8_t)i;
+        fill_check(a, k, state && i < state->n_checks ? &state->check[i] : NULL, &list[i]);
+    }
+    *ret = list;
+    *ret_n = n;
+}
+
+static int badness(const struct check_view *c)
+{
+    static const int of[] = {
+        [TONE_FAIL] = 0, [TONE_WARN] = 1, [TONE_NONE] = 2, [TONE_RUN] = 3, [TONE_PASS] = 4};
+    return 2 * of[c->tone] + c->advisory;
+}
+
+const struct check_view **view_by_badness(struct hd_arena *a, const struct check_view *checks,
+                                          size_t n)
+{
+    const struct check_view **list = arena_many(a, n, const struct check_view *);
+    for (size_t i = 0; i < n; i++) { /* at most HD_CHECKS_MAX: insertion, keeps the file's order */
+        size_t k = i;
+        for (; k > 0 && badness(list[k - 1]) > badness(&checks[i]); k--)
+            list[k] = list[k - 1];
+        list[k] = &checks[i];
+    }
+    return list;
+}
+
+/* --- points --- */
+
+struct sum {
+    double events, exposure, covers_ms, gauge;
+    bool any;
+};
+
+static double sum_value(const struct check_view *c, const struct sum *s)
+{
+    if (!s->any)
+        return NAN;
+    if (str_is(c->kind, "rate"))
+        return s->covers_ms > 0 ? s->exposure / (s->covers_ms / 1000) : (double)NAN;
+    if (s->exposure > 0)
+        return c->complement ? 1 - s->events / s->exposure : s->events / s->exposure;
+    return s->gauge;
+}
+
+static void sum_add(struct sum *s, const struct hd_measurement *m)
+{
+    bool usable = m->outcome == HD_OUTCOME_OK || m->outcome == HD_OUTCOME_TOO_FEW;
+    if (!usable || !m->fresh)
+        return;
+    s->events += m->events;
+    s->exposure += m->exposure;
+    s->covers_ms += (double)m->covers_ms;
+    s->gauge = m->value;
+    s->any = true;
+}
+
+/* Polls [from, to) of one check as one point; false when none of them asked it. */
+static bool point_of(const struct check_view *c, const struct store_evidence *e, size_t from,
+                     size_t to, struct view_point *ret)
+{
+    struct sum sum[HD_ROLES] = {0};
+    bool asked = false;
+    *ret = (struct view_point){.at_ms = e[to - 1].wall_ms, .before = e[from].evidence.before};
+    for (size_t i = from; i < to; i++) {
+        for (size_t k = 0; k < e[i].evidence.n; k++) {
+            const struct hd_measurement *m = &e[i].evidence.m[k];
+            if (m->check != c->index || m->role >= HD_ROLES)
+                continue;
+            asked = true;
+            ret->outcome[m->role] = m->outcome;
+            sum_add(&sum[m->role], m);
+        }
+    }
+    for (int r = 0; r < HD_ROLES; r++) {
+        ret->value[r] = sum_value(c, &sum[r]);
+        ret->n[r] = sum[r].exposure;
+    }
+    return asked;
+}
+
+void view_points(const struct check_view *c, const struct store_evidence *e, size_t n,
+                 struct view_series *ret)
+{
+    size_t before = 0;
+    ret->n = 0;
+    while (before < n && e[before].evidence.before)
+        before++;
+    size_t step = (n - before + VIEW_POINTS_MAX - 1) / VIEW_POINTS_MAX;
+    ret->polls_per_point = step ? step : 1;
+    /* Of the bins before the switch the newest matter. */
+    size_t skip = before > HD_BEFORE_BINS ? before - HD_BEFORE_BINS : 0;
+    for (size_t i = skip; i < before; i++)
+        ret->n += point_of(c, e, i, i + 1, &ret->point[ret->n]);
+    for (size_t i = before; i < n; i += ret->polls_per_point) {
+        size_t to = i + ret->polls_per_point < n ? i + ret->polls_per_point : n;
+        ret->n += point_of(c, e, i, to, &ret->point[ret->n]);
+    }
+}
+
+/* --- loading --- */
+
+bool view_is_id(const char *text)
+{
+    static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    return strlen(text) == 26 && strspn(text, crockford) == 26;
+}
+
+const struct store_side *view_side(const struct store_reading *r, const char *colour)
+{
+    for (size_t i = 0; i < r->n_sides; i++) {
+        if (str_is(r->side[i].colour, colour))
+            return &r->side[i];
+    }
+    return NULL;
+}
+
+enum hd_code view_reading(struct store *s, struct hd_arena *a, const char *service, bool *ret_has,
+                          struct store_reading *ret, struct hd_error *err)
+{
+    enum hd_code code = store_reading(s, a, service, ret, err);
+    *ret_has = code == HD_OK;
+    return code == HD_ABSENT ? HD_OK : code;
+}
+
+static void read_change(struct hd_arena *a, struct guard_view *v)
+{
+    JSON_AUTO j = NULL;
+    const char *text = v->guard.change;
+    if (!text || json_parse((struct hd_span){text, strlen(text)}, &j, NULL))
+        return;
+    v->change_version = member_text(a, j, "version", NULL);
+    v->change_commit = member_text(a, j, "commit", NULL);
+    v->change_url = member_text(a, j, "url", NULL);
+    v->change_actor = member_text(a, j, "actor", NULL);
+}
+
+/* The newest; the store gives the oldest first, a page of rows at a time. */
+static enum hd_code load_events(struct store *s, struct hd_arena *a, struct guard_view *v,
+                                struct hd_error *err)
+{
+    struct store_event *all = arena_many(a, EVENTS_SHOWN, struct store_event), *some;
+    size_t n = HD_ROWS_MAX, total = 0;
+    int64_t after = 0;
+    while (n == HD_ROWS_MAX && total < EVENTS_READ) {
+        if (store_events(s, a, v->guard.id, after, HD_ROWS_MAX, &some, &n, err))
+            return err->code;
+        size_t take = n < EVENTS_SHOWN ? n : EVENTS_SHOWN;
+        size_t kept = total < EVENTS_SHOWN ? total : EVENTS_SHOWN;
+        size_t drop = kept + take > EVENTS_SHOWN ? kept + take - EVENTS_SHOWN : 0;
+        memmove(all, all + drop, (kept - drop) * sizeof *all);
+        if (take)
+            memcpy(all + kept - drop, some + n - take, take * sizeof *all);
+        after = n ? some[n - 1].seq : after;
+        total += n;
+    }
+    v->event = all;
+    v->n_events = total < EVENTS_SHOWN ? total : EVENTS_SHOWN;
+    v->events_left_out = total - v->n_events;
+    return HD_OK;
+}
+
+static enum hd_code load_evidence(struct store *s, struct hd_arena *a, struct guard_view *v,
+                                  struct hd_error *err)
+{
+    enum hd_code code = store_evidence(s, a, v->guard.id, &v->evidence, &v->n_evidence, err);
+    if (code == HD_ABSENT)
+        v->no_evidence = "The polls of this guard were removed to make room; its verdict is kept.";
+    else if (code == HD_LIMIT)
+        v->no_evidence = "This guard has too many polls to draw them here.";
+    else
+        return code;
+    v->n_evidence = 0;
+    return HD_OK;
+}
+
+static void keep_holds(struct guard_view *v)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < v->n_holds; i++) {
+        if (!v->hold[i].service || str_is(v->hold[i].service, v->guard.service))
+            v->hold[kept++] = v->hold[i];
+    }
+    v->n_holds = kept;
+}
+
+enum hd_code view_load(struct store *s, struct hd_arena *a, const char *id, int64_t now_ms,
+                       struct guard_view *ret, struct hd_error *err)
+{
+    struct guard_view *v = ret;
+    *v = (struct guard_view){0};
+    if (!view_is_id(id))
+        return hd_fail(err, HD_ABSENT, "there is no guard %s", id);
+    if (store_guard(s, a, id, &v->guard, err) ||
+        view_reading(s, a, v->guard.service, &v->has_reading, &v->reading, err) ||
+        load_events(s, a, v, err) || load_evidence(s, a, v, err) ||
+        store_outbox_of(s, a, id, &v->told, &v->n_told, err) ||
+        store_intents(s, a, id, &v->intent, &v->n_intents, err) ||
+        store_holds(s, a, now_ms, &v->hold, &v->n_holds, err))
+        return err->code;
+    view_checks(a, v->guard.checks, v->guard.engine, &v->check, &v->n_checks);
+    read_change(a, v);
+    keep_holds(v);
+    return HD_OK;
+}

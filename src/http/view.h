@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a guard's page and its JSON show, put together from the rows of the store: each check's
+ * description beside its engine state, and the points of its chart. Pure but for view_load.
+ */
+#ifndef HTTP_VIEW_H
+#define HTTP_VIEW_H
+
+#include "http/html.h"
+#include "store/store.h"
+
+struct check_view {
+    const char *name, *title, *unit, *limit, *query, *kind; /* never NULL but query */
+    bool critical, advisory, complement;
+    uint8_t index;
+    const struct hd_check_state *state; /* NULL: nothing judged yet */
+    /* Of the judgement that tripped it, else of the last one; NaN: none. */
+    double value, stable, limit_value, n;
+    enum hd_band band;
+    enum tone tone;
+    const char *word; /* "fail", "near its limit", "no data" ... */
+};
+
+/* Reads a guard's or service's list of checks; a list that cannot be read is an empty one. */
+void view_checks(struct hd_arena *, const char *checks_json, const struct hd_guard_state *,
+                 struct check_view **ret, size_t *ret_n);
+/* Worst first, as the page shows them; pointers into `checks`. */
+const struct check_view **view_by_badness(struct hd_arena *, const struct check_view *checks,
+                                          size_t n);
+
+#define VIEW_POINTS_MAX 60 /* of a chart or its table; more polls share a point */
+
+struct view_point {
+    int64_t at_ms;
+    bool before;                         /* before the switch */
+    uint8_t outcome[HD_ROLES];           /* enum hd_outcome of its last poll */
+    double value[HD_ROLES], n[HD_ROLES]; /* NaN: not observed; n 0: a gauge */
+};
+struct view_series {
+    size_t n, polls_per_point;
+    struct view_point point[VIEW_POINTS_MAX + HD_BEFORE_BINS];
+};
+/* One check's points. Counts of polls that share a point are added up, so that a point is exactly
+ * the ratio over its time. */
+void view_points(const struct check_view *, const struct store_evidence *, size_t n,
+                 struct view_series *ret);
+
+struct guard_view {
+    struct store_guard guard;
+    struct check_view *check;
+    size_t n_checks;
+    bool has_reading;
+    struct store_reading reading; /* the service's newest */
+    struct store_evidence *evidence;
+    struct store_event *event;
+    struct store_message *told;
+    struct store_intent *intent;
+    struct store_hold *hold; /* in force on this service or the fleet */
+    size_t n_evidence, n_events, n_told, n_intents, n_holds;
+    size_t events_left_out;  /* older ones */
+    const char *alarm;       /* as html_page.alarm; not loaded here */
+    const char *no_evidence; /* why there is none to show, a sentence; NULL: there is */
+    const char *change_version, *change_commit, *change_url, *change_actor; /* NULL: not said */
+};
+
+/* HD_ABSENT: no such guard. */
+enum hd_code view_load(struct store *, struct hd_arena *, const char *id, int64_t now_ms,
+                       struct guard_view *ret, struct hd_error *err);
+/* False when there is no reading yet. */
+enum hd_code view_reading(struct store *, struct hd_arena *, const char *service, bool *ret_has,
+                          struct store_reading *ret, struct hd_error *err);
+/* NULL: the reading does not name this colour. */
+const struct store_side *view_side(const struct store_reading *, const char *colour);
+bool view_is_id(const char *text); /* looks like a guard's id */
+
+#endif
