@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The pages over a real store: that the first screen answers, that states show as words, that
+ * hostile texts stay text, that nothing on a page needs script or style attributes.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "http/fleet.h"
+#include "http/guard.h"
+#include "sample.h"
+
+static char dir[100], path[120];
+static int64_t now_ms;
+
+static int make_store(void **state)
+{
+    (void)state;
+    now_ms = clock_now().wall_ms;
+    sample_fill(sample_make(dir, path), SAMPLE_WITH_HOSTILE, now_ms);
+    return 0;
+}
+
+static int drop_store(void **state)
+{
+    (void)state;
+    sample_drop(dir, path);
+    return 0;
+}
+
+static void render(struct hd_arena *a, const char *id, struct buf *to)
+{
+    struct hd_error err;
+    struct store *s = NULL;
+    struct guard_view *v = arena_of(a, struct guard_view);
+    sample_ok(store_open_reader(path, &s, &err), &err);
+    sample_ok(view_load(s, a, id, now_ms, v, &err), &err);
+    guard_render(to, a, v, now_ms);
+    assert_false(to->full);
+    (void)store_close(s);
+}
+
+/* What stands before the heading of the checks: one screen. */
+static void test_first_screen(void **state)
+{
+    static const struct {
+        const char *name, *id;
+        const char *want[8];
+    } row[] = {
+        {"reverted",
+         SAMPLE_REVERTED,
+         {"You are not needed", "<h1>checkout rolled back green v42 to blue v41 and recovered",
+          "<title>checkout rolled back green v42 to blue v41 and recovered", "gets <b>100%</b>",
+          "recovered <time", "affected for about <b>65 s</b>", "it is this release",
+          "4.8% &gt; 1% (blue 0.2%), 3 of 3 polls, n=12,431"}},
+        {"not verified",
+         SAMPLE_BROKEN,
+         {"You are needed now", "role=\"alert\"", "not verified</li>",
+          "old: by the router, read 95 s ago", "38% of the traffic is still on green.",
+          "<details open><summary>This moves the traffic back", "set weight shop/blue1 100"}},
+        {"watching",
+         SAMPLE_WATCHING,
+         {"Not needed: haldane is watching", "Nothing was changed. Watching since", "until <time",
+          "content=\"15\"", "gets <b>80%</b>"}},
+        {"passed",
+         SAMPLE_PASSED,
+         {"You are not needed", "every check held to the end", "for 15m 00s"}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        ARENA_AUTO a = arena_new();
+        BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
+        render(a, row[i].id, &b);
+        char *end = strstr(b.at, "<h2>Checks");
+        assert_non_null(end);
+        *end = '\0';
+        for (const char *const *w = row[i].want; w < row[i].want + 8 && *w; w++) {
+            if (!strstr(b.at, *w))
+                fail_msg("%s: the first screen lacks \"%s\"", row[i].name, *w);
+        }
+    }
+}
+
+static void test_no_refresh_when_ended(void **state)
+{
+    (void)state;
+    ARENA_AUTO a = arena_new();
+    BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
+    render(a, SAMPLE_REVERTED, &b);
+    assert_null(strstr(b.at, "http-equiv=\"refresh\""));
+    assert_non_null(
+        strstr(b.at, "<td data-l=\"limit\">\xE2\x89\xA4 1%</td><td data-l=\"n\">12,431</td>"));
+    assert_non_null(strstr(b.at, "<desc id=\"cd0\">green between 0."));
+    assert_non_null(strstr(b.at, "href=\"https://ci.example/runs/812\""));
+}
+
+/* Whatever a foreign text tries, only elements that our formats contain may open. */
+static void check_markup(const char *name, const char *html)
+{
+    static const char *const never[] = {"<script", "<img",        "onload='",
+                                        " style=", "javascript:", "\xE2\x80\xAE",
+                                        "\x1B",    "\xFF",        NULL};
+    for (const char *const *n = never; *n; n++) {
+        if (strstr(html, *n))
+            fail_msg("%s: the page contains \"%s\"", name, *n);
+    }
+}
+
+static void test_hostile(void **state)
+{
+    struct hd_error err;
+    struct store *s = NULL;
+    (void)state;
+    ARENA_AUTO a = arena_new();
+    BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
+    render(a, SAMPLE_HOSTILE, &b);
+    check_markup("guard", b.at);
+    assert_non_null(strstr(b.at, "&lt;script&gt;alert(1)"));
+    sample_ok(store_open_reader(path, &s, &err), &err);
+    struct fleet_view v = {.now_ms = now_ms};
+    struct store_reading reading = {.service = HOSTILE,
+                                    .last_ms = now_ms,
+                                    .value = HOSTILE,
+                                    .note = HOSTILE,
+                                    .n_sides = 1,
+                                    .side = {{HOSTILE, 1000000, 1, 1}}};
+    bool has = true;
+    struct store_service service = {.name = HOSTILE, .mode = HOSTILE};
+    struct store_event act = {
+        .headline = HOSTILE, .text = HOSTILE, .native = HOSTILE, .service = HOSTILE};
+    sample_ok(
+        store_guards(s, a, &(struct store_filter){.verdict = -1}, &v.recent, &v.n_recent, &err),
+        &err);
+    sample_ok(store_holds(s, a, now_ms, &v.hold, &v.n_holds, &err), &err);
+    v.service = &service;
+    v.reading = &reading;
+    v.has_reading = &has;
+    v.act = &act;
+    v.n_services = v.n_acts = 1;
+    v.needing = v.live = v.recent;
+    v.n_needing = v.n_live = v.n_recent;
+    buf_clear(&b);
+    fleet_render(&b, &v);
+    check_markup("fleet", b.at);
+    assert_non_null(strstr(b.at, "href=\"/s/%3Cscript%3Ealert%281%29"));
+    (void)store_close(s);
+}
+
+static void test_fleet_says(void **state)
+{
+    struct store_service service = {.name = "cart", .mode = "enforce"};
+    struct store_guard one = {.headline = "x",
+                              .why = "y",
+                              .stable = "b",
+                              .candidate = "g",
+                              .service = "cart",
+                              .state = HD_STATE_WATCHING};
+    bool has = false;
+    struct store_reading reading = {0};
+    const struct {
+        const char *name, *want;
+        size_t services, needing, live;
+        const char *alarm;
+    } row[] = {
+        {"empty", "<title>No service is configured", 0, 0, 0, NULL},
+        {"calm", "<title>All well: nothing is being released", 1, 0, 0, NULL},
+        {"watching", "<title>All well: 1 release is being watched", 1, 0, 1, NULL},
+        {"needed", "<title>1 thing needs you", 1, 1, 1, NULL},
+        {"the loop is stuck", "<title>haldane itself needs you", 1, 0, 1, "The guard loop ..."},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
+        const struct fleet_view v = {.now_ms = now_ms,
+                                     .alarm = row[i].alarm,
+                                     .service = &service,
+                                     .reading = &reading,
+                                     .has_reading = &has,
+                                     .needing = &one,
+                                     .live = &one,
+                                     .n_services = row[i].services,
+                                     .n_needing = row[i].needing,
+                                     .n_live = row[i].live};
+        fleet_render(&b, &v);
+        if (!strstr(b.at, row[i].want))
+            fail_msg("%s: no \"%s\" on the page", row[i].name, row[i].want);
+    }
+}
+
+/* A stuck loop must not look like calm. */
+static void test_alarm(void **state)
+{
+    struct hd_error err;
+    struct store *s = NULL;
+    (void)state;
+    ARENA_AUTO a = arena_new();
+    BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
+    struct guard_view *v = arena_of(a, struct guard_view);
+    sample_ok(store_open_reader(path, &s, &err), &err);
+    sample_ok(view_load(s, a, SAMPLE_WATCHING, now_ms, v, &err), &err);
+    v->alarm = "The guard loop last turned 9.0 s ago";
+    guard_render(&b, a, v, now_ms);
+    assert_non_null(strstr(b.at, "The guard loop last turned 9.0 s ago"));
+    assert_non_null(strstr(b.at, "You are needed: haldane is not watching"));
+    (void)store_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_first_screen), cmocka_unit_test(test_no_refresh_when_ended),
+        cmocka_unit_test(test_hostile),      cmocka_unit_test(test_fleet_says),
+        cmocka_unit_test(test_alarm),
+    };
+    return cmocka_run_group_tests(tests, make_store, drop_store);
+}
