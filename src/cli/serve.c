@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `haldane serve`: puts the daemon together and turns its loop. Decides nothing about releases;
+ * owns the order of start and stop, the signals, the watchdog and the local admin token.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/str.h"
+#include "cli/internal.h"
+#include "cred/cred.h"
+#include "http/http.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/wire.h"
+
+#define STOP_WAIT_MS 60000 /* a revert on its way may take so long after SIGTERM; then it is journaled */
+
+struct daemon {
+    const char *file, *queries;
+    struct config *config;
+    struct store *store;
+    struct loop *loop;
+    struct wire wire;
+    struct pipeline *pipeline;
+    struct http *http;
+    int commands; /* our end of the pair */
+    char token_hash[65];
+    bool stop;
+    int64_t stop_ms;
+};
+
+/* sd_notify(3): one datagram; without systemd nothing happens. */
+static void tell_systemd(const char *text)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    if (!path || strlen(path) >= sizeof to.sun_path)
+        return;
+    memcpy(to.sun_path, path, strlen(path) + 1);
+    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    if (to.sun_path[0] == '@')
+        to.sun_path[0] = '\0';
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    ssize_t done = sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&to, len);
+    (void)done;
+    (void)close(fd);
+}
+
+/* --- the local admin token: whoever can read the store's folder may order what they like --- */
+
+static enum hd_code read_token(const char *path, char *token, size_t size, struct hd_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return hd_fail(err, errno == ENOENT ? HD_ABSENT : HD_IO, "%s: %s", path, strerrordesc_np(errno));
+    ssize_t n = read(fd, token, size - 1);
+    (void)close(fd);
+    if (n <= 0)
+        return hd_fail(err, HD_IO, "%s: empty", path);
+    token[n] = '\0';
+    token[strcspn(token, "\n")] = '\0';
+    return HD_OK;
+}
+
+static enum hd_code write_token(const char *path, char *token, struct hd_error *err)
+{
+    enum hd_code code = cred_token_new(token, err);
+    if (code)
+        return code;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return hd_fail(err, HD_IO, "%s: %s", path, strerrordesc_np(errno));
+    bool ok = dprintf(fd, "%s\n", token) > 0 && fsync(fd) == 0;
+    (void)close(fd);
+    return ok ? HD_OK : hd_fail(err, HD_IO, "%s: cannot write", path);
+}
+
+static enum hd_code admin_token(const char *store_path, char hash[65], struct hd_error *err)
+{
+    ARENA_AUTO a = arena_new();
+    char token[128];
+    const char *path = arena_print(a, "%s.token", store_path);
+    enum hd_code code = read_token(path, token, sizeof token, err);
+    if (code == HD_ABSENT)
+        code = write_token(path, token, err);
+    if (!code)
+        cred_sha256_hex((struct hd_span){token, strlen(token)}, hash);
+    return code;
+}
+
+/* --- reload --- */
+
+static enum hd_code load_again(void *ctx, struct config **ret, struct hd_error *err)
+{
+    struct daemon *d = ctx;
+    ARENA_AUTO a = arena_new();
+    struct config_mistakes mistakes = {.n = 0};
+    enum hd_code code = config_load(a, d->file, d->queries, ret, &mistakes, err);
+    for (size_t i = 0; i < mistakes.n; i++) {
+        const struct config_mistake *m = &mistakes.item[i];
+        log_write(m->warning ? LOG_WARN : LOG_ERROR, "config", "%s:%d:%d: %s: %s", m->file, m->line,
+                  m->column, m->path, m->text);
+    }
+    if (code && mistakes.n) {
+        const struct config_mistake *m = &mistakes.item[0];
+        (void)hd_fail(err, HD_INVALID, "%s:%d:%d: %s: %s (%zu mistakes; the old configuration stays)", m->file,
+                      m->line, m->column, m->path, m->text, mistakes.errors);
+    }
+    if (code)
+        metric_set(metric_get("haldane_config_last_reload_successful", METRIC_GAUGE,
+                              "1: the last load of the configuration was accepted", ""), 0);
+    return code;
+}
+
+static void reload(struct daemon *d)
+{
+    struct config *fresh = NULL;
+    struct hd_error err;
+    if (load_again(d, &fresh, &err)) {
+        log_error("config", "reload refused: %s", err.text);
+        return;
+    }
+    pipeline_reload(d->pipeline, clock_now(), fresh);
+    config_unref(fresh);
+}
+
+static void signalled(void *user, int signal)
+{
+    struct daemon *d = user;
+    if (signal == SIGHUP) {
+        reload(d);
+        return;
+    }
+    if (!d->stop)
+        log_info(NULL, "stopping (signal %d)", signal);
+    d->stop = true;
+    d->stop_ms = clock_now().boot_ms;
+}
+
+/* --- commands of the face --- */
+
+static void commands_ready(void *user, int fd, uint32_t events)
+{
+    struct daemon *d = user;
+    static char packet[HTTP_PACKET_MAX + 1];
+    (void)events;
+    for (int i = 0; i < 16; i++) { /* a flood of orders must not starve a revert */
+        ssize_t n = recv(fd, packet, HTTP_PACKET_MAX, MSG_DONTWAIT);
+        if (n <= 0)
+            return;
+        packet[n] = '\0';
+        BUF_AUTO answer = BUF_INIT(HTTP_PACKET_MAX);
+        pipeline_command(d->pipeline, clock_now(), (struct hd_span){packet, (size_t)n}, &answer);
+        if (send(fd, buf_at(&answer), answer.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+            log_warn("http", "an answer was lost: %s", strerrordesc_np(errno));
+    }
+}
+
+/* --- start, turn, stop --- */
+
+static enum hd_code secret(struct hd_arena *a, const char *reference, const char **ret, struct hd_error *err)
+{
+    return cred_resolve(a, reference, ret, err);
+}
+
+static enum hd_code start_loop(struct daemon *d, struct hd_error *err)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+    (void)signal(SIGPIPE, SIG_IGN);
+    enum hd_code code = loop_new(&d->loop, err);
+    if (!code)
+        code = loop_signals(d->loop, signals, 3, signalled, d, err);
+    if (!code)
+        code = net_new(d->loop, secret, &d->wire.net, err);
+    if (!code)
+        code = exec_new(d->loop, &d->wire.exec, err);
+    return code;
+}
+
+static enum hd_code start_face(struct daemon *d, const struct hd_config *c, struct hd_error *err)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+        return hd_fail(err, HD_IO, "socketpair: %s", strerrordesc_np(errno));
+    d->commands = pair[0];
+    struct http_options o = {.listen = c->listen,
+                             .public_url = c->public_url,
+                             .store_path = c->storage.path,
+                             .commands = pair[1]};
+    enum hd_code code = loop_add(d->loop, d->commands, EPOLLIN, commands_ready, d, err);
+    return code ? code : http_start(&o, &d->http, err);
+}
+
+static enum hd_code start_pipeline(struct daemon *d, struct hd_error *err)
+{
+    struct hd_now now = clock_now();
+    uint64_t seed = (uint64_t)now.wall_ms ^ (uint64_t)getpid() << 40;
+    struct pipeline_options o = {
+        .wire = wire_of(&d->wire),
+        .store = d->store,
+        .config = d->config,
+        .seed = seed,
+        .boot_id = clock_boot_id(),
+        .admin_token_hash = d->token_hash,
+        .load = load_again,
+        .load_ctx = d,
+    };
+    return pipeline_new(&o, now, &d->pipeline, err);
+}
+
+static enum hd_code start(struct daemon *d, struct hd_error *err)
+{
+    const struct hd_config *c = config_get(d->config);
+    struct store_options store = {
+        .path = c->storage.path, .max_size = c->storage.max_size, .ballast = c->storage.ballast};
+    enum hd_code code = start_loop(d, err);
+    if (!code)
+        code = store_open(&store, &d->store, err);
+    if (!code)
+        code = admin_token(c->storage.path, d->token_hash, err);
+    if (!code)
+        code = start_pipeline(d, err);
+    if (!code)
+        code = start_face(d, c, err);
+    return code;
+}
+
+static void turn(struct daemon *d)
+{
+    struct hd_now now = clock_now();
+    int64_t next = pipeline_tick(d->pipeline, now);
+    int64_t wait = next - clock_now().boot_ms;
+    net_wait(d->wire.net, wait > 0 ? wait : 0);
+    tell_systemd("WATCHDOG=1");
+}
+
+static void stop(struct daemon *d)
+{
+    tell_systemd("STOPPING=1");
+    if (d->pipeline)
+        pipeline_stop(d->pipeline, clock_now());
+    d->http = http_stop(d->http);
+    if (d->commands >= 0 && d->loop) {
+        loop_remove(d->loop, d->commands);
+        (void)close(d->commands);
+    }
+    d->pipeline = pipeline_free(d->pipeline);
+    d->wire.exec = exec_free(d->wire.exec);
+    d->wire.net = net_free(d->wire.net);
+    d->loop = loop_free(d->loop);
+    d->store = store_close(d->store);
+    d->config = config_unref(d->config);
+}
+
+static int run(struct daemon *d)
+{
+    struct hd_error err;
+    if (start(d, &err)) {
+        log_error(NULL, "cannot start: %s", err.text);
+        stop(d);
+        return CLI_USAGE;
+    }
+    const struct hd_config *c = config_get(d->config);
+    log_info(NULL, "haldane " HALDANE_VERSION " guards %u services; page at %s (port %d); store %s",
+             c->n_services, c->public_url ? c->public_url : c->listen, http_port(d->http), c->storage.path);
+    tell_systemd("READY=1");
+    while (!d->stop || (pipeline_busy(d->pipeline) && clock_now().boot_ms - d->stop_ms < STOP_WAIT_MS))
+        turn(d);
+    stop(d);
+    log_info(NULL, "stopped");
+    return CLI_OK;
+}
+
+int cli_serve(int argc, char **argv)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"queries", required_argument, NULL, 'q'},
+                                            {"log-level", required_argument, NULL, 'l'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    struct daemon d = {.commands = -1};
+    const char *file = NULL;
+    int option;
+    while ((option = getopt_long(argc, argv, "c:q:l:h", options, NULL)) != -1) {
+        if (option == 'c')
+            file = optarg;
+        else if (option == 'q')
+            d.queries = optarg;
+        else if (option == 'l' && log_level_of(optarg) >= 0)
+            log_set_level((enum log_level)log_level_of(optarg));
+        else if (option == 'h')
+            return cli_help("serve", "  -c, --config FILE      configuration (default " CLI_CONFIG_DEFAULT ")\n"
+                                     "  -q, --queries DIR      query library instead of the one built in\n"
+                                     "  -l, --log-level LEVEL  error warn info debug (default info)\n\n"
+                                     "SIGHUP loads the configuration anew; SIGTERM stops, and finishes a revert\n"
+                                     "that is on its way first.\n");
+        else
+            return cli_usage("serve", "%s", option == 'l' ? "log-level is one of: error warn info debug"
+                                                          : "unknown option");
+    }
+    if (optind < argc && !file)
+        file = argv[optind++];
+    if (optind < argc)
+        return cli_usage("serve", "unexpected '%s'", argv[optind]);
+    d.file = cli_config_file(file);
+    d.config = cli_load(d.file, d.queries);
+    return d.config ? run(&d) : CLI_USAGE;
+}
