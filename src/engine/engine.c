@@ -142,8 +142,8 @@ static struct judgement judge_gathered(const struct poll *p, uint32_t i,
     struct judge_sums before = {s->before_events, s->before_exposure, s->before_ms,
                                 s->before_judged ? s->before_value : NAN};
     /* After a full switch stable's own traffic says nothing about the candidate's. */
-    bool concurrent = judge_baseline_enough(c, &stable) &&
-                      !(c->query.kind == HD_QUERY_RATE && p->full);
+    bool says = judge_baseline_enough(c, &stable) || judge_proves_break(c, &stable);
+    bool concurrent = says && !(c->query.kind == HD_QUERY_RATE && p->full);
     return judge(c, &candidate, concurrent ? &stable : NULL,
                  judge_baseline_enough(c, &before) ? &before : NULL);
 }

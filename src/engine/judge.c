@@ -9,6 +9,8 @@
 #include <math.h>
 
 #define COUNT_MAX 9007199254740992.0 /* 2^53: beyond it a double cannot count */
+#define PROOF_ALPHA 0.001        /* chance that a well side looks so bad in so few requests */
+#define PROOF_SAMPLES_MAX 100000 /* more are enough by any min_samples */
 
 static bool above(double value, double limit)
 {
@@ -56,6 +58,33 @@ bool judge_baseline_enough(const struct hd_check *c, const struct judge_sums *s)
 {
     return isfinite(judge_value(c, s)) &&
            (c->query.kind == HD_QUERY_GAUGE || s->exposure >= judge_need(c));
+}
+
+/* P(X >= k) for X ~ Binomial(n, p), by the terms below k; 0 < p < 1. */
+static double binomial_tail(double k, double n, double p)
+{
+    double term = n * log1p(-p), odds = log(p) - log1p(-p), below_k = 0;
+    for (double i = 0; i < k; i++) {
+        below_k += exp(term);
+        term += log((n - i) / (i + 1)) + odds;
+    }
+    return 1 - below_k;
+}
+
+bool judge_proves_break(const struct hd_check *c, const struct judge_sums *s)
+{
+    double n = s->exposure, bad = c->query.complement ? n - s->events : s->events;
+    if (c->query.kind != HD_QUERY_COUNTS || !(n >= 1) || n > PROOF_SAMPLES_MAX || bad < 0 || bad > n)
+        return false;
+    double value = judge_value(c, s);
+    double max = c->query.complement ? 1 - c->min : c->max; /* of the bad share */
+    double min = c->query.complement ? 1 - c->max : c->min;
+    if (judge_absolute(c, value) == JUDGE_HOLDS)
+        return false;
+    if (isfinite(max) && bad / n > max)
+        return max <= 0 || (max < 1 && binomial_tail(bad, n, max) <= PROOF_ALPHA);
+    return isfinite(min) && min > 0 && bad / n < min &&
+           (min >= 1 || binomial_tail(n - bad, n, 1 - min) <= PROOF_ALPHA);
 }
 
 double judge_value(const struct hd_check *c, const struct judge_sums *s)

@@ -34,6 +34,9 @@ double judge_need(const struct hd_check *);
 bool judge_enough(const struct hd_check *, const struct judge_sums *);
 /* The sums make a baseline to compare with. */
 bool judge_baseline_enough(const struct hd_check *, const struct judge_sums *);
+/* So few requests, and yet the absolute limit is broken beyond chance (exact binomial tail at most
+ * 1 in 1,000): a tenth of the traffic left on stable must be able to say that it is bad too. */
+bool judge_proves_break(const struct hd_check *, const struct judge_sums *);
 /* The check's value by the sums; NaN when they give none. */
 double judge_value(const struct hd_check *, const struct judge_sums *);
 bool judge_has_absolute(const struct hd_check *);

@@ -30,6 +30,7 @@ static const struct letter {
     {'m', HD_OUTCOME_OK, true, 13, 1000, 13},      /* a little bad: 1.3 % */
     {'f', HD_OUTCOME_OK, true, 0, 30, 0},          /* few requests */
     {'F', HD_OUTCOME_OK, true, 15, 30, 0},         /* few requests, half of them bad */
+    {'h', HD_OUTCOME_OK, true, 1, 30, 0},          /* few requests, one of them bad: may be chance */
     {'z', HD_OUTCOME_OK, true, 0, 0, 0},           /* a scrape without requests */
     {'-', HD_OUTCOME_OK, false, 0, 0, NAN},        /* no new samples */
     {'o', HD_OUTCOME_OK, false, 50, 1000, 50},     /* no new samples, and the old ones repeated */
@@ -335,8 +336,10 @@ static const struct scene scenes[] = {
      ABOVE, 1},
     {"shared does not reset", NULL, "bbbb", "ggbg", NULL, FAIL, RELEASE, 4, ABOVE, 0},
     {"stable alone bad is nothing", NULL, "g", "b", NULL, PASS, UNKNOWN, 60, GOOD, 0},
-    {"stable without enough samples is not shared", NULL, "bbb", "F", NULL, FAIL, UNKNOWN, 3,
-     ABOVE, 0},
+    {"stable with few samples that prove nothing is not shared", NULL, "bbb", "h", NULL, FAIL,
+     UNKNOWN, 3, ABOVE, 0},
+    {"few samples of stable that prove it are shared", NULL, "b", "F", NULL, OPEN, SHARED, 60,
+     HD_REASON_SHARED, 2},
     {"both bad after a full switch", NULL, "b", "b", "ggg", OPEN, UNKNOWN, 60,
      HD_REASON_BOTH_BAD_AFTER_SWITCH, 2,
      "1", 995000},
