@@ -247,6 +247,8 @@ struct pipeline {
     struct hd_arena *holds_arena;
     struct store_hold *holds;   /* in force or expired since; read again after every change */
     size_t n_holds;
+    size_t n_acts;              /* act events in the store that are not resolved */
+    bool acts_old;              /* n_acts must be counted anew */
     bool services_dirty;
     bool store_lost;
     int64_t store_try_ms;       /* boot: when to try again */

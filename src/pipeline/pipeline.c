@@ -261,6 +261,7 @@ enum hd_code pipeline_new(const struct pipeline_options *o, struct hd_now now, s
     p->events_end = &p->events;
     p->evict_ms = p->ballast_ms = now.boot_ms + EVICT_EVERY_MS;
     p->outbox_ms = now.boot_ms;
+    p->acts_old = true;
     take_config(p, o->config);
     reload_metrics(p, true);
     /* Series that an alert looks for must be there before the first fault. */
@@ -351,6 +352,15 @@ static void care_for_store(struct pipeline *p)
     }
 }
 
+static void count_acts(struct pipeline *p)
+{
+    ARENA_AUTO a = arena_new();
+    struct store_event *acts;
+    struct hd_error err;
+    if (p->acts_old && !store_open_acts(p->o.store, a, &acts, &p->n_acts, &err))
+        p->acts_old = false;
+}
+
 static void tick_metrics(struct pipeline *p)
 {
     static struct metric *tick, *live, *human, *intents, *lost, *ready;
@@ -358,21 +368,21 @@ static void tick_metrics(struct pipeline *p)
         tick = metric_get("haldane_last_tick_timestamp_seconds", METRIC_GAUGE, "When the guard loop turned last", "");
         ready = metric_get("haldane_ready", METRIC_GAUGE, "1: configured, and not stopping", "");
         live = metric_get("haldane_live_guards", METRIC_GAUGE, "Guards that are live", "");
-        human = metric_get("haldane_needs_human", METRIC_GAUGE, "Live guards that need a human now", "");
+        human = metric_get("haldane_needs_human", METRIC_GAUGE, "Act-now notices that nobody has taken back", "");
         intents = metric_get("haldane_open_intents", METRIC_GAUGE, "Changes of traffic on their way", "");
         lost = metric_get("haldane_store_lost", METRIC_GAUGE, "1: the store cannot commit", "");
     }
-    size_t n = 0, acts = 0, open = 0;
+    size_t n = 0, open = 0;
+    count_acts(p);
     for (size_t i = 0; i < p->n_services; i++) {
         const struct guard *g = p->services[i]->guard;
         n += g != NULL;
-        acts += g && g->row.needs_human;
         open += g && act_busy(g);
     }
     metric_set(tick, (double)p->now.wall_ms / 1000);
     metric_set(ready, !p->stopping);
     metric_set(live, (double)n);
-    metric_set(human, (double)acts);
+    metric_set(human, (double)p->n_acts);
     metric_set(intents, (double)open);
     metric_set(lost, p->store_lost);
 }

@@ -191,6 +191,7 @@ static void all_saved(struct pipeline *p)
     p->events_end = &p->events;
     if (p->n_events)
         p->outbox_ms = p->now.boot_ms; /* there may be something to deliver */
+    p->acts_old |= p->n_events > 0;
     p->n_events = 0;
 }
 

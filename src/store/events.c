@@ -122,6 +122,12 @@ enum hd_code store_resolve_acts(struct store *s, const char *guard, const char *
     if (!code)
         code = sql_write(s, "UPDATE event SET resolved = 1 WHERE" OPEN_ACTS_OF,
                          ARGS(TEXT_ARG(guard), TEXT_ARG(service)), err);
+    if (!code)
+        code = sql_write(s,
+                         "UPDATE guard SET needs_human = 0, version = version + 1"
+                         " WHERE needs_human = 1"
+                         " AND (id = ?1 OR (?1 IS NULL AND service = ?2))",
+                         ARGS(TEXT_ARG(guard), TEXT_ARG(service)), err);
     return code ? code : bound_outbox(s, wall_ms, err);
 }
 
