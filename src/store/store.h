@@ -218,7 +218,8 @@ enum hd_code store_events(struct store *, struct hd_arena *, const char *guard, 
 enum hd_code store_open_acts(struct store *, struct hd_arena *, struct store_event **ret, size_t *ret_n,
                              struct hd_error *err);
 /* Marks every open act event of the guard (or, guard NULL, of the service; both NULL: the daemon's
- * own) as resolved and puts one resolving outbox row for each of them and each sink that was told. */
+ * own) as resolved, takes the needs_human of their guards back, and puts one resolving outbox row
+ * for each of them and each sink that was told. */
 enum hd_code store_resolve_acts(struct store *, const char *guard, const char *service, int64_t wall_ms,
                                 struct hd_error *err);
 
