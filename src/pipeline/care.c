@@ -104,7 +104,7 @@ void care_due(struct guard *g)
         return;
     const struct pipeline *p = g->p;
     if (g->row.recovered_ms >= 0 && p->now.wall_ms >= g->row.verified_ms + g->policy->verify.aftercare_ms)
-        guard_end(g, HD_STATE_REVERTED, HD_REASON_RECOVERED, "");
+        guard_end(g, HD_STATE_REVERTED, HD_REASON_NONE, "aftercare is over: it stayed so");
     else if (g->row.recovered_ms < 0 &&
              p->now.wall_ms >= g->row.verified_ms + g->policy->verify.recover_within_ms)
         guard_end(g, HD_STATE_NOT_RECOVERED, HD_REASON_NOT_RECOVERED, buf_at(&g->why));

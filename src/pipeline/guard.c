@@ -407,7 +407,8 @@ void guard_end(struct guard *g, int state, int reason, const char *text)
              state == HD_STATE_CANCELLED)
         g->row.needs_human = false;
     guard_move(g, state);
-    event_guard(g, "state", reason, text, true);
+    /* Who was told "recovered" need not hear that aftercare is over. */
+    event_guard(g, "state", reason, text, state != HD_STATE_REVERTED || reason);
     collect_free(g->collect);
     g->collect = NULL;
     due_drop(p, DUE_POLL, s->index);

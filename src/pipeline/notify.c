@@ -100,7 +100,7 @@ void event_guard(struct guard *g, const char *kind, int reason, const char *text
     if (of_check && g->row.needs_human)
         e->row.severity = HD_SEVERITY_ACT;
     e->row.state = arena_text(e->arena, hd_state_word(g->row.state));
-    e->row.headline = arena_print(e->arena, "%s: %s", g->service->name, buf_at(&g->headline));
+    e->row.headline = arena_text(e->arena, buf_at(&g->headline));
     e->row.text = arena_text(e->arena, buf_at(&sentence));
     e->row.native = e->row.severity == HD_SEVERITY_ACT && g->native.len
                         ? arena_text(e->arena, buf_at(&g->native))
@@ -114,7 +114,7 @@ void event_resolve(struct guard *g, bool whole_service)
 {
     struct event_item *e = event_new(g->p, g->service->name, whole_service ? NULL : g->row.id, "state", 0);
     guard_headline(g);
-    e->row.headline = arena_print(e->arena, "%s: %s", g->service->name, buf_at(&g->headline));
+    e->row.headline = arena_text(e->arena, buf_at(&g->headline));
     e->row.text = "";
     e->row.resolved = true;
 }
@@ -236,7 +236,7 @@ static struct hd_message message_of(struct pipeline *p, struct hd_arena *a, cons
         .service = e->service,
         .guard = e->guard,
         .state = e->state,
-        .headline = e->headline,
+        .headline = e->service ? arena_print(a, "%s: %s", e->service, e->headline) : e->headline,
         .body = e->text ? e->text : "",
         .native = e->native,
         .url = e->guard ? arena_print(a, "%s/g/%s", base, e->guard) : base,

@@ -16,8 +16,7 @@ static void conclude(struct guard *g, bool ok, const char *text)
     buf_clear(&g->rehearsal);
     buf_print(&g->rehearsal, "%s: %s", ok ? "ok" : "a revert would not work right now", text);
     g->dirty = true;
-    event_guard(g, "gate", ok ? HD_REASON_REHEARSAL_OK : HD_REASON_REHEARSAL_FAILED, buf_at(&g->rehearsal),
-                !ok);
+    event_guard(g, "gate", ok ? HD_REASON_REHEARSAL_OK : HD_REASON_REHEARSAL_FAILED, text, !ok);
     g->rehearse_arena = arena_free(g->rehearse_arena);
     g->rehearse_plan = (struct hd_plan){.n = 0};
 }
