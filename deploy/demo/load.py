@@ -75,7 +75,7 @@ class Users:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--rate", type=float, default=100, help="requests a second")
+    parser.add_argument("--rate", type=float, required=True, help="requests a second")
     parser.add_argument("--slow", type=float, default=0.45, help="seconds after which a user is unhappy")
     asyncio.run(Users(parser.parse_args()).run())
 

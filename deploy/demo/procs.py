@@ -5,27 +5,35 @@ Used by the demo and by the tests. Start processes from the main thread only: th
 child when the thread that started it ends, which is what cleans up after a kill -9 of ourselves.
 """
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 
 
+def hold(port):
+    """A socket that keeps the port for us until it is closed; None: somebody has it."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # old connections do not count
+    try:
+        held.bind(("127.0.0.1", port))
+        held.listen(1)  # with SO_REUSEADDR only a listener keeps others out
+        return held
+    except OSError:
+        held.close()
+        return None
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def port_or_free(port):
-    """The wished port if nobody has it, else a free one."""
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            s.bind(("127.0.0.1", port))
+    """Below the range the kernel takes ports of outgoing connections from (32768): a server that is
+    being restarted must find its port again."""
+    while True:
+        port = random.randrange(12000, 32768)
+        held = hold(port)
+        if held:
+            held.close()
             return port
-        except OSError:
-            return free_port()
 
 
 def wait_until(check, seconds, what, pause=0.05):
@@ -48,12 +56,11 @@ class Procs:
         self.live = {}
         self.pids = []
 
-    def start(self, name, argv, env=None, stdout=None):
+    def start(self, name, argv, stdout=None):
         with open(os.path.join(self.dir, name + ".log"), "ab") as log:
             child = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", *argv], stdin=subprocess.DEVNULL,
-                stdout=stdout or log, stderr=log, cwd=self.dir, start_new_session=True,
-                env={**os.environ, **(env or {})})
+                stdout=stdout or log, stderr=log, cwd=self.dir, start_new_session=True)
         self.live[name] = child
         self.pids.append(child.pid)
         return child

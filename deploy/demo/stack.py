@@ -13,7 +13,7 @@ import time
 import urllib.parse
 import urllib.request
 
-from procs import Procs, free_port, port_or_free, wait_until
+from procs import Procs, free_port, hold, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -38,8 +38,10 @@ def answers(url):
 
 class Relay:
     """Stands between haldane and HAProxy's socket and passes everything through. Armed, it calls
-    `hook` when a "set server" is on the wire, before HAProxy has seen it, and drops that one: the
-    moment for a kill -9 in the middle of a revert."""
+    `hook` when a new weight is on the wire, before HAProxy has seen it, and drops that one: the
+    moment for a kill -9 in the middle of a revert. A rehearsal names no weight."""
+
+    WRITE = re.compile(rb"set server \S+ weight \d")
 
     def __init__(self, path, target):
         self.target, self.hook = target, None
@@ -67,7 +69,7 @@ class Relay:
                         return
                     line += more
                 hook = self.hook
-                if hook and b"set server" in line:
+                if hook and self.WRITE.search(line):
                     self.hook = None
                     hook()
                     return
@@ -90,7 +92,9 @@ class Stack:
         self.procs = Procs(directory)
         self.port = {name: free_port() for name in (
             "web", "exporter", "prometheus", "alertmanager", "dependency", *sum(SERVERS.values(), []))}
-        self.port["page"] = port_or_free(8417)
+        # The page's port is known to Prometheus long before haldane takes it.
+        self.page_held = hold(8417)
+        self.port["page"] = 8417 if self.page_held else free_port()
         self.relay = None
         self.seconds = []  # what the users' process reported
         self.behaviour = {colour: () for colour in COLOURS}
@@ -150,7 +154,12 @@ class Stack:
         threading.Thread(target=read, daemon=True).start()
         wait_until(lambda: self.seconds, 5, "the users' first second")
 
+    def release_page(self):
+        if self.page_held:
+            self.page_held.close()
+
     def stop(self):
+        self.release_page()
         if self.relay:
             self.relay.close()
         self.procs.stop_all()
@@ -191,7 +200,7 @@ class Stack:
         for line in self.socat("show servers state shop").splitlines():
             word = line.split()
             if len(word) > 7 and word[1] == "shop":
-                found[word[3]] = (int(word[6]), word[5] == "2")
+                found[word[3]] = (int(word[7]), word[5] == "2")
         return found
 
     def weights(self):
