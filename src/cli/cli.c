@@ -1,120 +1,107 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of subcommands, and the few things they all say.
+ * The table of subcommands, and the configuration file that many of them read.
  */
-#include "cli/internal.h"
-
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "cli/internal.h"
 
-static int cli_version(int argc, char **argv)
+static int print_version(const struct cli_args *args)
 {
-    (void)argc;
-    (void)argv;
+    (void)args;
     (void)puts("haldane " HALDANE_VERSION);
     return CLI_OK;
 }
 
-static int cli_all_help(int argc, char **argv);
+static int print_help(const struct cli_args *args);
 
-static const struct cli_command commands[] = {
-    {"serve", "[FILE]", "run the daemon", cli_serve},
-    {"version", "", "print the version", cli_version},
-    {"help", "", "print this", cli_all_help},
+static const struct cli_command version = {
+    .name = "version", .synopsis = "", .help = "print the version", .run = print_version};
+static const struct cli_command help = {.name = "help",
+                                        .synopsis = "[COMMAND]",
+                                        .help = "print this, or what one command takes",
+                                        .most = 1,
+                                        .run = print_help};
+
+static const struct cli_command *const commands[] = {
+    &cli_serve,  &cli_check,  &cli_guard,   &cli_wait,   &cli_status, &cli_show, &cli_list,
+    &cli_revert, &cli_hold,   &cli_release, &cli_cancel, &cli_rearm,  &cli_ack,  &cli_reload,
+    &cli_query,  &cli_replay, &cli_db,      &version,    &help,
 };
+#define N_COMMANDS (sizeof commands / sizeof *commands)
 
-const struct cli_command *cli_commands(size_t *ret_n)
+static const struct cli_command *command_of(const char *name)
 {
-    *ret_n = sizeof commands / sizeof *commands;
-    return commands;
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (str_is(commands[i]->name, name))
+            return commands[i];
+    }
+    return NULL;
 }
 
 static void print_commands(FILE *to)
 {
-    (void)fprintf(to, "haldane watches a release the moment traffic moves to it, and moves traffic back when\n"
-                      "the metrics say so.\n\nusage: haldane COMMAND [...]      haldane COMMAND --help\n\n");
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        (void)fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].help);
+    (void)fputs("haldane watches a release the moment traffic moves to it, and moves traffic back\n"
+                "when the metrics say so.\n\n"
+                "usage: haldane COMMAND [...]      haldane COMMAND --help\n\n",
+                to);
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        (void)fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->help);
 }
 
-static int cli_all_help(int argc, char **argv)
+static int unknown_command(const char *name)
 {
-    (void)argc;
-    (void)argv;
+    const char *nearest = NULL;
+    unsigned best = 3;
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        unsigned d = str_distance(commands[i]->name, name, 9);
+        if (d < best) {
+            best = d;
+            nearest = commands[i]->name;
+        }
+    }
+    if (nearest)
+        return cli_fail(CLI_USAGE, "no command '%s'; did you mean '%s'?", name, nearest);
+    return cli_fail(CLI_USAGE, "no command '%s'; see haldane help", name);
+}
+
+static int print_help(const struct cli_args *args)
+{
+    const char *name = args ? cli_word(args, 0) : NULL;
+    const struct cli_command *c = name ? command_of(name) : NULL;
+    if (name && !c)
+        return unknown_command(name);
+    if (c) {
+        cli_help(c);
+        return CLI_OK;
+    }
     print_commands(stdout);
     (void)puts("\nExit codes: 0 passed or done, 1 failed and reverted, 2 usage or configuration,\n"
-               "3 inconclusive, 4 revert not verified, 5 failed and only advised, 6 daemon unreachable,\n"
-               "7 not authorised, 8 wait timed out, 9 superseded or cancelled, 130 interrupted.");
+               "3 inconclusive, 4 revert not verified or not possible, 5 failed and only advised,\n"
+               "6 daemon unreachable, 7 not authorised, 8 wait timed out, 9 superseded or\n"
+               "cancelled, 130 interrupted.");
     return CLI_OK;
 }
 
 int cli_main(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : "";
+    if (argc < 2) {
+        print_commands(stderr);
+        return CLI_USAGE;
+    }
+    const char *name = argv[1];
     if (str_is(name, "--help") || str_is(name, "-h"))
-        return cli_all_help(argc, argv);
+        return print_help(NULL);
     if (str_is(name, "--version"))
-        return cli_version(argc, argv);
-    const char *nearest = NULL;
-    unsigned best = 3;
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (str_is(commands[i].name, name))
-            return commands[i].run(argc - 1, argv + 1);
-        unsigned d = str_distance(commands[i].name, name, 9);
-        if (*name && d < best) {
-            best = d;
-            nearest = commands[i].name;
-        }
-    }
-    if (*name)
-        (void)fprintf(stderr, "haldane: no command '%s'%s%s%s\n\n", name, nearest ? "; did you mean '" : "",
-                      nearest ? nearest : "", nearest ? "'?" : "");
-    print_commands(stderr);
-    return CLI_USAGE;
+        return print_version(NULL);
+    const struct cli_command *c = command_of(name);
+    return c ? cli_run(c, argc - 1, argv + 1) : unknown_command(name);
 }
 
-static const struct cli_command *command_of(const char *name)
-{
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (str_is(commands[i].name, name))
-            return &commands[i];
-    }
-    return &commands[0];
-}
-
-int cli_usage(const char *subcommand, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    (void)fprintf(stderr, "haldane %s: ", subcommand);
-    (void)vfprintf(stderr, format, args);
-    va_end(args);
-    (void)fprintf(stderr, "\nusage: haldane %s %s\n", subcommand, command_of(subcommand)->synopsis);
-    return CLI_USAGE;
-}
-
-int cli_fail(int status, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    (void)fprintf(stderr, "haldane: ");
-    (void)vfprintf(stderr, format, args);
-    va_end(args);
-    (void)fputc('\n', stderr);
-    return status;
-}
-
-int cli_help(const char *subcommand, const char *options)
-{
-    const struct cli_command *c = command_of(subcommand);
-    (void)printf("haldane %s: %s\n\nusage: haldane %s %s\n\n%s", c->name, c->help, c->name, c->synopsis, options);
-    return CLI_OK;
-}
+/* --- the configuration file --- */
 
 const char *cli_config_file(const char *given)
 {
@@ -137,4 +124,16 @@ struct config *cli_load(const char *file, const char *queries)
         (void)cli_fail(CLI_USAGE, "%s", err.text);
     }
     return code ? NULL : config;
+}
+
+const char *cli_store_path(const struct cli_args *args, struct hd_arena *a)
+{
+    const char *path = cli_option(args, "store");
+    if (path)
+        return path;
+    struct config *config = cli_load(cli_config_file(cli_option(args, "config")), NULL);
+    if (config)
+        path = arena_text(a, config_get(config)->storage.path);
+    config_unref(config);
+    return path;
 }

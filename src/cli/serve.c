@@ -286,38 +286,34 @@ static int run(struct daemon *d)
     return CLI_OK;
 }
 
-int cli_serve(int argc, char **argv)
+static int serve(const struct cli_args *args)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"queries", required_argument, NULL, 'q'},
-                                            {"log-level", required_argument, NULL, 'l'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
     struct daemon d = {.commands = -1};
-    const char *file = NULL;
-    int option;
-    while ((option = getopt_long(argc, argv, "c:q:l:h", options, NULL)) != -1) {
-        if (option == 'c')
-            file = optarg;
-        else if (option == 'q')
-            d.queries = optarg;
-        else if (option == 'l' && log_level_of(optarg) >= 0)
-            log_set_level((enum log_level)log_level_of(optarg));
-        else if (option == 'h')
-            return cli_help("serve", "  -c, --config FILE      configuration (default " CLI_CONFIG_DEFAULT ")\n"
-                                     "  -q, --queries DIR      query library instead of the one built in\n"
-                                     "  -l, --log-level LEVEL  error warn info debug (default info)\n\n"
-                                     "SIGHUP loads the configuration anew; SIGTERM stops, and finishes a revert\n"
-                                     "that is on its way first.\n");
-        else
-            return cli_usage("serve", "%s", option == 'l' ? "log-level is one of: error warn info debug"
-                                                          : "unknown option");
-    }
-    if (optind < argc && !file)
-        file = argv[optind++];
-    if (optind < argc)
-        return cli_usage("serve", "unexpected '%s'", argv[optind]);
-    d.file = cli_config_file(file);
+    const char *level = cli_option(args, "log-level");
+    if (level && log_level_of(level) < 0)
+        return cli_usage(args, "log-level is one of: error warn info debug");
+    if (level)
+        log_set_level((enum log_level)log_level_of(level));
+    d.queries = cli_option(args, "queries");
+    d.file = cli_config_file(cli_word(args, 0) ? cli_word(args, 0) : cli_option(args, "config"));
     d.config = cli_load(d.file, d.queries);
     return d.config ? run(&d) : CLI_USAGE;
 }
+
+static const struct cli_option options[] = {
+    CLI_CONFIG_OPTION,
+    CLI_QUERIES_OPTION,
+    {"log-level", 'l', "LEVEL", "error warn info debug (default info)"},
+    {0},
+};
+
+const struct cli_command cli_serve = {
+    .name = "serve",
+    .synopsis = "[FILE] [-q DIR] [-l LEVEL]",
+    .help = "run the daemon",
+    .notes = "SIGHUP loads the configuration anew; SIGTERM stops, and finishes a revert that is on\n"
+             "its way first.\n",
+    .options = options,
+    .most = 1,
+    .run = serve,
+};

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Asks data sources and routers once, now, through the same codecs as the daemon, and waits for the
+ * answer. For `check --online` and `query run`; never sends anything but reads.
+ */
+#ifndef CLI_ASK_H
+#define CLI_ASK_H
+
+#include <haldane/policy.h>
+#include <haldane/provider.h>
+
+struct asker;
+enum hd_code ask_open(struct asker **ret, struct hd_error *err);
+struct asker *ask_close(struct asker *); /* takes NULL, returns NULL */
+static inline void ask_close_p(struct asker **a)
+{
+    *a = ask_close(*a);
+}
+#define ASKER_AUTO __attribute__((cleanup(ask_close_p))) struct asker *
+
+/* Reads the router of a service. Texts live in the arena. */
+enum hd_code ask_router(struct asker *, struct hd_arena *, const struct hd_policy *,
+                        struct hd_live *ret, struct hd_error *err);
+
+/* What a check got for one colour. */
+struct ask_side {
+    size_t series;
+    uint8_t outcome;  /* enum hd_outcome */
+    uint16_t reason;  /* enum hd_reason_number */
+    const char *text; /* the source's own words, or NULL */
+    double value;     /* as the engine would see it; NaN: none */
+    double n;         /* requests in the window; NaN: a gauge */
+    int64_t age_ms;   /* of the newest sample; -1: unknown */
+};
+
+/* Asks one check for every colour over the last `window_ms`. Fails when the source gives no answer
+ * at all. */
+enum hd_code ask_check(struct asker *, struct hd_arena *, const struct hd_config *,
+                       const struct hd_policy *, const struct hd_check *, int64_t window_ms,
+                       struct ask_side ret[HD_SIDES_MAX], struct hd_error *err);
+
+#endif

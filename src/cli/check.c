@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `haldane check`: names every mistake of a configuration, or says that there is none. With
+ * --online also asks every data source and reads every router once; it never changes traffic.
+ */
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "cli/internal.h"
+#include "cli/look.h"
+
+#define WINDOW_MS 60000
+
+static int print_made(void (*make)(struct buf *))
+{
+    BUF_AUTO text = BUF_INIT(HD_CONFIG_BYTES_MAX);
+    make(&text);
+    (void)fputs(buf_at(&text), stdout);
+    return CLI_OK;
+}
+
+/* "-" is standard input. */
+static enum hd_code load(struct hd_arena *a, const char *file, const char *queries,
+                         struct config **ret, struct config_mistakes *ret_mistakes,
+                         struct hd_error *err)
+{
+    if (!str_is(file, "-"))
+        return config_load(a, file, queries, ret, ret_mistakes, err);
+    BUF_AUTO text = BUF_INIT(HD_CONFIG_BYTES_MAX + 1u);
+    char piece[8192];
+    for (size_t n; (n = fread(piece, 1, sizeof piece, stdin)) > 0 && !text.full;)
+        buf_add(&text, piece, n);
+    if (ferror(stdin))
+        return hd_fail(err, HD_IO, "standard input cannot be read");
+    if (text.full)
+        return hd_fail(err, HD_LIMIT, "standard input has more than %u bytes", HD_CONFIG_BYTES_MAX);
+    return config_load_text(a, "-", buf_span(&text), queries, ret, ret_mistakes, err);
+}
+
+static size_t count_checks(const struct hd_config *c)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < c->n_services; i++)
+        n += c->services[i].n_checks;
+    return n;
+}
+
+/* Exit status: whatever cannot be read is a fault of the configuration until proved otherwise. */
+static int go_online(const struct hd_config *c)
+{
+    ARENA_AUTO a = arena_new();
+    ASKER_AUTO asker = NULL;
+    struct table t = {.arena = a, .columns = LOOK_COLUMNS};
+    struct hd_error err;
+    bool ok = true;
+    if (ask_open(&asker, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    look_head(&t);
+    for (uint32_t i = 0; i < c->n_services; i++) {
+        const struct hd_policy *policy = &c->services[i];
+        ok &= look_router(asker, policy);
+        for (uint32_t k = 0; k < policy->n_checks; k++)
+            ok &= look_check(asker, &t, c, policy, &policy->checks[k], WINDOW_MS);
+    }
+    (void)puts("");
+    table_print(&t, stdout);
+    return ok ? CLI_OK : cli_fail(CLI_USAGE, "not everything answered");
+}
+
+static int check(const struct cli_args *args, const char *file, const struct config *config)
+{
+    const struct hd_config *c = config_get(config);
+    if (cli_option(args, "print")) {
+        BUF_AUTO text = BUF_INIT(4u * HD_CONFIG_BYTES_MAX);
+        config_print(config, &text);
+        (void)fputs(buf_at(&text), stdout);
+        return CLI_OK;
+    }
+    size_t n = count_checks(c);
+    (void)printf("%s: ok, %u service%s, %zu check%s\n", file, c->n_services,
+                 c->n_services == 1 ? "" : "s", n, n == 1 ? "" : "s");
+    return cli_option(args, "online") ? go_online(c) : CLI_OK;
+}
+
+static int run(const struct cli_args *args)
+{
+    if (cli_option(args, "sample"))
+        return print_made(config_print_sample);
+    if (cli_option(args, "reference"))
+        return print_made(config_print_reference);
+    ARENA_AUTO a = arena_new();
+    const char *word = cli_word(args, 0);
+    const char *file = cli_config_file(word ? word : cli_option(args, "config"));
+    struct config *config = NULL;
+    struct config_mistakes mistakes = {.n = 0};
+    struct hd_error err;
+    enum hd_code code = load(a, file, cli_option(args, "queries"), &config, &mistakes, &err);
+    if (mistakes.n) {
+        BUF_AUTO text = BUF_INIT(1u << 20);
+        config_print_mistakes(&mistakes, &text);
+        (void)fputs(buf_at(&text), stderr);
+    } else if (code) {
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    }
+    int status = code ? CLI_USAGE : check(args, file, config);
+    config_unref(config);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    {"online", '\0', NULL, "also ask every data source and read every router once"},
+    {"print", 'p', NULL, "print the effective configuration, secrets masked"},
+    {"sample", '\0', NULL, "print an annotated sample configuration"},
+    {"reference", '\0', NULL, "print every key there is"},
+    CLI_QUERIES_OPTION,
+    CLI_CONFIG_OPTION,
+    {0},
+};
+
+const struct cli_command cli_check = {
+    .name = "check",
+    .synopsis = "[FILE] [--online] [--print] [--sample] [--reference] [-q DIR]",
+    .help = "check a configuration; name every mistake",
+    .notes =
+        "FILE \"-\" is standard input. Mistakes go to stderr as FILE:LINE:COLUMN: PATH: TEXT.\n"
+        "Exit codes: 0 without errors, 2 with errors (or, --online, without an answer).\n",
+    .options = options,
+    .most = 1,
+    .run = run,
+};

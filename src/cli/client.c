@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See client.h. Reads the configuration only for the address and the token's place: a file with
+ * mistakes must not keep anyone from ordering a revert, so the defaults are used then, and it is
+ * said. Never retries an order.
+ */
+#include "cli/client.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/face.h"
+#include "cred/cred.h"
+#include "net/net.h"
+
+#define LISTEN_DEFAULT "127.0.0.1:8417"
+#define STORE_DEFAULT "/var/lib/haldane/haldane.db"
+#define CALL_MS 15000 /* the daemon itself waits 10 s for a commit on a bad disk */
+#define API "/api/v1"
+
+struct client {
+    struct hd_arena *arena;
+    struct loop *loop;
+    struct net *net;
+    struct hd_endpoint at;
+    const char *no_token;         /* why there is none; NULL: there is one */
+    int signal;                   /* that came; 0: none */
+    struct client_answer *answer; /* being waited for; NULL: none */
+    char io_text[1000];
+    enum hd_io io;
+};
+
+/* --- where and as whom --- */
+
+/* An address to listen on as one to connect to. */
+static const char *url_of_listen(struct hd_arena *a, const char *listen)
+{
+    static const struct {
+        const char *any, *here;
+    } row[] = {
+        {"0.0.0.0:", "127.0.0.1:"}, {"[::]:", "[::1]:"}, {"*:", "127.0.0.1:"}, {":", "127.0.0.1:"}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        if (str_begins(listen, row[i].any))
+            return arena_print(a, "http://%s%s", row[i].here, listen + strlen(row[i].any));
+    }
+    return arena_print(a, "http://%s", listen);
+}
+
+/* What the configuration says; the defaults where it cannot be read. */
+static void read_config(const struct cli_args *args, struct hd_arena *a, const char **ret_listen,
+                        const char **ret_store)
+{
+    ARENA_AUTO scratch = arena_new();
+    const char *file = cli_config_file(cli_option(args, "config"));
+    struct config *config = NULL;
+    struct config_mistakes mistakes = {.n = 0};
+    struct hd_error err;
+    *ret_listen = LISTEN_DEFAULT;
+    *ret_store = STORE_DEFAULT;
+    if (config_load(scratch, file, NULL, &config, &mistakes, &err)) {
+        bool asked_for = cli_option(args, "config") || !str_is(file, CLI_CONFIG_DEFAULT);
+        if (asked_for || mistakes.n)
+            (void)cli_fail(0, "%s cannot be read; using the default address and store", file);
+        return;
+    }
+    *ret_listen = arena_text(a, config_get(config)->listen);
+    *ret_store = arena_text(a, config_get(config)->storage.path);
+    config_unref(config);
+}
+
+static const char *environment(const char *name)
+{
+    const char *text = getenv(name); /* read before any thread starts */
+    return text && *text ? text : NULL;
+}
+
+/* The token as a reference that net/ resolves at each use. */
+static void find_token(struct client *c, const struct cli_args *args, const char *store)
+{
+    const char *file = cli_option(args, "token-file");
+    if (!file && environment("HALDANE_TOKEN")) {
+        c->at.secret = "${env:HALDANE_TOKEN}";
+    } else {
+        const char *path = file ? file : arena_print(c->arena, "%s.token", store);
+        char *whole = realpath(path, NULL); /* a reference takes absolute paths only */
+        if (whole)
+            c->at.secret = arena_print(c->arena, "${file:%s}", whole);
+        else
+            c->no_token =
+                arena_print(c->arena, "%s: %s", path, strerrordesc_np(errno));
+        free(whole);
+    }
+    const char *token;
+    struct hd_error err;
+    ARENA_AUTO scratch = arena_new();
+    if (!c->no_token && cred_resolve(scratch, c->at.secret, &token, &err))
+        c->no_token = arena_text(c->arena, err.text);
+    if (!c->no_token)
+        c->at.auth = HD_AUTH_BEARER;
+}
+
+static int find_daemon(struct client *c, const struct cli_args *args)
+{
+    const char *url = cli_option(args, "url"), *listen, *store;
+    if (!url)
+        url = environment("HALDANE_URL");
+    bool has_token = cli_option(args, "token-file") || environment("HALDANE_TOKEN");
+    if (url && has_token)
+        store = NULL;
+    else
+        read_config(args, c->arena, &listen, &store);
+    if (!url)
+        url = url_of_listen(c->arena, listen);
+    if (!str_begins(url, "http://") && !str_begins(url, "https://"))
+        return cli_usage(args, "the URL must begin with http:// or https://, not '%s'", url);
+    char *base = arena_text(c->arena, url);
+    for (size_t n = strlen(base); n && base[n - 1] == '/'; n--)
+        base[n - 1] = '\0';
+    const char **bases = arena_many(c->arena, 1, const char *);
+    bases[0] = base;
+    c->at.name = "daemon";
+    c->at.bases = bases;
+    c->at.n_bases = 1;
+    c->at.timeout_ms = CALL_MS;
+    find_token(c, args, store);
+    return CLI_OK;
+}
+
+/* --- opening --- */
+
+static enum hd_code secret(struct hd_arena *a, const char *reference, const char **ret,
+                           struct hd_error *err)
+{
+    return cred_resolve(a, reference, ret, err);
+}
+
+static void signalled(void *user, int signal)
+{
+    struct client *c = user;
+    c->signal = signal;
+}
+
+static enum hd_code start(struct client *c, bool catch_signals, struct hd_error *err)
+{
+    static const int signals[] = {SIGINT, SIGTERM};
+    enum hd_code code = loop_new(&c->loop, err);
+    if (!code && catch_signals)
+        code = loop_signals(c->loop, signals, 2, signalled, c, err);
+    return code ? code : net_new(c->loop, secret, &c->net, err);
+}
+
+int client_open(const struct cli_args *args, bool catch_signals, struct client **ret)
+{
+    ARENA_AUTO a = arena_new();
+    struct client *c = arena_of(a, struct client);
+    struct hd_error err;
+    c->arena = a;
+    int status = find_daemon(c, args);
+    if (status)
+        return status;
+    c->arena = arena_ref(a);
+    if (start(c, catch_signals, &err)) {
+        (void)client_close(c);
+        return cli_fail(CLI_UNREACHABLE, "%s", err.text);
+    }
+    *ret = c;
+    return CLI_OK;
+}
+
+struct client *client_close(struct client *c)
+{
+    if (!c)
+        return NULL;
+    (void)net_free(c->net);
+    (void)loop_free(c->loop);
+    (void)arena_free(c->arena); /* c itself lives there */
+    return NULL;
+}
+
+/* --- asking --- */
+
+void client_answer_clear(struct client_answer *answer)
+{
+    answer->body = json_free(answer->body);
+    buf_clear(&answer->raw);
+    answer->status = 0;
+    answer->why[0] = '\0';
+}
+
+static void answered(void *user, const struct hd_response *r)
+{
+    struct client *c = user;
+    struct client_answer *answer = c->answer;
+    c->answer = NULL;
+    c->io = r->io;
+    (void)snprintf(c->io_text, sizeof c->io_text, "%s", r->text ? r->text : "");
+    if (r->io == HD_IO_OK) {
+        answer->status = r->status;
+        buf_add(&answer->raw, r->body.at, r->body.len);
+    }
+}
+
+static const char *detail_of(const struct client_answer *answer)
+{
+    const char *detail = face_text(answer->body, "detail");
+    if (!detail)
+        detail = face_text(answer->body, "title");
+    return detail ? detail : "the answer says no more";
+}
+
+HD_PRINTF(3, 4)
+static int failed(struct client_answer *answer, int status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(answer->why, sizeof answer->why, format, args);
+    va_end(args);
+    str_clean(answer->why, sizeof answer->why);
+    return status;
+}
+
+/* What an answer, or none, means to the caller. */
+static int judge(const struct client *c, bool order, struct client_answer *answer)
+{
+    const char *base = c->at.bases[0];
+    struct hd_error err;
+    bool is_json = answer->status && !json_parse(buf_span(&answer->raw), &answer->body, &err);
+    if (c->signal)
+        return failed(answer, CLI_INTERRUPTED, "interrupted%s",
+                      order ? "; the order may have been taken: see haldane status" : "");
+    if (c->io == HD_IO_NOT_SENT || (c->io && !order))
+        return failed(answer, CLI_UNREACHABLE, "%s: %s", base, c->io_text);
+    if (c->io)
+        return failed(answer, CLI_UNREACHABLE,
+                      "%s: %s; the order may have been taken: see haldane status", base,
+                      c->io_text);
+    if ((answer->status == 401 || answer->status == 403) && c->no_token)
+        return failed(answer, CLI_AUTH, "no token (%s); use --token-file or $HALDANE_TOKEN",
+                      c->no_token);
+    if (answer->status == 401 || answer->status == 403)
+        return failed(answer, CLI_AUTH, "not authorised: %s", detail_of(answer));
+    if (answer->status >= 500)
+        return failed(answer, CLI_UNREACHABLE, "%s: status %d: %s", base, answer->status,
+                      detail_of(answer));
+    if (answer->status >= 400)
+        return failed(answer, CLI_USAGE, "%s", detail_of(answer));
+    if (answer->status < 200 || answer->status >= 300 || !is_json)
+        return failed(answer, CLI_UNREACHABLE, "%s: status %d, which is no answer of haldane", base,
+                      answer->status);
+    return CLI_OK;
+}
+
+int client_call(struct client *c, const char *path, const char *query, const char *body,
+                struct client_answer *ret)
+{
+    ARENA_AUTO a = arena_new();
+    static const struct hd_pair headers[] = {{"Content-Type", "application/json"},
+                                             {"Accept", "application/json"}};
+    struct hd_request request = {
+        .via = HD_VIA_HTTP,
+        .effect = body ? HD_EFFECT_ONCE : HD_EFFECT_READ,
+        .label = path,
+        .at = &c->at,
+        .u.http = {.method = body ? "POST" : "GET",
+                   .path = arena_print(a, API "%s", path),
+                   .query = query,
+                   .headers = body ? headers : &headers[1],
+                   .n_headers = body ? 2 : 1},
+        .body = {body ? body : "", body ? strlen(body) : 0},
+        .cap_bytes = HD_ANSWER_BYTES_MAX,
+    };
+    client_answer_clear(ret);
+    ret->raw = BUF_INIT(HD_ANSWER_BYTES_MAX);
+    c->answer = ret;
+    c->io = HD_IO_OK;
+    uint64_t id = net_send(c->net, &request, 0, answered, c);
+    while (c->answer && !c->signal)
+        net_wait(c->net, CALL_MS);
+    if (c->answer)
+        net_cancel(c->net, id);
+    c->answer = NULL;
+    return judge(c, body != NULL, ret);
+}
+
+int client_ask(struct client *c, const char *path, const char *query, const char *body,
+               struct client_answer *ret)
+{
+    int status = client_call(c, path, query, body, ret);
+    return status ? cli_fail(status, "%s", ret->why) : CLI_OK;
+}
+
+void client_sleep(struct client *c, int64_t ms)
+{
+    int64_t until = clock_now().boot_ms + ms;
+    for (int64_t left = ms; left > 0 && !c->signal; left = until - clock_now().boot_ms)
+        net_wait(c->net, left);
+}
+
+bool client_interrupted(const struct client *c)
+{
+    return c->signal != 0;
+}
+
+/* --- words of the user --- */
+
+const char *client_encode(struct hd_arena *a, const char *text)
+{
+    static const char digit[] = "0123456789ABCDEF";
+    char *out = arena_alloc(a, 3 * strlen(text) + 1), *to = out;
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if ((*c < 128 && isalnum(*c)) || strchr("-_.~", *c)) {
+            *to++ = (char)*c;
+            continue;
+        }
+        *to++ = '%';
+        *to++ = digit[*c >> 4];
+        *to++ = digit[*c & 15];
+    }
+    return out;
+}
+
+int client_guard_id(struct client *c, const char *word, char ret_id[27])
+{
+    ARENA_AUTO a = arena_new();
+    ANSWER_AUTO answer = {0};
+    if (face_is_id(word)) {
+        memcpy(ret_id, word, 27);
+        return CLI_OK;
+    }
+    const char *query = arena_print(a, "limit=1&service=%s", client_encode(a, word));
+    int status = client_ask(c, "/guards", query, NULL, &answer);
+    if (status)
+        return status;
+    const char *id = face_text(json_first(json_get(answer.body, "items")), "id");
+    if (!id || !face_is_id(id))
+        return cli_fail(CLI_USAGE, "there is no guard of a service '%s'", word);
+    memcpy(ret_id, id, 27);
+    return CLI_OK;
+}

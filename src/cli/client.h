@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A client of the daemon's HTTP API: finds its address and our token, sends one request at a time
+ * and waits for the answer.
+ */
+#ifndef CLI_CLIENT_H
+#define CLI_CLIENT_H
+
+#include "base/buf.h"
+#include "cli/internal.h"
+#include "json/json.h"
+
+struct client;
+
+/* By the options of CLI_CLIENT_OPTIONS. Says what is wrong itself; returns an exit status. With
+ * `catch_signals`, SIGINT and SIGTERM end waiting instead of the process. */
+int client_open(const struct cli_args *, bool catch_signals, struct client **ret);
+struct client *client_close(struct client *); /* takes NULL, returns NULL */
+static inline void client_close_p(struct client **c)
+{
+    *c = client_close(*c);
+}
+#define CLIENT_AUTO __attribute__((cleanup(client_close_p))) struct client *
+
+struct client_answer {
+    int status;        /* of HTTP; 0: none came */
+    struct buf raw;    /* the body */
+    struct json *body; /* the same read; NULL: no JSON */
+    char why[1000];    /* when the call failed: one line, clean */
+};
+void client_answer_clear(struct client_answer *);
+#define ANSWER_AUTO __attribute__((cleanup(client_answer_clear))) struct client_answer
+
+/* One exchange. `path` below /api/v1, encoded; `query` encoded or NULL; `body` JSON, or NULL: a
+ * GET. CLI_OK: a 2xx with JSON is in `ret`; else the exit status, and `why`: CLI_UNREACHABLE (also
+ * for a 5xx), CLI_AUTH, CLI_INTERRUPTED, CLI_USAGE (any other 4xx). `ret` is cleared first. */
+int client_call(struct client *, const char *path, const char *query, const char *body,
+                struct client_answer *ret);
+/* The same, saying why not on stderr. */
+int client_ask(struct client *, const char *path, const char *query, const char *body,
+               struct client_answer *ret);
+/* Lets time pass; returns early when a signal came. */
+void client_sleep(struct client *, int64_t ms);
+bool client_interrupted(const struct client *);
+
+/* `text` as one segment of a path or a value of a query. */
+const char *client_encode(struct hd_arena *, const char *text);
+/* A word of the user as the id of a guard: an id itself, or a service, whose newest guard it is.
+ * An exit status; said why not. */
+int client_guard_id(struct client *, const char *word, char ret_id[27]);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The daemon's JSON as C: the fields of a guard that texts are made of. Lenient: what is missing or
+ * of another type is absent, so that an older or newer daemon can be talked to. Texts are borrowed
+ * from the document, and foreign: clean them before they reach a terminal.
+ */
+#ifndef CLI_FACE_H
+#define CLI_FACE_H
+
+#include <haldane/types.h>
+
+#include "json/json.h"
+
+const char *face_text(const struct json *, const char *key); /* NULL: absent */
+double face_number(const struct json *, const char *key);    /* NaN */
+int64_t face_time(const struct json *, const char *key);     /* wall ms; -1 */
+bool face_bool(const struct json *, const char *key);        /* false */
+
+struct face_side {
+    const char *colour, *version; /* NULL: unknown */
+    double share, ready, wanted;  /* NaN: unknown */
+};
+
+struct face_guard {
+    const char *id, *service, *state, *headline;                         /* "" when absent */
+    const char *why, *mode, *verdict, *cause, *native, *rehearsal, *url; /* NULL: absent */
+    bool live, needs_human;
+    double score;
+    struct face_side stable, candidate;
+    int64_t switch_ms, started_ms, until_ms, ended_ms;
+    int64_t decided_ms, sent_ms, verified_ms, recovered_ms;
+    const struct json *checks; /* array, or NULL */
+};
+void face_guard(const struct json *, struct face_guard *ret);
+
+struct face_check {
+    const char *name, *title, *band, *outcome, *limit, *unit; /* "" when absent */
+    double value, stable, n;
+    int64_t broken, judged;
+    bool tripped, blind, critical, advisory;
+};
+void face_check(const struct json *, struct face_check *ret);
+
+/* "4.8% (<= 1%; blue 0.2%) n=4,120", in the arena. */
+const char *face_check_line(struct hd_arena *, const struct face_check *,
+                            const char *stable_colour);
+
+/* How a guard ended, as an exit status; -1: it goes on. After a verified revert users have
+ * recovered: settled, though haldane still looks after it. */
+int face_exit(const struct face_guard *);
+/* Looks like a guard's id. */
+bool face_is_id(const char *word);
+
+#endif

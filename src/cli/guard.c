@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `haldane guard`: for a switch script or CI, right after (or before) the switch. Starts a guard,
+ * or joins the one that the daemon has started by itself.
+ */
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "cli/face.h"
+#include "cli/table.h"
+#include "cli/wait.h"
+
+#define AGAIN_MS 15000 /* a daemon that has just started reads its routers first */
+#define PAUSE_MS 500
+
+static const char *order_text(const struct cli_args *args, struct hd_arena *a)
+{
+    static const struct {
+        const char *key, *option;
+    } change[] = {
+        {"version", "version"}, {"commit", "commit"}, {"url", "change-url"}, {"actor", "actor"}};
+    BUF_AUTO b = BUF_INIT(HD_BODY_BYTES_MAX);
+    struct json_out o = json_out(&b);
+    const char *to = cli_option(args, "to"), *from = cli_option(args, "from");
+    bool any = false;
+    json_begin(&o, NULL, '{');
+    json_put_text(&o, "service", cli_word(args, 0));
+    if (to)
+        json_put_text(&o, "to", to);
+    if (from)
+        json_put_text(&o, "from", from);
+    for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
+        const char *text = cli_option(args, change[i].option);
+        if (!text)
+            continue;
+        if (!any)
+            json_begin(&o, "change", '{');
+        any = true;
+        json_put_text(&o, change[i].key, text);
+    }
+    if (any)
+        json_end(&o, '}');
+    json_end(&o, '}');
+    return arena_text(a, buf_at(&b));
+}
+
+/* Repeated when the daemon says "not yet", and for someone who waits anyway: an order to guard
+ * joins what it has started before. */
+static int order(struct client *c, const char *body, bool waits, struct client_answer *ret)
+{
+    int64_t until = clock_now().boot_ms + AGAIN_MS;
+    for (;;) {
+        int status = client_call(c, "/guards", NULL, body, ret);
+        bool again = status == CLI_UNREACHABLE && (waits || ret->status == 503);
+        if (!again || clock_now().boot_ms >= until)
+            return status ? cli_fail(status, "%s", ret->why) : CLI_OK;
+        client_sleep(c, PAUSE_MS);
+    }
+}
+
+static int start(const struct cli_args *args, struct client *c, const struct wait_options *o)
+{
+    ARENA_AUTO a = arena_new();
+    ANSWER_AUTO answer = {0};
+    bool waits = cli_option(args, "wait") != NULL;
+    int status = order(c, order_text(args, a), waits, &answer);
+    if (status)
+        return status;
+    const char *id = face_text(answer.body, "id"), *headline = face_text(answer.body, "headline");
+    if (!id || !face_is_id(id))
+        return cli_fail(CLI_UNREACHABLE, "the answer names no guard");
+    if (waits)
+        return wait_guard(c, id, o);
+    if (o->json)
+        (void)puts(buf_at(&answer.raw));
+    else
+        (void)printf("%s: guard %s %s. %s\n", table_clean(a, cli_word(args, 0)), id,
+                     answer.status == 201 ? "started" : "was live already, joined",
+                     table_clean(a, headline));
+    return CLI_OK;
+}
+
+/* Shows what would be ordered and what it would be about; orders nothing. */
+static int rehearse(const struct cli_args *args, struct client *c)
+{
+    ARENA_AUTO a = arena_new();
+    ANSWER_AUTO answer = {0};
+    const char *path = arena_print(a, "/services/%s", client_encode(a, cli_word(args, 0)));
+    int status = client_ask(c, path, NULL, NULL, &answer);
+    if (status)
+        return status;
+    struct table t = {.arena = a, .columns = 3};
+    const struct json *reading = json_get(answer.body, "reading");
+    (void)printf("would order: POST /api/v1/guards %s\n", order_text(args, a));
+    (void)printf("%s: mode %s, %zu checks\n", table_clean(a, cli_word(args, 0)),
+                 table_clean(a, face_text(answer.body, "mode")),
+                 json_count(json_get(answer.body, "checks")));
+    for (const struct json *s = json_first(json_get(reading, "sides")); s; s = json_next(s)) {
+        double ready = face_number(s, "ready"), wanted = face_number(s, "wanted");
+        table_row(&t, face_text(s, "colour"), table_value(a, face_number(s, "share"), "share"),
+                  ready >= 0 ? arena_print(a, "%.0f of %.0f ready", ready, wanted) : NULL);
+    }
+    table_print(&t, stdout);
+    if (!t.n)
+        (void)puts("the router has not been read yet");
+    return CLI_OK;
+}
+
+static int run(const struct cli_args *args)
+{
+    struct wait_options o;
+    CLIENT_AUTO client = NULL;
+    int status = wait_read_options(args, &o);
+    if (!status)
+        status = client_open(args, cli_option(args, "wait") != NULL, &client);
+    if (status)
+        return status;
+    return cli_option(args, "dry-run") ? rehearse(args, client) : start(args, client, &o);
+}
+
+static const struct cli_option options[] = {
+    {"to", '\0', "COLOUR", "side that is to be watched (default: the one with the traffic)"},
+    {"from", '\0', "COLOUR", "side to go back to"},
+    {"version", '\0', "V", "version of the release"},
+    {"commit", '\0', "ID", "commit of the release"},
+    {"change-url", '\0', "URL", "of the change, for the page and the notices"},
+    {"actor", '\0', "NAME", "who or what made the switch"},
+    {"wait", 'w', NULL, "wait for the end; the exit code says how it ended (see haldane wait)"},
+    {"dry-run", 'n', NULL, "only show what would be ordered"},
+    WAIT_OPTIONS,
+    CLI_OUTPUT_OPTION,
+    CLI_CLIENT_OPTIONS,
+    {0},
+};
+
+const struct cli_command cli_guard = {
+    .name = "guard",
+    .synopsis = "SERVICE [--to COLOUR] [--wait] [...]",
+    .help = "watch a release, or join the guard that watches it",
+    .options = options,
+    .least = 1,
+    .most = 1,
+    .run = run,
+};

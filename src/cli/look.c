@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See look.h.
+ */
+#include "cli/look.h"
+
+#include "base/arena.h"
+#include "base/reason.h"
+
+void look_head(struct table *t)
+{
+    table_row(t, "SERVICE", "CHECK", "SIDE", "SERIES", "N", "VALUE", "AGE", "OUTCOME");
+}
+
+/* Why there is no value, as a sentence. */
+static const char *outcome_text(struct hd_arena *a, const struct hd_policy *policy, uint32_t colour,
+                                const struct ask_side *side)
+{
+    BUF_AUTO b = BUF_INIT(2000);
+    struct hd_reason reason = {.number = side->reason, .check = HD_NO_CHECK, .role = HD_CANDIDATE};
+    struct reason_names names = {.side = {"", policy->colours[colour].name}, .text = side->text};
+    buf_text(&b, hd_outcome_word(side->outcome));
+    if (side->reason && side->outcome != HD_OUTCOME_OK) {
+        buf_text(&b, ": ");
+        reason_render(&b, &reason, &names);
+    }
+    return arena_text(a, buf_at(&b));
+}
+
+bool look_check(struct asker *asker, struct table *t, const struct hd_config *config,
+                const struct hd_policy *policy, const struct hd_check *check, int64_t window_ms)
+{
+    ARENA_AUTO said = arena_new(); /* the whole answers; the table keeps its own copies */
+    struct hd_arena *a = t->arena;
+    struct ask_side side[HD_SIDES_MAX];
+    struct hd_error err;
+    if (ask_check(asker, said, config, policy, check, window_ms, side, &err)) {
+        table_row(t, policy->name, check->name, "", "", "", "", "",
+                  arena_print(a, "error: %s", err.text));
+        return false;
+    }
+    bool ok = true;
+    for (uint32_t i = 0; i < policy->n_colours; i++) {
+        const struct ask_side *s = &side[i];
+        ok &= s->outcome != HD_OUTCOME_ERROR;
+        table_row(t, policy->name, check->name, policy->colours[i].name,
+                  arena_print(a, "%zu", s->series), table_count(a, s->n),
+                  table_value(a, s->value, check->unit), table_duration(a, s->age_ms),
+                  outcome_text(a, policy, i, s));
+    }
+    return ok;
+}
+
+static const char *members_text(struct hd_arena *a, const struct hd_side_live *s)
+{
+    if (s->ready == HD_UNKNOWN)
+        return "readiness unknown";
+    if (s->wanted == HD_UNKNOWN)
+        return arena_print(a, "%u ready", s->ready);
+    return arena_print(a, "%u of %u ready", s->ready, s->wanted);
+}
+
+bool look_router(struct asker *asker, const struct hd_policy *policy)
+{
+    ARENA_AUTO a = arena_new();
+    struct hd_live live;
+    struct hd_error err;
+    struct table t = {.arena = a, .columns = 4};
+    if (ask_router(asker, a, policy, &live, &err)) {
+        (void)printf("%s: the router cannot be read: %s\n", policy->name, table_clean(a, err.text));
+        return false;
+    }
+    for (uint32_t i = 0; i < policy->n_colours; i++)
+        table_row(&t, i ? " " : arena_print(a, "%s:", policy->name), policy->colours[i].name,
+                  table_value(a, live.side[i].share_ppm / 1e6, "share"),
+                  members_text(a, &live.side[i]));
+    table_print(&t, stdout);
+    if (live.settling)
+        (void)puts("  a change is on its way");
+    if (live.note)
+        (void)printf("  %s\n", table_clean(a, live.note));
+    return true;
+}

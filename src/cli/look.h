@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What `check --online` and `query run` print about one check and one router.
+ */
+#ifndef CLI_LOOK_H
+#define CLI_LOOK_H
+
+#include "cli/ask.h"
+#include "cli/table.h"
+
+#define LOOK_COLUMNS 8
+void look_head(struct table *);
+/* Asks and adds a row for each colour. False: the source gave no answer, or an error. */
+bool look_check(struct asker *, struct table *, const struct hd_config *, const struct hd_policy *,
+                const struct hd_check *, int64_t window_ms);
+/* Reads the router and prints a line for each colour. False: it cannot be read. */
+bool look_router(struct asker *, const struct hd_policy *);
+
+#endif

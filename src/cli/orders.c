@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an operator orders: revert, hold, release, cancel, rearm, ack, reload. Each is one POST; a
+ * 2xx means that the daemon has committed it. Nothing is ordered twice.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "cli/client.h"
+#include "cli/face.h"
+#include "cli/table.h"
+
+/* One field of the order's body; the option of the same name gives it. */
+static void put_option(struct json_out *o, const struct cli_args *args, const char *key)
+{
+    const char *text = cli_option(args, key);
+    if (text)
+        json_put_text(o, key, text);
+}
+
+/* POSTs the named options as the body; `done` is said when it worked. */
+static int order(const struct cli_args *args, const char *path, const char *const *keys,
+                 const char *done)
+{
+    CLIENT_AUTO client = NULL;
+    ANSWER_AUTO answer = {0};
+    ARENA_AUTO a = arena_new();
+    BUF_AUTO body = BUF_INIT(HD_BODY_BYTES_MAX);
+    struct json_out o = json_out(&body);
+    json_begin(&o, NULL, '{');
+    for (; *keys; keys++)
+        put_option(&o, args, *keys);
+    json_end(&o, '}');
+    int status = client_open(args, false, &client);
+    if (!status)
+        status = client_ask(client, path, NULL, buf_at(&body), &answer);
+    if (status)
+        return status;
+    const char *id = face_text(answer.body, "id"), *headline = face_text(answer.body, "headline");
+    if (cli_json(args))
+        (void)puts(buf_at(&answer.raw));
+    else if (id)
+        (void)printf("%s: guard %s. %s\n", done, table_clean(a, id), table_clean(a, headline));
+    else
+        (void)printf("%s\n", done);
+    return CLI_OK;
+}
+
+/* "/guards/ID/verb" or "/services/NAME/verb", by what the word looks like. */
+static const char *path_of(struct hd_arena *a, const char *word, const char *verb)
+{
+    return arena_print(a, "/%s/%s/%s", face_is_id(word) ? "guards" : "services",
+                       client_encode(a, word), verb);
+}
+
+static int need_reason(const struct cli_args *args)
+{
+    const char *reason = cli_option(args, "reason");
+    return reason && *reason ? CLI_OK : cli_usage(args, "--reason is needed: others will ask why");
+}
+
+#define REASON_OPTION                                                                              \
+    {                                                                                              \
+        "reason", 'r', "TEXT", "why: kept, shown and told"                                         \
+    }
+
+/* --- revert --- */
+
+static int revert(const struct cli_args *args)
+{
+    static const char *const keys[] = {"reason", NULL};
+    ARENA_AUTO a = arena_new();
+    if (need_reason(args))
+        return CLI_USAGE;
+    return order(args, path_of(a, cli_word(args, 0), "revert"), keys, "revert ordered");
+}
+
+static const struct cli_option reason_options[] = {
+    REASON_OPTION,
+    CLI_OUTPUT_OPTION,
+    CLI_CLIENT_OPTIONS,
+    {0},
+};
+
+const struct cli_command cli_revert = {
+    .name = "revert",
+    .synopsis = "SERVICE|ID --reason TEXT",
+    .help = "move the traffic back now",
+    .notes = "The order is taken when this returns; haldane wait tells how it ends.\n",
+    .options = reason_options,
+    .least = 1,
+    .most = 1,
+    .run = revert,
+};
+
+/* --- hold, release --- */
+
+static int hold(const struct cli_args *args)
+{
+    static const char *const keys[] = {"reason", "for", NULL};
+    ARENA_AUTO a = arena_new();
+    const char *lasts = cli_option(args, "for"), *word = cli_word(args, 0);
+    int64_t ms;
+    if (need_reason(args))
+        return CLI_USAGE;
+    if (!lasts || !str_read_duration(lasts, &ms) || ms <= 0)
+        return cli_usage(args, "--for is needed: a duration like 30m or 2h");
+    return order(args, word ? path_of(a, word, "hold") : "/holds", keys,
+                 word ? "automatic reverts are held"
+                      : "automatic reverts of the whole fleet are held");
+}
+
+static const struct cli_option hold_options[] = {
+    {"for", 'f', "DURATION", "how long (\"30m\", at most 30 days)"},
+    REASON_OPTION,
+    CLI_OUTPUT_OPTION,
+    CLI_CLIENT_OPTIONS,
+    {0},
+};
+
+const struct cli_command cli_hold = {
+    .name = "hold",
+    .synopsis = "[SERVICE] --for DURATION --reason TEXT",
+    .help = "no automatic reverts for a while, of a service or of all",
+    .options = hold_options,
+    .most = 1,
+    .run = hold,
+};
+
+static int release(const struct cli_args *args)
+{
+    static const char *const keys[] = {"reason", NULL};
+    ARENA_AUTO a = arena_new();
+    const char *word = cli_word(args, 0);
+    return order(args, word ? path_of(a, word, "release") : "/holds/release", keys, "released");
+}
+
+const struct cli_command cli_release = {
+    .name = "release",
+    .synopsis = "[SERVICE] [--reason TEXT]",
+    .help = "end the holds of a service, or those of the whole fleet",
+    .options = reason_options,
+    .most = 1,
+    .run = release,
+};
+
+/* --- cancel, ack --- */
+
+static int order_guard(const struct cli_args *args, const char *verb, const char *done)
+{
+    static const char *const keys[] = {"reason", NULL};
+    ARENA_AUTO a = arena_new();
+    if (!face_is_id(cli_word(args, 0)))
+        return cli_usage(args, "'%s' is not the id of a guard", cli_word(args, 0));
+    return order(args, path_of(a, cli_word(args, 0), verb), keys, done);
+}
+
+static int cancel(const struct cli_args *args)
+{
+    return need_reason(args) ? CLI_USAGE : order_guard(args, "cancel", "cancelled");
+}
+
+const struct cli_command cli_cancel = {
+    .name = "cancel",
+    .synopsis = "ID --reason TEXT",
+    .help = "end a guard without a verdict; the traffic stays as it is",
+    .options = reason_options,
+    .least = 1,
+    .most = 1,
+    .run = cancel,
+};
+
+static int ack(const struct cli_args *args)
+{
+    return order_guard(args, "acknowledge", "acknowledged");
+}
+
+const struct cli_command cli_ack = {
+    .name = "ack",
+    .synopsis = "ID [--reason TEXT]",
+    .help = "a human has seen it: the banner goes, the alert resolves",
+    .options = reason_options,
+    .least = 1,
+    .most = 1,
+    .run = ack,
+};
+
+/* --- rearm, reload --- */
+
+static int rearm(const struct cli_args *args)
+{
+    static const char *const keys[] = {"colour", "reason", NULL};
+    ARENA_AUTO a = arena_new();
+    if (need_reason(args))
+        return CLI_USAGE;
+    const char *path = arena_print(a, "/services/%s/rearm", client_encode(a, cli_word(args, 0)));
+    return order(args, path, keys, "re-armed");
+}
+
+static const struct cli_option rearm_options[] = {
+    {"colour", '\0', "COLOUR", "only this side (default: every rejected one)"},
+    REASON_OPTION,
+    CLI_OUTPUT_OPTION,
+    CLI_CLIENT_OPTIONS,
+    {0},
+};
+
+const struct cli_command cli_rearm = {
+    .name = "rearm",
+    .synopsis = "SERVICE --reason TEXT [--colour COLOUR]",
+    .help = "a rejected side may be the target of a revert again",
+    .options = rearm_options,
+    .least = 1,
+    .most = 1,
+    .run = rearm,
+};
+
+static int reload(const struct cli_args *args)
+{
+    static const char *const keys[] = {NULL};
+    return order(args, "/config/reload", keys, "configuration loaded");
+}
+
+static const struct cli_option reload_options[] = {CLI_OUTPUT_OPTION, CLI_CLIENT_OPTIONS, {0}};
+
+const struct cli_command cli_reload = {
+    .name = "reload",
+    .synopsis = "",
+    .help = "load the configuration anew; refused whole when it has mistakes",
+    .options = reload_options,
+    .run = reload,
+};

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `haldane status`: where the traffic of each service is, which guards are live, what is held, and
+ * whether anyone is needed.
+ */
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/client.h"
+#include "cli/face.h"
+#include "cli/table.h"
+
+/* "blue 100% (3/3), green 0% (2/3)" */
+static const char *split_text(struct hd_arena *a, const struct json *service)
+{
+    BUF_AUTO b = BUF_INIT(4096);
+    const struct json *sides = json_get(json_get(service, "reading"), "sides");
+    for (const struct json *s = json_first(sides); s; s = json_next(s)) {
+        double ready = face_number(s, "ready"), wanted = face_number(s, "wanted");
+        const char *colour = face_text(s, "colour"),
+                   *share = table_value(a, face_number(s, "share"), "share");
+        buf_print(&b, "%s%s %s", b.len ? ", " : "", colour ? colour : "?", share ? share : "?");
+        if (ready >= 0 && wanted >= 0)
+            buf_print(&b, " (%.0f/%.0f ready)", ready, wanted);
+    }
+    return b.len ? arena_text(a, buf_at(&b)) : "not read yet";
+}
+
+static const char *held_text(struct hd_arena *a, const struct json *hold)
+{
+    const char *until = table_time(a, face_time(hold, "until")),
+               *reason = face_text(hold, "reason");
+    return arena_print(a, "%sheld until %s UTC: %s", face_text(hold, "service") ? "" : "fleet ",
+                       until ? until : "?", reason ? reason : "");
+}
+
+/* The live guard of a service, else NULL. */
+static const struct json *guard_of(const struct json *guards, const char *service)
+{
+    for (const struct json *j = json_first(guards); j; j = json_next(j)) {
+        if (str_is(face_text(j, "service"), service))
+            return j;
+    }
+    return NULL;
+}
+
+static void put_service(struct table *t, const struct json *service, const struct json *guards)
+{
+    struct hd_arena *a = t->arena;
+    const char *name = face_text(service, "name");
+    const struct json *j = guard_of(guards, name);
+    struct face_guard g;
+    face_guard(j, &g);
+    BUF_AUTO state = BUF_INIT(1000);
+    int64_t left_ms = g.until_ms - clock_now().wall_ms;
+    buf_text(&state, g.state);
+    if (j && g.decided_ms < 0 && left_ms > 0)
+        buf_print(&state, ", %s left", table_duration(a, left_ms));
+    table_row(t, name, face_text(service, "mode"), split_text(a, service), buf_at(&state), g.id,
+              g.needs_human ? "ACT NOW" : NULL, g.headline);
+    for (const struct json *h = json_first(json_get(service, "holds")); h; h = json_next(h))
+        table_row(t, " ", " ", " ", " ", " ", " ", held_text(a, h));
+}
+
+static void print_status(const struct json *services, const struct json *guards)
+{
+    ARENA_AUTO a = arena_new();
+    struct table t = {.arena = a, .columns = 7};
+    table_row(&t, "SERVICE", "MODE", "TRAFFIC", "GUARD", "ID", "HUMAN", "HEADLINE");
+    for (const struct json *s = json_first(services); s; s = json_next(s))
+        put_service(&t, s, guards);
+    table_print(&t, stdout);
+}
+
+static int run(const struct cli_args *args)
+{
+    CLIENT_AUTO client = NULL;
+    ARENA_AUTO a = arena_new();
+    ANSWER_AUTO services = {0};
+    ANSWER_AUTO guards = {0};
+    const char *one = cli_word(args, 0) ? client_encode(a, cli_word(args, 0)) : NULL;
+    const char *path = one ? arena_print(a, "/services/%s", one) : "/services";
+    const char *query = one ? arena_print(a, "state=live&service=%s", one) : "state=live&limit=200";
+    int status = client_open(args, false, &client);
+    if (!status)
+        status = client_ask(client, path, NULL, NULL, &services);
+    if (!status)
+        status = client_ask(client, "/guards", query, NULL, &guards);
+    if (status)
+        return status;
+    if (cli_json(args) && one) { /* the same shape as for all */
+        (void)printf("{\"services\":{\"items\":[%s],\"next\":null},\"guards\":%s}\n",
+                     buf_at(&services.raw), buf_at(&guards.raw));
+    } else if (cli_json(args)) {
+        (void)printf("{\"services\":%s,\"guards\":%s}\n", buf_at(&services.raw),
+                     buf_at(&guards.raw));
+    } else if (one) {
+        BUF_AUTO wrapped = BUF_INIT(HD_ANSWER_BYTES_MAX);
+        JSON_AUTO list = NULL;
+        struct hd_error err;
+        buf_print(&wrapped, "[%s]", buf_at(&services.raw));
+        if (json_parse(buf_span(&wrapped), &list, &err))
+            return cli_fail(CLI_UNREACHABLE, "%s", err.text);
+        print_status(list, json_get(guards.body, "items"));
+    } else {
+        print_status(json_get(services.body, "items"), json_get(guards.body, "items"));
+    }
+    return CLI_OK;
+}
+
+static const struct cli_option options[] = {CLI_OUTPUT_OPTION, CLI_CLIENT_OPTIONS, {0}};
+
+const struct cli_command cli_status = {
+    .name = "status",
+    .synopsis = "[SERVICE] [-o json]",
+    .help = "where the traffic is, what is guarded, and whether anyone is needed",
+    .options = options,
+    .most = 1,
+    .run = run,
+};

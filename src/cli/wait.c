@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `haldane wait`: looks at a guard until it has ended, and says with its exit code how. Survives
+ * restarts of the daemon. Decides nothing about the guard; Ctrl-C ends the waiting only.
+ */
+#include "cli/wait.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/progress.h"
+
+#define POLL_MS 500         /* an answer is a few KiB; a verdict is seen within a second */
+#define AWAY_MS (5 * 60000) /* without --timeout: how long a daemon may be away */
+
+struct waiting {
+    struct client *client;
+    const struct wait_options *o;
+    char path[64];
+    struct progress progress;
+    bool tty, live_line;         /* a live line stands on the terminal */
+    int64_t started_ms, away_ms; /* boot; away: since when it does not answer, -1: it does */
+};
+
+/* --- options --- */
+
+static const int remappable[] = {CLI_REVERTED,    CLI_INCONCLUSIVE, CLI_NOT_VERIFIED, CLI_ADVISED,
+                                 CLI_UNREACHABLE, CLI_TIMEOUT,      CLI_SUPERSEDED};
+
+static bool read_codes(const char *text, uint32_t *ret)
+{
+    uint32_t codes = 0;
+    do {
+        char *end;
+        unsigned long code = strtoul(text, &end, 10);
+        if (end == text || code > 9 || (*end && *end != ','))
+            return false;
+        codes |= 1u << code;
+        text = *end ? end + 1 : end;
+    } while (*text);
+    *ret = codes;
+    return true;
+}
+
+int wait_read_options(const struct cli_args *args, struct wait_options *ret)
+{
+    const char *timeout = cli_option(args, "timeout"), *fail_on = cli_option(args, "fail-on");
+    *ret = (struct wait_options){.timeout_ms = -1, .fail_on = UINT32_MAX, .json = cli_json(args)};
+    if (timeout && (!str_read_duration(timeout, &ret->timeout_ms) || ret->timeout_ms <= 0))
+        return cli_usage(args, "--timeout is a duration like 20m or 90s, not '%s'", timeout);
+    if (fail_on && !read_codes(fail_on, &ret->fail_on))
+        return cli_usage(args, "--fail-on is a list of exit codes like 1,3, not '%s'", fail_on);
+    return CLI_OK;
+}
+
+static int remap(const struct wait_options *o, int status)
+{
+    for (size_t i = 0; i < sizeof remappable / sizeof *remappable; i++) {
+        if (status == remappable[i] && !(o->fail_on >> status & 1))
+            return CLI_OK;
+    }
+    return status;
+}
+
+/* --- telling --- */
+
+static size_t terminal_width(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 20)
+        return 79;
+    return size.ws_col - 1u;
+}
+
+static void wipe(struct waiting *w)
+{
+    if (w->live_line)
+        (void)fputs("\r\x1b[K", stderr);
+    w->live_line = false;
+}
+
+static void say(struct waiting *w, const char *text)
+{
+    wipe(w);
+    (void)fputs(text, stderr);
+    (void)fflush(stderr);
+}
+
+static void tell(struct waiting *w, const struct face_guard *g, int64_t wall_ms)
+{
+    BUF_AUTO text = BUF_INIT(1u << 20);
+    progress_look(&w->progress, g, wall_ms, &text);
+    say(w, buf_at(&text));
+    if (!w->tty)
+        return;
+    BUF_AUTO live = BUF_INIT(4096);
+    progress_live(&w->progress, g, wall_ms, terminal_width(), &live);
+    (void)fputs(buf_at(&live), stderr);
+    (void)fflush(stderr);
+    w->live_line = true;
+}
+
+static int finish(struct waiting *w, const struct face_guard *g, const struct client_answer *answer,
+                  int status)
+{
+    BUF_AUTO text = BUF_INIT(1u << 16);
+    wipe(w);
+    if (!w->o->json)
+        progress_result(g, &text);
+    (void)printf("%s%s", w->o->json ? buf_at(&answer->raw) : buf_at(&text), w->o->json ? "\n" : "");
+    return remap(w->o, status);
+}
+
+/* --- waiting --- */
+
+/* The daemon does not answer: -1 to go on. */
+static int away(struct waiting *w, const struct client_answer *answer, int64_t boot_ms)
+{
+    if (w->away_ms < 0) {
+        BUF_AUTO text = BUF_INIT(2000);
+        char clock[STR_TIME_MAX];
+        buf_print(&text, "%s daemon unreachable, trying again (%s)\n",
+                  str_clock(clock_now().wall_ms, clock), answer->why);
+        say(w, buf_at(&text));
+        w->away_ms = boot_ms;
+    }
+    bool late = w->o->timeout_ms < 0 ? boot_ms - w->away_ms > AWAY_MS
+                                     : boot_ms - w->started_ms >= w->o->timeout_ms;
+    return late ? cli_fail(CLI_UNREACHABLE, "%s", answer->why) : -1;
+}
+
+/* One look; -1 to go on. */
+static int look(struct waiting *w)
+{
+    ANSWER_AUTO answer = {0};
+    int status = client_call(w->client, w->path, NULL, NULL, &answer);
+    struct hd_now now = clock_now();
+    if (status == CLI_INTERRUPTED)
+        return -1;
+    if (status == CLI_UNREACHABLE)
+        return remap(w->o, away(w, &answer, now.boot_ms));
+    if (status) {
+        wipe(w);
+        return cli_fail(status, "%s", answer.why);
+    }
+    if (w->away_ms >= 0)
+        say(w, "the daemon answers again\n");
+    w->away_ms = -1;
+    struct face_guard g;
+    face_guard(answer.body, &g);
+    tell(w, &g, now.wall_ms);
+    status = face_exit(&g);
+    if (status >= 0)
+        return finish(w, &g, &answer, status);
+    if (w->o->timeout_ms < 0 || now.boot_ms - w->started_ms < w->o->timeout_ms)
+        return -1;
+    (void)finish(w, &g, &answer, CLI_TIMEOUT);
+    return remap(w->o, cli_fail(CLI_TIMEOUT,
+                                "the wait timed out; the guard goes on: haldane wait %s", g.id));
+}
+
+static int64_t pause_ms(const struct waiting *w)
+{
+    int64_t left = w->o->timeout_ms - (clock_now().boot_ms - w->started_ms);
+    return w->o->timeout_ms >= 0 && left < POLL_MS ? left : POLL_MS;
+}
+
+int wait_guard(struct client *client, const char *id, const struct wait_options *o)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    struct waiting w = {.client = client, .o = o, .started_ms = clock_now().boot_ms, .away_ms = -1};
+    (void)snprintf(w.path, sizeof w.path, "/guards/%s", id);
+    w.tty = isatty(STDERR_FILENO) == 1;
+    w.progress.colour = w.tty && !(no_colour && *no_colour);
+    int status = look(&w);
+    while (status < 0 && !client_interrupted(client)) {
+        client_sleep(client, pause_ms(&w));
+        if (!client_interrupted(client))
+            status = look(&w);
+    }
+    if (status >= 0)
+        return status;
+    wipe(&w);
+    return cli_fail(CLI_INTERRUPTED, "interrupted; the guard goes on: haldane wait %s", id);
+}
+
+/* --- haldane wait --- */
+
+static int run(const struct cli_args *args)
+{
+    struct wait_options o;
+    char id[27];
+    CLIENT_AUTO client = NULL;
+    int status = wait_read_options(args, &o);
+    if (!status)
+        status = client_open(args, true, &client);
+    if (!status)
+        status = client_guard_id(client, cli_word(args, 0), id);
+    return status ? status : wait_guard(client, id, &o);
+}
+
+static const struct cli_option options[] = {
+    WAIT_OPTIONS,
+    CLI_OUTPUT_OPTION,
+    CLI_CLIENT_OPTIONS,
+    {0},
+};
+
+const struct cli_command cli_wait = {
+    .name = "wait",
+    .synopsis = "ID|SERVICE [--timeout T] [--fail-on CODES] [-o json]",
+    .help = "wait for the end of a guard",
+    .notes = "A service stands for its newest guard. Changes are told on stderr, the result on\n"
+             "stdout. After a verified revert the wait ends when users have recovered.\n"
+             "Exit codes: 0 passed, 1 reverted, 3 inconclusive, 4 revert not verified or not\n"
+             "possible, 5 only advised, 6 daemon unreachable, 7 not authorised, 8 timed out,\n"
+             "9 superseded or cancelled, 130 interrupted. 2, 7 and 130 always count as failures.\n",
+    .options = options,
+    .least = 1,
+    .most = 1,
+    .run = run,
+};
