@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The commands that need no daemon: check, query, db and replay, on files and a store of their own,
+ * and against scripted sources.
+ */
+#include "server.h"
+
+#include "../../support/store_fixture.h"
+
+#include "config/config.h"
+
+#define MINIMAL TEST_DATA "/golden/config/minimal.yaml"
+#define MISTAKES TEST_DATA "/golden/config/mistakes.yaml"
+
+static struct said run(const char *const *args)
+{
+    static struct said said;
+    char *argv[12] = {(char *)"haldane"};
+    int argc = 1;
+    for (; argc < 11 && args[argc - 1]; argc++)
+        argv[argc] = (char *)args[argc - 1];
+    capture(cli_main, argc, argv, &said);
+    return said;
+}
+
+/* --- files --- */
+
+static const struct row {
+    const char *name, *args[8];
+    int status;
+    const char *out, *err; /* NULL: not looked at; "": nothing */
+} rows[] = {
+    {"check", {"check", MINIMAL}, 0, "minimal.yaml: ok, 1 service, 2 checks\n", ""},
+    {"check by option", {"check", "-c", MINIMAL}, 0, "ok, 1 service", ""},
+    {"check names mistakes", {"check", MISTAKES}, 2, "", "services.shop.actuator: unknown key 'sokcet'"},
+    {"check says places", {"check", MISTAKES}, 2, "", "mistakes.yaml:"},
+    {"check of no file", {"check", "/nonexistent/h.yaml"}, 2, "", "/nonexistent/h.yaml"},
+    {"check --print", {"check", "--print", MINIMAL}, 0, "http://127.0.0.1:9090", ""},
+    {"check --sample", {"check", "--sample"}, 0, "version: 1", ""},
+    {"check --reference", {"check", "--reference"}, 0, "services", ""},
+    {"query list", {"query", "list"}, 0, "http-5xx-ratio", ""},
+    {"query of what", {"query", "drop"}, 2, "", "neither list nor run"},
+    {"query run of what", {"query", "run", "shop", "-c", MINIMAL}, 2, "", "a check or --all"},
+    {"query run of both", {"query", "run", "shop", "x", "--all"}, 2, "", "a check or --all"},
+    {"query run of no service", {"query", "run", "x", "--all", "-c", MINIMAL}, 2, "", "there is no service 'x'"},
+    {"query run of no check", {"query", "run", "shop", "x", "-c", MINIMAL}, 2, "", "has no check 'x'"},
+    {"serve of no file", {"serve", "-c", "/nonexistent/h.yaml"}, 2, "", "/nonexistent/h.yaml"},
+    {"serve at no level", {"serve", "-l", "loud"}, 2, "", "log-level is one of"},
+    {"db of no store", {"db", "check", "--store", "/nonexistent/h.db"}, 2, "", "/nonexistent/h.db"},
+    {"db of what", {"db", "drop"}, 2, "", "none of check, backup, stats"},
+    {"replay of no id", {"replay", "shop"}, 2, "", "not the id of a guard"},
+};
+
+static void files(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct said said = run(rows[i].args);
+        if (said.status != rows[i].status)
+            fail_msg("%s: status %d, not %d: %s", rows[i].name, said.status, rows[i].status, said.err);
+        holds(rows[i].name, "stdout", said.out, rows[i].out);
+        holds(rows[i].name, "stderr", said.err, rows[i].err);
+    }
+}
+
+/* --- the store --- */
+
+static void db(void **state)
+{
+    struct fixture *f = *state;
+    char copy[96];
+    (void)snprintf(copy, sizeof copy, "%s.copy", f->path);
+    fixture_begin(f);
+    fixture_add_guard(f, 1);
+    fixture_commit(f);
+    struct said said = run((const char *[]){"db", "check", "--store", f->path, NULL});
+    assert_int_equal(said.status, 0);
+    said = run((const char *[]){"db", "stats", "--store", f->path, "-o", "json", NULL});
+    holds("stats", "stdout", said.out, "\"guards\":1,\"evidence_rows\":0");
+    said = run((const char *[]){"db", "backup", "--store", f->path, NULL});
+    assert_int_equal(said.status, CLI_USAGE);
+    said = run((const char *[]){"db", "backup", copy, "--store", f->path, NULL});
+    assert_int_equal(said.status, 0);
+    said = run((const char *[]){"db", "stats", "--store", copy, NULL});
+    holds("copy", "stdout", said.out, "guards         1\n");
+    said = run((const char *[]){"db", "backup", copy, "--store", f->path, NULL}); /* never over one */
+    assert_int_equal(said.status, 1);
+}
+
+/* --- replay --- */
+
+/* Five polls in which green fails two requests of ten, through the engine as the daemon would. */
+static struct hd_verdict judge(struct fixture *f, const struct hd_policy *policy, const char *id)
+{
+    static struct hd_guard_state engine;
+    static struct hd_verdict verdict;
+    engine_state_init(policy, &engine);
+    for (uint32_t poll = 1; poll <= 5; poll++) {
+        struct hd_measurement m[4];
+        for (uint8_t i = 0; i < 4; i++)
+            m[i] = (struct hd_measurement){.check = i / 2, .role = i % 2, .outcome = HD_OUTCOME_OK, .fresh = true,
+                                           .events = i == 1 ? 200 : 1, .exposure = 1000, .value = NAN,
+                                           .age_ms = 500, .covers_ms = 5000};
+        struct store_evidence e = {.wall_ms = 60000 + 5000 * poll, .t_ms = 60000 + 5000 * poll,
+                                   .evidence = {.poll = poll, .scrape_ms = 1000, .m = m, .n = 4}};
+        e.evidence.presence[HD_CANDIDATE] = (struct hd_presence){true, 1000000, 3, 3};
+        e.evidence.presence[HD_STABLE] = (struct hd_presence){true, 0, 3, 3};
+        OK(f, store_put_evidence(f->s, id, &e, &f->err));
+        OK(f, engine_step(policy, &engine, &e.evidence, e.t_ms, &engine, &verdict, &f->err));
+    }
+    return verdict;
+}
+
+static void replay(void **state)
+{
+    struct fixture *f = *state;
+    struct config *config = NULL;
+    struct config_mistakes mistakes;
+    OK(f, config_load(f->arena, MINIMAL, NULL, &config, &mistakes, &f->err));
+    const struct hd_policy *policy = config_service(config, "shop");
+    BUF_AUTO pin = BUF_INIT(1u << 20);
+    BUF_AUTO reasons = BUF_INIT(1u << 16);
+    config_pin(config, policy, &pin);
+    struct store_guard g = fixture_guard(1);
+    g.pin = buf_at(&pin);
+    fixture_begin(f);
+    OK(f, store_add_guard(f->s, &g, &f->err));
+    struct hd_verdict v = judge(f, policy, g.id);
+    assert_int_equal(v.kind, HD_VERDICT_FAIL);
+    buf_text(&reasons, "[");
+    for (size_t i = 0; i < v.n; i++)
+        buf_print(&reasons, "%s{\"number\":%d,\"text\":\"t\"}", i ? "," : "", v.reason[i].number);
+    buf_text(&reasons, "]");
+    g.verdict = v.kind;
+    g.cause = v.cause;
+    g.score = v.score;
+    g.reasons = buf_at(&reasons);
+    OK(f, store_put_guard(f->s, &g, &f->err));
+    fixture_commit(f);
+    static const char *const changes[] = {"the same", "another kind", "another cause", "another score", "no reasons"};
+    for (int i = 0; i < 5; i++) {
+        struct store_guard other = g;
+        other.verdict = i == 1 ? HD_VERDICT_PASS : g.verdict;
+        other.cause = i == 2 ? HD_CAUSE_EARLIER : g.cause;
+        other.score = i == 3 ? NAN : g.score;
+        other.reasons = i == 4 ? "[]" : g.reasons;
+        fixture_begin(f);
+        OK(f, store_put_guard(f->s, &other, &f->err));
+        fixture_commit(f);
+        struct said said = run((const char *[]){"replay", g.id, "--store", f->path, NULL});
+        if (said.status != (i ? 1 : 0))
+            fail_msg("%s: status %d: %s%s", changes[i], said.status, said.out, said.err);
+        holds(changes[i], "stdout", said.out, i ? "DIFFERENT" : "equal to the stored verdict");
+        holds(changes[i], "stdout", said.out, "above_max");
+    }
+    struct said said = run((const char *[]){"replay", fixture_id(2), "--store", f->path, NULL});
+    assert_int_equal(said.status, CLI_USAGE);
+    config_unref(config);
+}
+
+/* --- sources --- */
+
+static void write_file(const char *path, const char *format, ...)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    va_list args;
+    va_start(args, format);
+    (void)vfprintf(file, format, args);
+    va_end(args);
+    (void)fclose(file);
+}
+
+#define CONFIG                                                                                     \
+    "version: 1\n"                                                                                 \
+    "datasources: {prom: {type: prometheus, url: 'http://127.0.0.1:%d'}}\n"                        \
+    "services:\n"                                                                                  \
+    "  shop:\n"                                                                                    \
+    "    colours: [blue, green]\n"                                                                 \
+    "    actuator: {type: haproxy, socket: /nonexistent/admin.sock, backend: shop}\n"              \
+    "    checks:\n"                                                                                \
+    "      - {use: http-5xx-ratio, max: 1%%}\n"                                                    \
+    "      - {name: free, query: 'up{ {{match}} }', max: 1}\n"
+
+#define CLOCK "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1700000060,\"1700000060\"]}}"
+#define MATRIX(series) "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[" series "]}}"
+#define VECTOR(series) "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[" series "]}}"
+#define SERIES(code, to)                                                                           \
+    "{\"metric\":{\"__name__\":\"http_requests_total\",\"job\":\"a\",\"instance\":\"i\","              \
+    "\"version\":\"green\",\"code\":\"" code "\"},\"values\":[[1699999999,\"0\"],[1700000030,\"" to     \
+    "\"],[1700000059,\"" to "\"]]}"
+
+/* Starts the script, writes the config with its port, runs, stops. */
+static struct said with_source(struct fixture *f, const struct reply *script, const char *const *args)
+{
+    static struct server s;
+    char file[96];
+    (void)snprintf(file, sizeof file, "%s-lock", f->path); /* the fixture removes it */
+    server_start(&s, script);
+    write_file(file, CONFIG, s.port);
+    (void)setenv("HALDANE_CONFIG", file, 1);
+    struct said said = run(args);
+    server_stop(&s);
+    (void)setenv("HALDANE_CONFIG", "/nonexistent/haldane.yaml", 1);
+    return said;
+}
+
+static void sources(void **state)
+{
+    struct fixture *f = *state;
+    static const struct reply counts[] = {
+        {200, CLOCK, false}, {200, MATRIX(SERIES("200", "950") "," SERIES("500", "50")), false},
+        {200, VECTOR(""), false}, {0, NULL, false}};
+    static const struct reply gauge[] = {
+        {200, CLOCK, false}, {200, VECTOR(""), false},
+        {200, VECTOR("{\"metric\":{},\"value\":[1700000058,\"0.25\"]}"), false}, {0, NULL, false}};
+    static const struct reply broken[] = {
+        {200, CLOCK, false}, {503, "{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"tired\"}", false},
+        {0, NULL, false}};
+    struct said said = with_source(f, counts, (const char *[]){"query", "run", "shop", "http-5xx-ratio", NULL});
+    if (said.status)
+        fail_msg("counts: %d: %s%s", said.status, said.out, said.err);
+    holds("counts", "stdout", said.out, "shop     http-5xx-ratio  blue   0       -      -      -      no_data: no series");
+    holds("counts", "stdout", said.out, "shop     http-5xx-ratio  green  2       1,000  5%     1.0 s  ok\n");
+    said = with_source(f, gauge, (const char *[]){"query", "run", "shop", "free", NULL});
+    holds("gauge", "stdout", said.out, "shop     free   green  1       -  0.25   2.0 s  ok\n");
+    holds("gauge", "stdout", said.out, "shop     free   blue   0       -  -      -      no_data");
+    said = with_source(f, broken, (const char *[]){"query", "run", "shop", "--all", NULL});
+    assert_int_equal(said.status, CLI_INCONCLUSIVE);
+    holds("broken", "stdout", said.out, "tired");
+    said = with_source(f, broken, (const char *[]){"check", "--online", NULL});
+    assert_int_equal(said.status, CLI_USAGE);
+    holds("online", "stdout", said.out, "shop: the router cannot be read: ");
+    holds("online", "stderr", said.err, "not everything answered");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files),
+        cmocka_unit_test_setup_teardown(db, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(replay, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(sources, fixture_setup, fixture_teardown),
+    };
+    client_setup();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The orders of an operator and the reading commands against a scripted daemon: address, body, what
+ * is refused before anything is sent, what is printed.
+ */
+#include "server.h"
+
+#define ID "01JD2K0000000000000000000A"
+#define OK_REPLY "{\"ok\":true}"
+#define GUARD "{\"id\":\"" ID "\",\"service\":\"shop\",\"state\":\"deciding\",\"headline\":\"Going back\"}"
+#define SERVICE                                                                                    \
+    "{\"name\":\"shop\",\"mode\":\"enforce\",\"reading\":{\"sides\":[{\"colour\":\"blue\",\"share\":1,"  \
+    "\"ready\":3,\"wanted\":3},{\"colour\":\"green\",\"share\":0,\"ready\":null,\"wanted\":null}]},"    \
+    "\"holds\":[{\"reason\":\"move\",\"until\":\"2026-11-20T03:04:10Z\"}]}"
+#define ROW                                                                                        \
+    "{\"id\":\"" ID "\",\"service\":\"shop\",\"state\":\"passed\",\"live\":false,\"verdict\":\"pass\","  \
+    "\"headline\":\"Good\",\"started_at\":\"2026-11-20T03:04:10Z\",\"ended_at\":\"2026-11-20T03:06:13Z\"}"
+#define ITEMS(item) "{\"items\":[" item "],\"next\":null}"
+
+static const struct row {
+    const char *name, *args[10];
+    struct reply script[4];
+    int status, sent; /* sent: how many requests */
+    const char *out, *err, *line, *body; /* line, body: of the first request; NULL: not looked at */
+} rows[] = {
+    {"revert a service", {"revert", "shop", "--reason", "5xx \"now\""}, {{202, GUARD, false}}, 0, 1,
+     "revert ordered: guard " ID ". Going back\n", NULL, "POST /api/v1/services/shop/revert HTTP",
+     "\r\n\r\n{\"reason\":\"5xx \\\"now\\\"\"}"},
+    {"revert a guard", {"revert", ID, "--reason", "x"}, {{202, GUARD, false}}, 0, 1, NULL, NULL,
+     "POST /api/v1/guards/" ID "/revert HTTP", NULL},
+    {"revert as json", {"revert", ID, "--reason", "x", "-o", "json"}, {{202, GUARD, false}}, 0, 1, GUARD "\n", NULL,
+     NULL, NULL},
+    {"revert without a reason", {"revert", "shop"}, {{202, GUARD, false}}, 2, 0, "", "--reason is needed", NULL, NULL},
+    {"revert of nothing", {"revert", "--reason", "x"}, {{202, GUARD, false}}, 2, 0, "", "an argument is missing", NULL,
+     NULL},
+    {"the wrong moment", {"revert", "shop", "--reason", "x"},
+     {{409, "{\"title\":\"Conflict\",\"detail\":\"the guard is\\nverifying\"}", false}}, 2, 1, "",
+     "haldane: the guard is?verifying\n", NULL, NULL},
+    {"not allowed", {"revert", "shop", "--reason", "x", "--token-file", "@"},
+     {{403, "{\"detail\":\"role\"}", false}}, 7, 1, "", "not authorised: role", NULL, NULL},
+    {"no token", {"revert", "shop", "--reason", "x"}, {{401, "{\"detail\":\"role\"}", false}}, 7, 1, "",
+     "no token (/var/lib/haldane/haldane.db.token", NULL, NULL},
+    {"a daemon in trouble", {"revert", "shop", "--reason", "x"}, {{500, "oops", false}}, 6, 1, "", "status 500", NULL,
+     NULL},
+    {"hold a service", {"hold", "shop", "--for", "2h", "--reason", "db"}, {{201, OK_REPLY, false}}, 0, 1,
+     "automatic reverts are held\n", NULL, "POST /api/v1/services/shop/hold HTTP",
+     "\r\n\r\n{\"reason\":\"db\",\"for\":\"2h\"}"},
+    {"hold the fleet", {"hold", "--for", "30m", "--reason", "db"}, {{201, OK_REPLY, false}}, 0, 1, "whole fleet", NULL,
+     "POST /api/v1/holds HTTP", NULL},
+    {"hold for ever", {"hold", "shop", "--reason", "db"}, {{201, OK_REPLY, false}}, 2, 0, "", "--for is needed", NULL,
+     NULL},
+    {"hold for 30", {"hold", "shop", "--for", "30", "--reason", "db"}, {{201, OK_REPLY, false}}, 2, 0, "",
+     "--for is needed", NULL, NULL},
+    {"release a service", {"release", "shop"}, {{200, OK_REPLY, false}}, 0, 1, "released\n", NULL,
+     "POST /api/v1/services/shop/release HTTP", "\r\n\r\n{}"},
+    {"release the fleet", {"release"}, {{200, OK_REPLY, false}}, 0, 1, NULL, NULL, "POST /api/v1/holds/release HTTP",
+     NULL},
+    {"cancel", {"cancel", ID, "--reason", "x"}, {{200, GUARD, false}}, 0, 1, "cancelled: guard", NULL,
+     "POST /api/v1/guards/" ID "/cancel HTTP", NULL},
+    {"cancel a service", {"cancel", "shop", "--reason", "x"}, {{200, GUARD, false}}, 2, 0, "", "not the id", NULL,
+     NULL},
+    {"rearm", {"rearm", "shop", "--colour", "blue", "--reason", "fixed"}, {{200, OK_REPLY, false}}, 0, 1, "re-armed\n",
+     NULL, "POST /api/v1/services/shop/rearm HTTP", "{\"colour\":\"blue\",\"reason\":\"fixed\"}"},
+    {"ack", {"ack", ID}, {{200, GUARD, false}}, 0, 1, "acknowledged", NULL,
+     "POST /api/v1/guards/" ID "/acknowledge HTTP", "\r\n\r\n{}"},
+    {"reload", {"reload"}, {{200, OK_REPLY, false}}, 0, 1, "configuration loaded\n", NULL,
+     "POST /api/v1/config/reload HTTP", NULL},
+    {"reload refused", {"reload"}, {{422, "{\"detail\":\"f:1:2: x: y\"}", false}}, 2, 1, "", "f:1:2: x: y", NULL, NULL},
+    {"an odd name is encoded", {"release", "a/b ?"}, {{200, OK_REPLY, false}}, 0, 1, NULL, NULL,
+     "POST /api/v1/services/a%2Fb%20%3F/release HTTP", NULL},
+
+    {"status", {"status"}, {{200, ITEMS(SERVICE), false}, {200, ITEMS(""), false}}, 0, 2,
+     "shop     enforce  blue 100% (3/3 ready), green 0%  -      -   -      -\n",
+     NULL, "GET /api/v1/services HTTP", NULL},
+    {"status: holds", {"status"}, {{200, ITEMS(SERVICE), false}, {200, ITEMS(ROW), false}}, 0, 2,
+     "                     fleet held until 2026-11-20 03:04:10 UTC: move\n", NULL, NULL, NULL},
+    {"status of one", {"status", "shop"}, {{200, SERVICE, false}, {200, ITEMS(""), false}}, 0, 2, "shop     enforce",
+     NULL, "GET /api/v1/services/shop HTTP", NULL},
+    {"status as json", {"status", "shop", "-o", "json"}, {{200, SERVICE, false}, {200, ITEMS(""), false}}, 0, 2,
+     "{\"services\":{\"items\":[" SERVICE "],\"next\":null},\"guards\":" ITEMS("") "}\n", NULL, NULL, NULL},
+    {"list", {"list", "--live", "--service", "shop", "-n", "5"}, {{200, ITEMS(ROW), false}}, 0, 1,
+     ID "  shop     2026-11-20 03:04:10  2m 03s  passed  pass     Good\n", NULL,
+     "GET /api/v1/guards?service=shop&limit=5&state=live HTTP", NULL},
+    {"show", {"show", ID},
+     {{200, GUARD, false},
+      {200, ITEMS("{\"at\":\"2026-11-20T03:04:10Z\",\"kind\":\"state\",\"headline\":\"Going back\",\"text\":\"5xx\"}"),
+       false}}, 0, 2, "  2026-11-20 03:04:10  state  Going back: 5xx\n", NULL, "GET /api/v1/guards/" ID " HTTP", NULL},
+
+    {"an address that is none", {"list", "--url", "ftp://x"}, {{200, "{}", false}}, 2, 0, "", "must begin with http",
+     NULL, NULL},
+    {"no such command", {"rewert", "shop"}, {{200, "{}", false}}, 2, 0, "", "did you mean 'revert'?", NULL, NULL},
+    {"help of one", {"help", "revert"}, {{200, "{}", false}}, 0, 0, "usage: haldane revert SERVICE|ID", "", NULL, NULL},
+};
+
+static void orders(void **state)
+{
+    (void)state;
+    static struct server s;
+    static struct said said;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct row *r = &rows[i];
+        run_client(r->script, r->args, &s, &said);
+        if (said.status != r->status || s.n != r->sent)
+            fail_msg("%s: status %d, not %d; %d requests, not %d: %s%s", r->name, said.status, r->status, s.n, r->sent,
+                     said.out, said.err);
+        holds(r->name, "stdout", said.out, r->out);
+        holds(r->name, "stderr", said.err, r->err);
+        holds(r->name, "request", s.request[0], r->line);
+        holds(r->name, "request", s.request[0], r->body);
+    }
+}
+
+/* Every command has --help, with its synopsis and each of its options in a line. */
+static void every_command_has_help(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"serve", "check", "guard", "wait", "status", "show", "list", "revert", "hold",
+                                        "release", "cancel", "rearm", "ack", "reload", "query", "replay", "db",
+                                        "version", "help"};
+    static struct said said;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *argv[] = {(char *)"haldane", (char *)names[i], (char *)"--help", NULL}, usage[64];
+        capture(cli_main, 3, argv, &said);
+        (void)snprintf(usage, sizeof usage, "usage: haldane %s", names[i]);
+        assert_int_equal(said.status, 0);
+        holds(names[i], "help", said.out, usage);
+        holds(names[i], "help", said.out, "  -h, --help");
+        char *line = strtok(said.out, "\n");
+        for (; line; line = strtok(NULL, "\n")) {
+            if (strlen(line) > 100)
+                fail_msg("%s: a line of %zu columns: %s", names[i], strlen(line), line);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(orders), cmocka_unit_test(every_command_has_help)};
+    client_setup();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
