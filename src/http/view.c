@@ -5,6 +5,7 @@
 #include "http/view.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -280,10 +281,19 @@ static enum hd_code load_events(struct store *s, struct hd_arena *a, struct guar
     return HD_OK;
 }
 
+/* For drawing: by time, whatever came first. */
+static int by_time(const void *a, const void *b)
+{
+    const struct store_evidence *x = a, *y = b;
+    return (x->wall_ms > y->wall_ms) - (x->wall_ms < y->wall_ms);
+}
+
 static enum hd_code load_evidence(struct store *s, struct hd_arena *a, struct guard_view *v,
                                   struct hd_error *err)
 {
     enum hd_code code = store_evidence(s, a, v->guard.id, &v->evidence, &v->n_evidence, err);
+    if (!code)
+        qsort(v->evidence, v->n_evidence, sizeof *v->evidence, by_time);
     if (code == HD_ABSENT)
         v->no_evidence = "The polls of this guard were removed to make room; its verdict is kept.";
     else if (code == HD_LIMIT)

@@ -168,14 +168,16 @@ static void join(struct order *o, struct guard *g)
     about(o, g, 200);
 }
 
-/* The sides of a guard that is asked for: as named, else by the newest reading. */
-static bool choose_sides(struct order *o, const struct service *s, int *candidate, int *stable)
+/* The sides that an order is about: as named, else by the newest reading. A guard goes `to` the
+ * candidate; a revert goes `to` stable. */
+static bool choose_sides(struct order *o, const struct service *s, const char *candidate_key,
+                         const char *stable_key, int *candidate, int *stable)
 {
     const struct hd_policy *policy = s->policy;
-    const char *to = arg_text(o, "to"), *from = arg_text(o, "from");
-    *candidate = to ? colour_index(policy, to)
+    const char *mine = arg_text(o, candidate_key), *theirs = arg_text(o, stable_key);
+    *candidate = mine ? colour_index(policy, mine)
                  : policy->kind == HD_KIND_CANARY ? policy->candidate : busiest(s, policy, -1);
-    *stable = from ? colour_index(policy, from)
+    *stable = theirs ? colour_index(policy, theirs)
               : policy->kind == HD_KIND_CANARY ? policy->stable : busiest(s, policy, *candidate);
     if (*candidate < 0 || *stable < 0 || *candidate == *stable) {
         problem(o, 422, "no_such_colour", "to and from must be two colours of the service");
@@ -217,7 +219,7 @@ static void order_guard(struct order *o, struct service *s)
         problem(o, 503, "router_unread", "the router has not been read yet; try again in a few seconds");
         return;
     }
-    if (choose_sides(o, s, &candidate, &stable))
+    if (choose_sides(o, s, "to", "from", &candidate, &stable))
         about(o, start(o, s, candidate, stable, NULL), 201);
 }
 
@@ -233,7 +235,8 @@ static void revert_live(struct order *o, struct guard *g)
     decide_revert(g, false, why);
 }
 
-/* No guard is live: the newest one that ended says what is stable and what it looked like. */
+/* No guard is live: the newest one that ended says what it looked like before. `to` is where the
+ * traffic shall go, `from` the side it leaves; without them it leaves the busiest one. */
 static void order_service_revert(struct order *o, struct service *s)
 {
     struct store_filter filter = {.service = s->name, .verdict = -1, .limit = 1};
@@ -245,7 +248,7 @@ static void order_service_revert(struct order *o, struct service *s)
         revert_live(o, s->guard);
         return;
     }
-    if (!s->last.service || !choose_sides(o, s, &candidate, &stable)) {
+    if (!s->last.service || !choose_sides(o, s, "from", "to", &candidate, &stable)) {
         if (!o->status)
             problem(o, 503, "router_unread", "the router has not been read yet");
         return;
@@ -370,8 +373,9 @@ static void order_rearm(struct order *o, struct service *s)
     for (size_t i = 0; i < HD_SIDES_MAX; i++) {
         struct side_mark *m = &s->mark[i];
         if (m->rejected && (!colour || str_is(m->colour, colour))) {
-            service_reject(s, m->colour, false, "");
-            any = true;
+            m->rejected = false;
+            m->why[0] = '\0';
+            m->dirty = any = true;
         }
     }
     if (!any) {

@@ -258,7 +258,7 @@ enum hd_code store_evidence(struct store *s, struct hd_arena *arena, const char 
     if (evicted)
         return hd_fail(err, HD_ABSENT, "the evidence of guard %s was evicted to save space", guard);
     struct sql_query q = {"SELECT after, poll, wall_ms, t_ms, data FROM evidence WHERE guard = ?1"
-                          " ORDER BY after, poll",
+                          " ORDER BY seq",
                           ARGS(INT_ARG(seq)), read_evidence, sizeof **ret};
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }

@@ -139,7 +139,8 @@ struct store_evidence {
 };
 enum hd_code store_put_evidence(struct store *, const char *guard, const struct store_evidence *,
                                 struct hd_error *err);
-/* By poll, before-switch bins before the rest. HD_ABSENT: no such guard, or evicted (the guard is
+/* In the order in which they were put, which is that of the engine's steps (bins from before the
+ * switch may come late, when the source failed at first). HD_ABSENT: no such guard, or evicted (the guard is
  * there); HD_LIMIT: more than HD_ROWS_BYTES_MAX. put: HD_CONFLICT when that poll (or bin) is stored
  * already. */
 enum hd_code store_evidence(struct store *, struct hd_arena *, const char *guard,
