@@ -350,7 +350,7 @@ void notify_due(struct pipeline *p)
 
 int64_t notify_next(const struct pipeline *p)
 {
-    int64_t next = p->outbox_ms;
+    int64_t next = p->store_lost ? INT64_MAX : p->outbox_ms;
     for (size_t i = 0; i < p->n_sinks; i++) {
         const struct sink *s = &p->sinks[i];
         next = s->heartbeat_ms < next ? s->heartbeat_ms : next;

@@ -407,7 +407,9 @@ int64_t pipeline_tick(struct pipeline *p, struct hd_now now)
     if (p->later)
         return now.boot_ms;
     int64_t next = least(sched_due(p->sched), notify_next(p));
-    return least(least(next, p->evict_ms), now.boot_ms + TURN_MAX_MS);
+    /* What needs the store waits for the next try to commit. */
+    next = least(next, p->store_lost ? p->store_try_ms : p->evict_ms);
+    return least(next, now.boot_ms + TURN_MAX_MS);
 }
 
 bool pipeline_busy(const struct pipeline *p)
