@@ -123,8 +123,6 @@ static void set_outcome(struct guard *g, int outcome, const char *text)
 static void stand_down(struct guard *g, int state, int outcome, int reason, const char *text)
 {
     set_outcome(g, outcome, text);
-    if (outcome == HD_INTENT_CONFLICT)
-        g->row.needs_human = true;
     if (state != HD_STATE_SUPERSEDED)
         service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "failed a guard");
     guard_end(g, state, reason, text);

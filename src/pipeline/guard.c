@@ -313,7 +313,11 @@ void guard_headline(struct guard *g)
                       g->row.needs_human ? " - decide yourself" : "");
         break;
     case HD_STATE_SUPERSEDED:
-        buf_print(b, "Ended: the traffic was changed by someone else, nothing was written");
+        if (g->row.needs_human)
+            buf_print(b, "%s is failing, and someone else changed the traffic during the revert - look now",
+                      candidate);
+        else
+            buf_print(b, "Ended: the traffic was changed by someone else, nothing was written");
         break;
     case HD_STATE_CANCELLED:
         buf_print(b, "Cancelled by an operator");
@@ -366,6 +370,8 @@ static bool state_pages(const struct guard *g, int state)
 {
     if (g->row.mode == HD_MODE_SHADOW)
         return false;
+    if (g->act.intent.outcome == HD_INTENT_CONFLICT)
+        return true; /* half of our change may be there */
     return state == HD_STATE_NOT_VERIFIED || state == HD_STATE_NOT_RECOVERED ||
            state == HD_STATE_REFUSED || state == HD_STATE_ADVISED;
 }
