@@ -104,6 +104,18 @@ static const struct {
 
 static void turn(struct talk *t);
 
+/* The whole conversation again, on the next replica; false: all were tried. */
+static bool next_replica(struct talk *t)
+{
+    if (++t->tried >= t->bases)
+        return false;
+    t->base = (t->base + 1) % t->bases;
+    t->n_slots = 0;
+    t->said.n = 0;
+    turn(t);
+    return true;
+}
+
 /* All answers of this turn are here. */
 static void turn_done(struct talk *t)
 {
@@ -111,13 +123,8 @@ static void turn_done(struct talk *t)
         const struct hd_response *r = t->slot[i].response;
         if (r->io == HD_IO_OK || t->io_is_evidence)
             continue;
-        if (++t->tried < t->bases) { /* the whole conversation again, on the next replica */
-            t->base = (t->base + 1) % t->bases;
-            t->n_slots = 0;
-            t->said.n = 0;
-            turn(t);
+        if (next_replica(t))
             return;
-        }
         struct hd_error err;
         t->io = r->io;
         t->reason = io_means[r->io].reason;
@@ -149,6 +156,8 @@ static void turn(struct talk *t)
     enum hd_code code = t->next(t->what, t, &ask, &err);
     if (!code && t->said.n + ask.n > HD_TALK_MAX)
         code = hd_fail(&err, HD_LIMIT, "more than %d exchanges in one conversation", HD_TALK_MAX);
+    if (code && t->said.n && next_replica(t)) /* it answered, and not with what was asked */
+        return;
     if (code || ask.n == 0) {
         finish(t, code, &err);
         return;

@@ -24,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 import urllib.parse
 
 os.environ["PATH"] += ":/usr/sbin"
@@ -79,9 +80,8 @@ def run(main, seconds):
     try:
         main(world)
     except Exception as e:  # a scenario that cannot go on is a failed one
-        ok(False, f"{type(e).__name__}: {e}", world.tails())
-        import traceback
-        note(traceback.format_exc())
+        lines = traceback.format_exc(limit=-4).splitlines()
+        ok(False, f"{type(e).__name__}: {lines[-1]}", "\n".join(lines[:-1]) + "\n" + world.tails())
     finally:
         signal.alarm(0)
         world.close()
@@ -133,24 +133,6 @@ def serve(handler):
     server = Server(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return server
-
-
-class Origin:
-    """What every server of the router points at: accepts and answers 200."""
-
-    def __init__(self):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(200)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"ok")
-
-            def log_message(self, *args):
-                pass
-
-        self.server = serve(Handler)
-        self.port = self.server.server_address[1]
 
 
 class Prometheus:
@@ -311,11 +293,11 @@ class Relay:
     """Between haldane and HAProxy's socket. Records every line; `fault` decides what becomes of the
     next ones: None pass, "hang" (accept, never answer), "cut" (HAProxy gets it, the answer is lost),
     "drop" (closed, HAProxy never gets it), "garbage", or a number of seconds to wait first.
-    `only_sets` spares the reads."""
+    `only_sets` spares the reads; `times` limits how often."""
 
     def __init__(self, path, target):
         self.path, self.target = path, target
-        self.lines, self.fault, self.only_sets, self.hook = [], None, False, None
+        self.lines, self.fault, self.only_sets, self.times = [], None, False, None
         self.listener = None
         self.open()
 
@@ -359,13 +341,15 @@ class Relay:
     def pass_on(self, peer, line):
         mutates = MUTATES.search(line.decode())
         fault = self.fault if mutates or not self.only_sets else None
-        if mutates and self.hook:
-            self.hook(line)
+        if fault is not None and self.times is not None:
+            self.times -= 1
+            if self.times <= 0:
+                self.fault, self.times = None, None
         if fault == "drop":
             return
-        while fault == "hang" and self.fault == "hang":
-            time.sleep(0.05)
         if fault == "hang":
+            peer.settimeout(60)
+            peer.recv(1)  # until the other side gives up
             return
         if isinstance(fault, (int, float)):
             time.sleep(fault)
@@ -395,9 +379,9 @@ SERVERS = {"blue": ("blue1", "blue2"), "green": ("green1", "green2")}
 
 
 class Router:
-    """A real HAProxy with one backend of two colours for each service, blue live at first."""
+    """A real HAProxy with one backend of two colours for each service; its file gives `weights`."""
 
-    def __init__(self, world, name="router", backends=("shop",)):
+    def __init__(self, world, name="router", backends=("shop",), weights=BLUE):
         self.world, self.name, self.backends = world, name, backends
         self.sock = world.path(f"{name}.admin")
         self.child = None
@@ -406,8 +390,8 @@ class Router:
             rows.append(f"backend {b}\n    balance roundrobin\n")
             for colour, servers in SERVERS.items():
                 for s in servers:
-                    rows.append(f"    server {s} 127.0.0.1:{world.origin.port} weight "
-                                f"{BLUE[colour]} check inter 100ms fall 1 rise 1\n")
+                    rows.append(f"    server {s} 127.0.0.1:{world.origin} weight "
+                                f"{weights[colour]} check inter 200ms fall 2 rise 1\n")
         with open(world.path(f"{name}.cfg"), "w") as f:
             f.write(f"global\n    stats socket {self.sock} mode 600 level admin\n    maxconn 200\n"
                     "defaults\n    mode http\n    timeout connect 1s\n    timeout client 5s\n"
@@ -477,7 +461,7 @@ class Shim:
         self.file = world.path("shim.page")
         with open(self.file, "wb") as f:
             f.write(bytes(struct.calcsize(self.FORMAT)))
-        self.env = {"LD_PRELOAD": library, "SHIM_PAGE": self.file,
+        self.env = {"LD_PRELOAD": os.path.abspath(library), "SHIM_PAGE": self.file,
                     "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
 
     def read(self):
@@ -585,7 +569,7 @@ class Daemon:
         try:
             return wait(there, seconds, f"{service}: {' or '.join(states)}")
         except TimeoutError as e:
-            raise TimeoutError(f"{e}; it is {last[0]}\n{self.world.tail(self.name, 40)}") from None
+            raise TimeoutError(f"{e}; it is {last[0]}") from None
 
     def wait_read(self, services=("shop",), seconds=10):
         """Until each service's router was read once."""
@@ -622,7 +606,7 @@ def outcome(intent):
 
 
 class World:
-    """The temporary directory and the children."""
+    """The temporary directory, the children, and the one address that all servers point at."""
 
     def __init__(self):
         self.binary = os.path.abspath(sys.argv[1])
@@ -630,7 +614,12 @@ class World:
         self.children = []
         self.logs = {}
         atexit.register(self.close)
-        self.origin = Origin()
+        self.origin = free_port()
+        with open(self.path("origin.cfg"), "w") as f:
+            f.write("global\n    maxconn 500\ndefaults\n    mode http\n    timeout client 5s\n"
+                    f"frontend origin\n    bind 127.0.0.1:{self.origin}\n"
+                    "    http-request return status 200\n")
+        self.start("origin", ["haproxy", "-db", "-f", self.path("origin.cfg")])
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -652,7 +641,7 @@ class World:
 
     def tails(self):
         logs = [n for n in os.listdir(self.dir) if n.startswith("haldane") and n.endswith(".log")]
-        return "\n".join(f"--- {n}\n{self.tail(n[:-4], 40)}" for n in logs)
+        return "\n".join(f"--- {n}\n{self.tail(n[:-4], 25)}" for n in logs)[-6000:]
 
     def close(self):
         for c in self.children:
