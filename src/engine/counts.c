@@ -16,6 +16,7 @@
 #define SCRAPE_GUESS_MS 60000 /* the longest common one, until two samples of a target are seen */
 #define WINDOW_SLACK_MS 5000  /* delay until a scrape is visible, and clocks that differ */
 #define SCRAPE_JITTER 0.9     /* two scrapes of a target are at least this part of a step apart */
+#define START_SLACK_MS 5000   /* a start time is in whole seconds, and on the target's own clock */
 
 /* All that is known of one target in this look. */
 struct group {
@@ -26,6 +27,7 @@ struct group {
     size_t n_old;
     int64_t scraped_ms; /* earliest scrape known; INT64_MAX: none */
     int64_t start_ms;   /* of its process; COUNTS_NEVER: unknown */
+    int64_t died_ms, anew_ms; /* scrapes between which it restarted; COUNTS_NEVER: not known */
     int64_t until_ms;   /* newest scrape that is whole */
 };
 
@@ -68,9 +70,36 @@ int64_t counts_window_ms(const struct counts *c, int64_t at_ms, int64_t interval
     return window > back ? window : back;
 }
 
+/* Where a counter falls and the process began just there, all of the target's counters began anew,
+ * also those that have grown past their old value since: the errors of a crash loop. The start time
+ * alone is no proof (an exporter restarts, what it counts does not), and neither is the fall (one
+ * series is dropped and made again). */
+static void find_restart(struct group *g)
+{
+    g->died_ms = g->anew_ms = COUNTS_NEVER;
+    for (size_t i = 0; g->start_ms != COUNTS_NEVER && i < g->n_items; i++) {
+        const struct hd_row *row = g->item[i].row;
+        for (size_t k = 1; k < row->n; k++) {
+            const struct hd_point *a = &row->point[k - 1], *b = &row->point[k];
+            if (b->value < a->value && g->start_ms > a->at_ms - START_SLACK_MS &&
+                g->start_ms < b->at_ms + START_SLACK_MS) {
+                g->died_ms = a->at_ms;
+                g->anew_ms = b->at_ms;
+            }
+        }
+    }
+}
+
+/* Is the restart of the target between these two samples of a series? */
+static bool restarted(const struct group *g, int64_t from_ms, int64_t to_ms)
+{
+    return g->anew_ms != COUNTS_NEVER && from_ms <= g->died_ms && to_ms >= g->anew_ms;
+}
+
 /* A scrape appears in the source as a whole, but some stores take its samples in one by one: when
  * a series that was in the target's last scrape but one lacks the last, that scrape waits for the
- * next look, so that events and requests are always of the same scrapes. */
+ * next look, so that events and requests are always of the same scrapes. A series that ended with
+ * its process is not waited for. */
 static int64_t whole_until(const struct group *g)
 {
     int64_t newest = INT64_MIN, prior = INT64_MIN;
@@ -88,7 +117,7 @@ static int64_t whole_until(const struct group *g)
     }
     for (size_t i = 0; i < g->n_items; i++) {
         const struct hd_row *row = g->item[i].row;
-        if (g->target && row->point[row->n - 1].at_ms == prior)
+        if (g->target && row->point[row->n - 1].at_ms == prior && !restarted(g, prior, newest))
             return prior;
     }
     return newest;
@@ -114,6 +143,7 @@ static void know_target(const struct work *w, struct group *g)
         if (s->scraped_ms < g->scraped_ms)
             g->scraped_ms = s->scraped_ms;
     }
+    find_restart(g);
     g->until_ms = whole_until(g);
 }
 
@@ -221,6 +251,8 @@ static void count_item(struct work *w, const struct group *g, const struct item 
             continue;
         int64_t from_ms = s->last_ms;
         double grown = p->value;
+        if (known && restarted(g, s->last_ms, p->at_ms))
+            s->last = 0;
         bool counts = known || first_counts(w, g, item->role, p->at_ms, &from_ms);
         if (known && p->value >= s->last) /* else the counter began anew: all of it is new */
             grown = p->value - s->last;
@@ -232,6 +264,8 @@ static void count_item(struct work *w, const struct group *g, const struct item 
         s->last = p->value;
         known = true;
     }
+    if (known && restarted(g, s->last_ms, g->until_ms))
+        s->last = 0; /* it ended with its process: when it returns, all of it is new */
 }
 
 /* Adds what one target counted. Events are clamped per target: a bucket above its +Inf is skew. */

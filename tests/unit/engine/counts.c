@@ -215,6 +215,12 @@ static const struct script scripts[] = {
       {2, 1, 93000, ON, 40, 20, 93000}}},
     {"pod restart between two scrapes", 15000, 5000,
      {{2, 1, OLD, 90000, 40, 20, OLD}, {2, 1, 91000, ON, 40, 20, 91000}}},
+    {"restart: as many errors as before by the first scrape", 5000, 5000,
+     {{2, 1, OLD, 90000, 40, 500, 88000}, {2, 1, 91000, ON, 40, 1000, 91000}}, .starts = true},
+    {"restart: the first error comes a minute later", 5000, 5000,
+     {{2, 1, OLD, 90000, 40, 500, 88000}, {2, 1, 91000, ON, 400, 1000, 151000}}, .starts = true},
+    {"restart: with a scrape of one second", 1000, 5000,
+     {{2, 1, OLD, 90000, 40, 20, 70000}, {2, 1, 91000, ON, 40, 1000, 91000}}, .starts = true},
     {"new pod, start time known", 5000, 5000,
      {{1, 1, OLD, ON, 40, 1, OLD}, {2, 1, 61000, ON, 40, 20, 61000}}, .starts = true},
     {"new pod, start time known, looked at before its first scrape", 15000, 5000,
@@ -300,6 +306,45 @@ static void forgotten_pod_is_no_burst(void **state)
     assert_int_equal(counts_look(c, &look, m, NULL), HD_OK);
     assert_true(m[1].fresh && m[1].exposure == 10 && m[1].events == 10);
     counts_free(c);
+}
+
+/* One series of a process that runs on may be dropped and made again: the others are no burst. And a
+ * process that restarts may count something that does not. */
+static void one_fall_is_no_restart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        double start;  /* of the process, s since BEGIN */
+        double after;  /* the 200s, 1000 before */
+        double events; /* of 10 more errors over 400 */
+    } rows[] = {
+        {"a series made anew", -3600, 3, 10},
+        {"an exporter made anew", 11, 1003, 10},
+        {"a process made anew", 11, 3, 410},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct hd_point ok[2] = {{BEGIN + 8000, 1000}, {BEGIN + 13000, rows[i].after}};
+        struct hd_point bad[2] = {{BEGIN + 8000, 400}, {BEGIN + 13000, 410}};
+        struct hd_point began = {BEGIN + 13000, BEGIN / 1000.0 + rows[i].start};
+        struct hd_row row[] = {
+            {.side = 1, .key = "200", .series = "a", .target = "t", .point = ok, .n = 1},
+            {.side = 1, .key = "500", .series = "b", .target = "t", .point = bad, .n = 1},
+        };
+        struct hd_row start = {.target = "t", .point = &began, .n = 1};
+        struct hd_rows rows_of = {.row = row, .n = 2}, starts = {.row = &start, .n = 1};
+        struct hd_measurement m[HD_ROLES] = {{0}};
+        struct counts *c = counts_new();
+        struct counts_look look = look_of(&http, BEGIN + 10000, &rows_of);
+        assert_int_equal(counts_look(c, &look, m, NULL), HD_OK);
+        row[0].n = row[1].n = 2;
+        look = look_of(&http, BEGIN + 15000, &rows_of);
+        look.targets = &starts;
+        assert_int_equal(counts_look(c, &look, m, NULL), HD_OK);
+        if (m[1].events != rows[i].events)
+            fail_msg("%s: %.0f errors, not %.0f", rows[i].name, m[1].events, rows[i].events);
+        counts_free(c);
+    }
 }
 
 /* --- single looks, as tables --- */
@@ -669,6 +714,7 @@ int main(void)
         cmocka_unit_test(counted_is_the_truth),
         cmocka_unit_test(I9_covers_adds_up),
         cmocka_unit_test(forgotten_pod_is_no_burst),
+        cmocka_unit_test(one_fall_is_no_restart),
         cmocka_unit_test(single_looks),
         cmocka_unit_test(torn_scrape_is_counted_when_whole),
         cmocka_unit_test(I1_old_samples_are_stale),
