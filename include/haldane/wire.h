@@ -49,6 +49,8 @@ struct hd_request {
     enum hd_effect effect;
     const char *label; /* "read weights": journal, page, log */
     const struct hd_endpoint *at;
+    bool urgent;       /* a revert waits for it: it never stands in line behind others (set by the
+                          core, not by codecs) */
     uint32_t base;     /* which of at->bases; HTTP and LINE */
     union {
         struct {

@@ -105,6 +105,12 @@ static enum hd_code admin_token(const char *store_path, char hash[65], struct hd
 
 /* --- reload --- */
 
+/* What of the config is not the pipeline's. */
+static void take_limits(struct daemon *d, const struct config *config)
+{
+    net_set_in_flight(d->wire.net, (size_t)config_get(config)->limits.in_flight);
+}
+
 static enum hd_code load_again(void *ctx, struct config **ret, struct hd_error *err)
 {
     struct daemon *d = ctx;
@@ -124,6 +130,8 @@ static enum hd_code load_again(void *ctx, struct config **ret, struct hd_error *
     if (code)
         metric_set(metric_get("haldane_config_last_reload_successful", METRIC_GAUGE,
                               "1: the last load of the configuration was accepted", ""), 0);
+    else
+        take_limits(d, *ret);
     return code;
 }
 
@@ -229,6 +237,8 @@ static enum hd_code start(struct daemon *d, struct hd_error *err)
     struct store_options store = {
         .path = c->storage.path, .max_size = c->storage.max_size, .ballast = c->storage.ballast};
     enum hd_code code = start_loop(d, err);
+    if (!code)
+        take_limits(d, d->config);
     if (!code)
         code = store_open(&store, &d->store, err);
     if (!code)

@@ -502,7 +502,8 @@ uint64_t exec_send(struct exec *x, const struct hd_request *request, int64_t dea
                         .in = -1,
                         .out = -1,
                         .err = -1};
-    if (x->n_running < HD_CHILD_MAX && TAILQ_EMPTY(&x->waiting)) {
+    if (request->effect != HD_EFFECT_READ || request->urgent ||
+        (x->n_running < HD_CHILD_MAX && TAILQ_EMPTY(&x->waiting))) {
         start(c);
     } else if (x->n_waiting >= HD_CHILD_WAITING_MAX) {
         fail(c, HD_IO_NOT_SENT, "too many programs are waiting");

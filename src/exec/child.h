@@ -19,7 +19,8 @@ typedef void exec_done_fn(void *user, const struct hd_response *);
 enum hd_code exec_new(struct loop *, struct exec **ret, struct hd_error *err);
 struct exec *exec_free(struct exec *); /* kills what runs; takes NULL, returns NULL */
 /* As net_send, for HD_VIA_EXEC, at most HD_CHILD_MAX at once; called back from loop_dispatch.
- * Effect unknown (HD_IO_TIMEOUT) when killed at the deadline. */
+ * Effect unknown (HD_IO_TIMEOUT) when killed at the deadline. Those with an effect, and urgent
+ * ones, stand in no line. */
 uint64_t exec_send(struct exec *, const struct hd_request *, int64_t deadline_boot_ms,
                    exec_done_fn *, void *user);
 void exec_cancel(struct exec *, uint64_t id);

@@ -227,7 +227,7 @@ static enum hd_code lookup_may_start(const struct transfer *t, struct hd_error *
     const struct unresolved *u = unresolved_of(t->net, hash);
     int64_t left = u->until_ms - clock_now().boot_ms;
     char text[STR_TIME_MAX];
-    if (t->request->effect != HD_EFFECT_READ || u->peer != hash || left <= 0)
+    if (t->request->effect != HD_EFFECT_READ || t->request->urgent || u->peer != hash || left <= 0)
         return HD_OK;
     return hd_fail(err, HD_BUSY, "its name was not found in time; asked again in %s: %s",
                    str_duration(left, text), transfer_peer(t));

@@ -42,6 +42,7 @@ enum hd_code net_new(struct loop *loop, net_secret_fn *secret, struct net **ret,
         return hd_fail(err, HD_NOMEM, "network: libcurl does not start");
     }
     (void)signal(SIGPIPE, SIG_IGN);
+    n->at_once = HD_TRANSFERS_MAX;
     (void)curl_multi_setopt(n->multi, CURLMOPT_MAXCONNECTS, (long)HD_TRANSFERS_MAX);
     n->loop = loop;
     n->secret = secret;
@@ -114,6 +115,11 @@ static void on_waited_too_long(void *user)
     not_sent(t, "the deadline passed while other requests were in flight");
 }
 
+void net_set_in_flight(struct net *n, size_t at_once)
+{
+    n->at_once = at_once < 1 ? 1 : at_once < HD_TRANSFERS_MAX ? at_once : HD_TRANSFERS_MAX;
+}
+
 uint64_t net_send(struct net *n, const struct hd_request *request, int64_t deadline_boot_ms,
                   net_done_fn *done, void *user)
 {
@@ -128,8 +134,8 @@ uint64_t net_send(struct net *n, const struct hd_request *request, int64_t deadl
                            .deadline_ms = deadline_boot_ms,
                            .started = clock_now(),
                            .fd = -1};
-    if (request->effect != HD_EFFECT_READ ||
-        (n->n_running < HD_TRANSFERS_MAX && TAILQ_EMPTY(&n->waiting))) {
+    if (request->effect != HD_EFFECT_READ || request->urgent ||
+        (n->n_running < n->at_once && TAILQ_EMPTY(&n->waiting))) {
         start(t);
     } else if (n->n_waiting >= HD_WAITING_MAX) {
         not_sent(t, "too many requests are waiting");
@@ -171,7 +177,7 @@ static void deliver(struct net *n)
 
 static void start_waiting(struct net *n)
 {
-    while (n->n_running < HD_TRANSFERS_MAX && !TAILQ_EMPTY(&n->waiting))
+    while (n->n_running < n->at_once && !TAILQ_EMPTY(&n->waiting))
         start(TAILQ_FIRST(&n->waiting));
 }
 

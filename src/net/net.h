@@ -25,12 +25,15 @@ enum hd_code net_new(struct loop *, net_secret_fn *, struct net **ret, struct hd
 struct net *net_free(struct net *); /* cancels all; takes NULL, returns NULL */
 
 /* Starts HTTP or LINE. The request must stay valid until the callback. Beyond HD_TRANSFERS_MAX in
- * flight, reads wait in line in order of asking; a request with an effect is started at once.
+ * flight, reads wait in line in order of asking; a request with an effect, or an urgent
+ * one, is started at once.
  * `deadline_ms` (boot): no longer than this, whatever the endpoint's timeout; 0: only that. An
  * answer is always delivered: failures to start come as HD_IO_NOT_SENT. After a 401 the secrets are
  * read again, and the request is repeated once if they have changed. */
 uint64_t net_send(struct net *, const struct hd_request *, int64_t deadline_boot_ms, net_done_fn *,
                   void *user);
+/* Fewer reads at once than HD_TRANSFERS_MAX (limits.in_flight); at least 1. */
+void net_set_in_flight(struct net *, size_t n);
 void net_cancel(struct net *, uint64_t id); /* no callback any more; unknown ids are fine */
 size_t net_in_flight(const struct net *);
 

@@ -65,6 +65,7 @@ struct net {
     struct unresolved unresolved[HD_LOOKUPS_MAX]; /* by hash; the newest wins */
     struct transfers waiting, running, ended;
     size_t n_waiting, n_running;
+    size_t at_once; /* reads under way; at most HD_TRANSFERS_MAX */
     uint64_t last_id;
 };
 

@@ -25,6 +25,7 @@
 #define AGAIN_CAP_MS 2000
 #define UNCHANGED_READS 2    /* read-backs without effect before a set is sent again */
 #define STORE_TRIES 3
+#define STAMP "haldane %s"   /* what routers that keep a note are told: who */
 
 bool act_busy(const struct guard *g)
 {
@@ -162,6 +163,10 @@ static int gate(const struct guard *g, const struct hd_live *live, bool automati
         *ret_text = why;
         return HD_REASON_TARGET_REJECTED;
     }
+    if (g->act.probe_bad) {
+        *ret_text = g->act.texts.words;
+        return HD_REASON_TARGET_PROBE;
+    }
     if (target->ready == HD_UNKNOWN) {
         bool vouched = g->policy->target.trust || g->policy->target.probe.at[g->stable];
         return vouched ? 0 : HD_REASON_TARGET_UNKNOWN;
@@ -246,13 +251,26 @@ static void fill_intent(struct guard *g, const char *from)
     a->intent_dirty = true;
 }
 
+/* What was filled in for a send that did not happen. */
+static void unsend_intent(struct act *a)
+{
+    if (a->stored) {
+        a->intent.sends -= a->intent.sends > 0;
+        return;
+    }
+    a->intent_dirty = false;
+    clear_intent(a);
+}
+
 /* The store cannot take the intent: not a byte may leave, unless the config says otherwise and a
  * repeated write is harmless. */
 static bool act_without_store(struct guard *g, const struct hd_error *err)
 {
     struct act *a = &g->act;
     const struct hd_config *c = config_get(g->pin);
-    if (++a->store_tries < STORE_TRIES) {
+    if (++a->store_tries < STORE_TRIES) { /* the world is read anew before the next try */
+        unsend_intent(a);
+        a->phase = a->stored ? ACT_BACK : ACT_READ;
         a->again_ms = g->p->now.boot_ms + 200;
         schedule(g);
         return false;
@@ -261,8 +279,7 @@ static bool act_without_store(struct guard *g, const struct hd_error *err)
         event_guard(g, "intent", HD_REASON_REVERTED_WITHOUT_STORE, err->text, true);
         return true;
     }
-    a->intent_dirty = false;
-    clear_intent(a);
+    unsend_intent(a);
     stand_down(g, HD_STATE_REFUSED, HD_INTENT_REFUSED, HD_REASON_STORE_LOST, err->text);
     notify_direct(g->p);
     return false;
@@ -275,11 +292,11 @@ static void journal_and_send(struct guard *g)
     struct hd_error err;
     if (g->row.state != HD_STATE_REVERTING)
         guard_move(g, HD_STATE_REVERTING);
+    service_ours(g->service, g->goal);
     if (!a->announced)
         event_guard(g, "intent", HD_REASON_NONE, a->intent.native, true);
     a->announced = true;
-    a->journaled = save_all(g->p, &err) == HD_OK;
-    if (!a->journaled && !act_without_store(g, &err))
+    if (save_all(g->p, &err) && !act_without_store(g, &err))
         return;
     a->step = 0;
     a->tries = 0;
@@ -305,7 +322,7 @@ static void look(struct guard *g, const char *text)
     read_world(g, ACT_BACK);
 }
 
-static void step_answered(struct guard *g, const struct hd_reply *reply, enum hd_effect effect)
+static void step_answered(struct guard *g, const struct hd_reply *reply)
 {
     struct act *a = &g->act;
     if (reply->follow)
@@ -320,16 +337,14 @@ static void step_answered(struct guard *g, const struct hd_reply *reply, enum hd
         else
             all_accepted(g);
         break;
-    case HD_ANSWER_RETRY:
-        if (effect == HD_EFFECT_SET) {
-            again(g);
-            if (reply->retry_ms > 0)
-                a->again_ms = g->p->now.boot_ms + reply->retry_ms;
-            schedule(g);
-        } else {
-            a->unsent = true; /* certainly no effect: it may be planned again after a look */
-            look(g, reply->text);
-        }
+    case HD_ANSWER_RETRY: /* certainly no effect; but the world may move on while we wait (I5) */
+        a->unsent = a->step == 0;
+        set_outcome(g, HD_INTENT_SENT, reply->text);
+        a->phase = ACT_BACK;
+        again(g);
+        if (reply->retry_ms > 0)
+            a->again_ms = g->p->now.boot_ms + reply->retry_ms;
+        schedule(g);
         break;
     case HD_ANSWER_CONFLICT:
         look(g, reply->text);
@@ -351,6 +366,7 @@ static void step_done(void *user, const struct hd_response *response)
     struct hd_reply reply = {.answer = HD_ANSWER_CONFLICT, .text = response->text};
     if (response->io == HD_IO_NOT_SENT) {
         reply.answer = HD_ANSWER_RETRY;
+        a->intent.sends -= a->step == 0 && a->intent.sends > 0;
     } else if (response->io == HD_IO_OK) {
         struct hd_exchange exchange = {request, response};
         struct hd_error err;
@@ -361,7 +377,7 @@ static void step_done(void *user, const struct hd_response *response)
     }
     log_info(g->service->name, "guard %s: %s: %s", g->row.id, request->label,
              reply.answer == HD_ANSWER_ACCEPTED ? "accepted" : reply.text ? reply.text : "");
-    step_answered(g, &reply, request->effect);
+    step_answered(g, &reply);
 }
 
 static void send_step(struct guard *g)
@@ -376,8 +392,7 @@ static void send_step(struct guard *g)
         g->row.sent_ms = g->row.sent_ms < 0 ? p->now.wall_ms : g->row.sent_ms;
     }
     set_outcome(g, HD_INTENT_SENT, NULL);
-    free(g->service->our_value); /* from here on this value in the router is our doing (I11) */
-    g->service->our_value = strdup(g->goal);
+    watch_stop(g->service);
     a->sending = p->o.wire.send(p->o.wire.ctx, a->plan.step[a->step], a->deadline_ms, step_done, g);
 }
 
@@ -387,7 +402,7 @@ static bool make_plan(struct guard *g, struct talk *t, struct hd_error *err)
 {
     struct act *a = &g->act;
     struct hd_goal goal = {.value = g->goal,
-                           .stamp = arena_print(t->arena, "haldane %s", g->row.id)};
+                           .stamp = arena_print(t->arena, STAMP, g->row.id)};
     struct hd_plan plan = {.n = 0};
     if (g->actuator->plan(t->arena, &g->policy->site, &t->said, &goal, &plan, err))
         return false;
@@ -406,12 +421,16 @@ static void proven(struct guard *g)
 {
     struct act *a = &g->act;
     bool already = !a->intent.guard;
+    if (g->row.state == HD_STATE_REVERTING) /* planned again, and then the goal was there */
+        guard_move(g, HD_STATE_VERIFYING);
     set_outcome(g, HD_INTENT_VERIFIED, NULL);
     g->row.verified_ms = g->p->now.wall_ms;
+    g->verified_t_ms = guard_time(g);
     service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "reverted by haldane");
     guard_move(g, HD_STATE_AFTERCARE);
     event_guard(g, "intent", already ? HD_REASON_ALREADY_THERE : HD_REASON_VERIFIED, g->goal, true);
     due_drop(g->p, DUE_ACT, g->service->index);
+    watch_stop(g->service); /* a reading begun before our write says nothing about it */
     care_begin(g);
 }
 
@@ -460,12 +479,12 @@ static void send_again(struct guard *g, struct talk *t)
 static bool may_send_again(const struct guard *g)
 {
     const struct act *a = &g->act;
-    bool once = a->plan.n && a->plan.step[0]->effect == HD_EFFECT_ONCE;
-    if (a->resumed && a->intent.outcome == HD_INTENT_JOURNALED && a->intent.sends <= 1)
-        return true; /* the crash came before or at the first byte, and the world is untouched */
-    if (once || (a->resumed && !g->actuator->absolute))
-        return a->unsent;
-    return a->intent.sends < SENDS_MAX;
+    bool once = a->resumed && !g->actuator->absolute && !a->plan.n;
+    for (size_t i = 0; i < a->plan.n; i++)
+        once |= a->plan.step[i]->effect == HD_EFFECT_ONCE;
+    /* An order may go again only when it certainly had no effect; a set when it is seen to have
+     * none. What did not leave at all is not counted. */
+    return a->intent.sends < SENDS_MAX && (a->unsent || !once);
 }
 
 static void read_back(struct guard *g, struct talk *t, const struct hd_live *live)
@@ -473,7 +492,7 @@ static void read_back(struct guard *g, struct talk *t, const struct hd_live *liv
     struct act *a = &g->act;
     ARENA_AUTO arena = arena_new();
     struct hd_plan rest = {.n = 0};
-    struct hd_goal goal = {.value = g->goal};
+    struct hd_goal goal = {.value = g->goal, .stamp = arena_print(arena, STAMP, g->row.id)};
     if (str_is(live->value, g->goal)) {
         proven(g);
     } else if (a->refused) {
@@ -481,7 +500,8 @@ static void read_back(struct guard *g, struct talk *t, const struct hd_live *liv
                    arena_print(arena, "%s; the router still has %s",
                                a->intent.text ? a->intent.text : "", live->value));
     } else if (str_is(live->value, a->intent.from)) {
-        bool wait = ++a->unchanged < UNCHANGED_READS && a->intent.outcome == HD_INTENT_ACCEPTED;
+        bool wait = ++a->unchanged < UNCHANGED_READS && a->intent.outcome == HD_INTENT_ACCEPTED &&
+                    !a->unsent;
         if (!wait && may_send_again(g))
             send_again(g, t);
         else
@@ -503,12 +523,11 @@ static void read_back(struct guard *g, struct talk *t, const struct hd_live *liv
 static bool changed_by_other(struct guard *g, const struct hd_live *live)
 {
     const struct service *s = g->service;
-    if (g->act.reapply || str_is(live->value, g->row.value_after) || str_is(live->value, s->last.value))
+    if (str_is(live->value, g->row.value_after) || str_is(live->value, s->last.value))
         return false;
     uint32_t share = live->side[g->candidate].share_ppm;
-    bool step = share > reading_share(&s->last, guard_colour(g, HD_CANDIDATE));
-    if (step)
-        return false;
+    if (!g->act.reapply && share > reading_share(&s->last, guard_colour(g, HD_CANDIDATE)))
+        return false; /* a further step of the same switch */
     bool back = share <= g->policy->detect.switch_at * HD_WHOLE_PPM;
     if (back)
         service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "moved away by someone else");
@@ -582,6 +601,7 @@ static void read_world(struct guard *g, enum act_phase phase)
     a->observe = (struct observe){
         .actuator = g->actuator, .site = &g->policy->site, .follow = a->intent.follow};
     a->talk = observe_start(g->p, &a->observe, world_read, g, a->deadline_ms);
+    a->talk->urgent = true; /* I10: not behind questions to a source that hangs */
     schedule(g);
 }
 
@@ -613,11 +633,29 @@ static void probe_done(void *user, struct talk *t, enum hd_code code, const stru
 {
     struct guard *g = user;
     (void)t;
-    g->act.talk = NULL;
-    if (code)
+    struct act *a = &g->act;
+    a->talk = NULL;
+    if (code && !a->resumed) {
         stand_down(g, HD_STATE_REFUSED, HD_INTENT_REFUSED, HD_REASON_TARGET_PROBE, err->text);
-    else
-        read_world(g, ACT_READ);
+        return;
+    }
+    a->probe_bad = code != HD_OK;
+    if (code)
+        (void)keep(&a->texts.words, err->text);
+    read_world(g, a->resumed ? ACT_BACK : ACT_READ);
+}
+
+/* The target is probed first, so that the reading is as fresh as can be when we write. */
+static void look_and_go(struct guard *g)
+{
+    struct act *a = &g->act;
+    if (!g->policy->target.probe.at[g->stable]) {
+        read_world(g, a->resumed ? ACT_BACK : ACT_READ);
+        return;
+    }
+    a->phase = ACT_PROBE;
+    a->talk = talk_start(g->p, probe_next, g, probe_done, g, a->deadline_ms);
+    a->talk->urgent = true;
 }
 
 void act_start(struct guard *g, bool automatic, bool reapply, const char *why_now)
@@ -631,12 +669,7 @@ void act_start(struct guard *g, bool automatic, bool reapply, const char *why_no
     collect_free(g->collect); /* nothing may stand beside a revert */
     g->collect = NULL;
     schedule(g);
-    if (g->policy->target.probe.at[g->stable]) {
-        a->phase = ACT_PROBE;
-        a->talk = talk_start(g->p, probe_next, g, probe_done, g, a->deadline_ms);
-    } else {
-        read_world(g, ACT_READ);
-    }
+    look_and_go(g);
 }
 
 void act_resume(struct guard *g, const struct store_intent *i)
@@ -663,12 +696,12 @@ void act_resume(struct guard *g, const struct store_intent *i)
     free(g->goal);
     g->goal = strdup(i->to);
     a->intent.to = g->goal;
-    a->journaled = true;
-    free(g->service->our_value);
-    g->service->our_value = strdup(g->goal);
+    a->stored = true;
+    service_ours(g->service, g->goal);
     if (g->row.state == HD_STATE_REVERTING)
         guard_move(g, HD_STATE_VERIFYING);
-    read_world(g, ACT_BACK);
+    schedule(g);
+    look_and_go(g);
 }
 
 void act_due(struct guard *g)
@@ -678,7 +711,7 @@ void act_due(struct guard *g)
         return;
     if (g->p->now.boot_ms >= a->deadline_ms) {
         const char *text = a->texts.words;
-        bool before = g->row.state == HD_STATE_DECIDING;
+        bool before = !a->intent.guard; /* nothing was sent */
         stand_down(g, before ? HD_STATE_REFUSED : HD_STATE_NOT_VERIFIED, HD_INTENT_UNVERIFIED,
                    before ? HD_REASON_ROUTER_UNREADABLE : HD_REASON_NOT_VERIFIED, text);
         return;
@@ -688,10 +721,6 @@ void act_due(struct guard *g)
         return;
     }
     a->again_ms = INT64_MAX;
-    if (a->phase == ACT_SEND && !a->journaled)
-        journal_and_send(g);
-    else if (a->phase == ACT_SEND)
-        send_step(g);
-    else if (!a->talk)
+    if (!a->talk && !a->sending)
         read_world(g, a->phase);
 }

@@ -15,17 +15,14 @@
 #define WELL_POLLS 2                 /* polls in a row in which stable must be well */
 #define RECOVERED_PPM 10000u         /* candidate share below 1 % */
 
-static int64_t boot_after(const struct guard *g, int64_t wall_ms, int64_t more_ms)
-{
-    return g->p->now.boot_ms + (wall_ms + more_ms - g->p->now.wall_ms);
-}
+/* ms since the proof, on the guard's own clock: a jump of the wall clock closes nothing. */
+static int64_t since_proof(const struct guard *g) { return guard_time(g) - g->verified_t_ms; }
 
 static void schedule(struct guard *g)
 {
-    int64_t recover = boot_after(g, g->row.verified_ms, g->policy->verify.recover_within_ms);
-    int64_t close = boot_after(g, g->row.verified_ms, g->policy->verify.aftercare_ms);
-    bool recovered = g->row.recovered_ms >= 0;
-    due_set(g->p, DUE_CARE, g->service->index, recovered ? close : recover);
+    int64_t until = g->row.recovered_ms >= 0 ? g->policy->verify.aftercare_ms
+                                             : g->policy->verify.recover_within_ms;
+    due_set(g->p, DUE_CARE, g->service->index, g->p->now.boot_ms + until - since_proof(g));
 }
 
 void care_begin(struct guard *g)
@@ -42,6 +39,7 @@ static void recovered(struct guard *g)
 {
     g->row.recovered_ms = g->p->now.wall_ms;
     g->row.needs_human = false;
+    event_resolve(g, true);
     guard_headline(g);
     g->dirty = true;
     BUF_AUTO l = BUF_INIT(512);
@@ -87,7 +85,8 @@ void care_reading(struct guard *g, const struct store_reading *now, bool reloade
 {
     if (str_is(now->value, g->goal))
         return;
-    bool forgot = reloaded || str_is(now->value, g->service->forgets_to);
+    const char *file = g->service->forgets_to;
+    bool forgot = file ? str_is(now->value, file) && (reloaded || !now->memory) : reloaded;
     if (forgot && reading_share(now, guard_colour(g, HD_CANDIDATE)) >= RECOVERED_PPM) {
         undone_by_reload(g, now);
         return;
@@ -102,11 +101,9 @@ void care_due(struct guard *g)
 {
     if (g->row.state != HD_STATE_AFTERCARE)
         return;
-    const struct pipeline *p = g->p;
-    if (g->row.recovered_ms >= 0 && p->now.wall_ms >= g->row.verified_ms + g->policy->verify.aftercare_ms)
+    if (g->row.recovered_ms >= 0 && since_proof(g) >= g->policy->verify.aftercare_ms)
         guard_end(g, HD_STATE_REVERTED, HD_REASON_NONE, "aftercare is over: it stayed so");
-    else if (g->row.recovered_ms < 0 &&
-             p->now.wall_ms >= g->row.verified_ms + g->policy->verify.recover_within_ms)
+    else if (g->row.recovered_ms < 0 && since_proof(g) >= g->policy->verify.recover_within_ms)
         guard_end(g, HD_STATE_NOT_RECOVERED, HD_REASON_NOT_RECOVERED, buf_at(&g->why));
     else
         schedule(g);

@@ -39,6 +39,10 @@ struct collect {
     size_t waiting;
     struct hd_arena *arenas[HD_CHECKS_MAX * PIECES];
     size_t n_arenas;
+    struct {
+        int64_t at_ms, since_ms; /* on the source's clock, as asked: a fail-over in the middle of a
+                                    poll has another clock */
+    } when[HD_CHECKS_MAX];
     struct piece piece[HD_CHECKS_MAX][PIECES];
 };
 
@@ -67,11 +71,24 @@ struct fetch {
 
 /* --- sources and their clocks --- */
 
+static const struct hd_endpoint *endpoint_of(const struct hd_provider *provider, const void *cfg)
+{
+    return provider->endpoint ? provider->endpoint(cfg) : NULL;
+}
+
+/* By name, kind and addresses: a reload may give an old name to another server, while a live guard
+ * still asks the one it started with. */
 struct source *source_find(struct pipeline *p, const struct hd_datasource *ds)
 {
+    const struct hd_provider *provider = hd_provider_find(ds->plugin.type);
+    BUF_AUTO address = BUF_INIT(64 * 1024);
+    const struct hd_endpoint *at = endpoint_of(provider, ds->plugin.cfg);
+    for (uint32_t i = 0; at && i < at->n_bases; i++)
+        buf_print(&address, "%s ", at->bases[i]);
     for (size_t i = 0; i < p->n_sources; i++) {
-        if (str_is(p->sources[i]->name, ds->name))
-            return p->sources[i];
+        struct source *s = p->sources[i];
+        if (str_is(s->name, ds->name) && s->provider == provider && str_is(s->address, buf_at(&address)))
+            return s;
     }
     struct source *s = calloc(1, sizeof *s);
     struct source **list = realloc(p->sources, (p->n_sources + 1) * sizeof *list);
@@ -80,7 +97,8 @@ struct source *source_find(struct pipeline *p, const struct hd_datasource *ds)
     p->sources = list;
     list[p->n_sources++] = s;
     s->name = strdup(ds->name);
-    s->provider = hd_provider_find(ds->plugin.type);
+    s->address = strdup(buf_at(&address));
+    s->provider = provider;
     BUF_AUTO ok = BUF_INIT(512);
     BUF_AUTO bad = BUF_INIT(512);
     metric_label(&ok, "datasource", ds->name);
@@ -91,11 +109,6 @@ struct source *source_find(struct pipeline *p, const struct hd_datasource *ds)
     s->ok = metric_get(name, METRIC_COUNTER, help, buf_at(&ok));
     s->failed = metric_get(name, METRIC_COUNTER, help, buf_at(&bad));
     return s;
-}
-
-static const struct hd_endpoint *endpoint_of(const struct hd_provider *provider, const void *cfg)
-{
-    return provider->endpoint ? provider->endpoint(cfg) : NULL;
 }
 
 static uint32_t replicas_of(const struct hd_provider *provider, const void *cfg)
@@ -136,6 +149,7 @@ static void fetch_unlink(struct fetch *f)
 
 static void collect_ask(struct collect *c);
 static void collect_done(struct collect *c);
+static int8_t role_of(const struct guard *g, uint32_t colour);
 
 static void clocks_ready(struct pipeline *p)
 {
@@ -157,9 +171,11 @@ static void clock_done(void *user, struct talk *t, enum hd_code code, const stru
         int64_t took = t->said.item[t->said.n - 1].response->took_ms;
         s->clock_minus_boot = f->rows.source_now_ms - (p->now.boot_ms - took / 2);
         s->clock_known = true;
+        s->clock_failing = false;
         s->base = t->base;
     } else {
         s->clock_known = false;
+        s->clock_failing = true;
         s->clock_reason = f->reason ? f->reason : t->reason ? t->reason : HD_REASON_WRONG_TYPE;
         log_warn(s->name, "cannot ask the time: %s", code ? err->text : "the answer has none");
     }
@@ -344,7 +360,9 @@ static void ask_check(struct collect *c, uint32_t check)
     const struct hd_query *query = &g->policy->checks[check].query;
     struct source *s = source_find(g->p, source_of(g, &g->policy->checks[check]));
     const struct hd_config *config = config_get(g->pin);
-    int64_t at = c->before ? since_of(g, s) : source_time(s, c->at_boot_ms);
+    int64_t since = since_of(g, s), at = c->before ? since : source_time(s, c->at_boot_ms);
+    c->when[check].at_ms = at;
+    c->when[check].since_ms = since;
     struct hd_question q = {
         .at_ms = at,
         .series_max = (uint32_t)config->limits.series,
@@ -387,25 +405,34 @@ static bool clocks_missing(struct collect *c)
         bool just_failed = !s->clock_known && s->clock_read_ms >= c->at_boot_ms && s->clock_read_ms;
         if ((!s->clock_known && !just_failed) || (s->clock_known && old))
             ask_clock(g, s, ds);
-        missing |= !s->clock_known && s->clock_talk;
+        missing |= !s->clock_known && s->clock_talk && !s->clock_failing;
     }
     return missing;
+}
+
+/* Asks what is not on its way already, without waiting for anything. */
+static void ask_all(struct collect *c)
+{
+    c->waits_for_clock = false;
+    c->waiting++; /* until all are asked */
+    for (uint32_t i = 0; i < c->g->policy->n_checks; i++) {
+        const struct hd_provider *provider =
+            source_find(c->g->p, source_of(c->g, &c->g->policy->checks[i]))->provider;
+        bool open = false; /* left over from the poll before */
+        for (uint32_t k = 0; k < PIECES; k++)
+            open |= c->piece[i][k].asked;
+        if (!open && (!c->before || provider->counts))
+            ask_check(c, i);
+    }
+    if (--c->waiting == 0)
+        collect_done(c);
 }
 
 static void collect_ask(struct collect *c)
 {
     c->waits_for_clock = clocks_missing(c);
-    if (c->waits_for_clock)
-        return;
-    c->waiting = 1; /* until all are asked */
-    for (uint32_t i = 0; i < c->g->policy->n_checks; i++) {
-        const struct hd_provider *provider =
-            source_find(c->g->p, source_of(c->g, &c->g->policy->checks[i]))->provider;
-        if (!c->before || provider->counts)
-            ask_check(c, i);
-    }
-    if (--c->waiting == 0)
-        collect_done(c);
+    if (!c->waits_for_clock)
+        ask_all(c);
 }
 
 /* --- joining --- */
@@ -415,18 +442,22 @@ static int8_t role_of(const struct guard *g, uint32_t colour)
     return colour == g->stable ? HD_STABLE : colour == g->candidate ? HD_CANDIDATE : -1;
 }
 
-/* All rows of a check's pieces as one list; code and reason of the first that failed. */
-static struct hd_rows join_rows(struct collect *c, uint32_t check, struct hd_arena *a,
-                                enum hd_code *ret_code, uint16_t *ret_reason)
+/* All rows of a check's pieces as one list, and for each role why its question failed (0: it did
+ * not): one colour's failing query must not hide the other colour. */
+static struct hd_rows join_rows(const struct collect *c, uint32_t check, struct hd_arena *a,
+                                uint16_t failed[HD_ROLES])
 {
+    const struct guard *g = c->g;
+    bool by_label = g->policy->checks[check].query.by_label != NULL;
     struct hd_rows all = {0};
     size_t n = 0;
-    *ret_code = HD_OK;
+    failed[HD_STABLE] = failed[HD_CANDIDATE] = 0;
     for (uint32_t i = 0; i < HD_SIDES_MAX; i++) {
         const struct piece *p = &c->piece[check][i];
-        if (p->asked && p->code && !*ret_code) {
-            *ret_code = p->code;
-            *ret_reason = p->reason;
+        int8_t role = i < g->policy->n_colours ? role_of(g, i) : -1;
+        for (int8_t r = 0; p->asked && p->code && r < HD_ROLES; r++) {
+            if (by_label || r == role)
+                failed[r] = p->reason;
         }
         n += p->rows.n;
     }
@@ -476,12 +507,11 @@ static void join_counts(struct collect *c, uint32_t check, const struct hd_rows 
                         struct hd_measurement m[HD_ROLES])
 {
     struct guard *g = c->g;
-    const struct source *s = source_find(g->p, source_of(g, &g->policy->checks[check]));
     const struct piece *targets = &c->piece[check][PIECE_TARGETS];
     struct counts_look look = {
         .query = &g->policy->checks[check].query,
-        .at_ms = source_time(s, c->at_boot_ms),
-        .since_ms = since_of(g, s),
+        .at_ms = c->when[check].at_ms,
+        .since_ms = c->when[check].since_ms,
         .interval_ms = g->policy->guard.interval_ms,
         .rows = rows,
         .targets = targets->here && !targets->code ? &targets->rows : NULL,
@@ -504,19 +534,20 @@ static void join_check(struct collect *c, uint32_t check, struct hd_measurement 
 {
     ARENA_AUTO a = arena_new();
     struct guard *g = c->g;
-    enum hd_code code;
-    uint16_t reason = 0;
-    struct hd_rows rows = join_rows(c, check, a, &code, &reason);
+    uint16_t failed[HD_ROLES];
+    struct hd_rows rows = join_rows(c, check, a, failed);
     for (uint8_t r = 0; r < HD_ROLES; r++)
-        m[r] = code ? empty_measurement(check, r, HD_OUTCOME_ERROR, reason)
-                    : empty_measurement(check, r, HD_OUTCOME_NO_DATA, HD_REASON_NO_SERIES);
-    if (code)
-        return;
-    const struct source *s = source_find(g->p, source_of(g, &g->policy->checks[check]));
-    if (counted(&g->policy->checks[check].query))
+        m[r] = empty_measurement(check, r, HD_OUTCOME_NO_DATA, HD_REASON_NO_SERIES);
+    if (failed[HD_STABLE] && failed[HD_CANDIDATE])
+        ; /* nothing came */
+    else if (counted(&g->policy->checks[check].query))
         join_counts(c, check, &rows, m);
     else
-        join_gauge(c, check, &rows, source_time(s, c->at_boot_ms), m);
+        join_gauge(c, check, &rows, c->when[check].at_ms, m);
+    for (uint8_t r = 0; r < HD_ROLES; r++) {
+        if (failed[r])
+            m[r] = empty_measurement(check, r, HD_OUTCOME_ERROR, failed[r]);
+    }
 }
 
 static void fill_presence(const struct guard *g, struct hd_evidence *e)
@@ -568,16 +599,15 @@ static void before_check(struct collect *c, uint32_t check, bins bin)
     ARENA_AUTO a = arena_new();
     struct guard *g = c->g;
     const struct hd_query *query = &g->policy->checks[check].query;
-    const struct source *s = source_find(g->p, source_of(g, &g->policy->checks[check]));
-    enum hd_code code;
-    uint16_t reason = 0;
-    struct hd_rows rows = join_rows(c, check, a, &code, &reason);
+    uint16_t failed[HD_ROLES];
+    struct hd_rows rows = join_rows(c, check, a, failed);
     for (uint32_t b = 0; b < HD_BEFORE_BINS; b++) {
         for (uint8_t r = 0; r < HD_ROLES; r++)
-            bin[b][r] = empty_measurement(check, r, code ? HD_OUTCOME_ERROR : HD_OUTCOME_NO_DATA, reason);
+            bin[b][r] = empty_measurement(check, r, failed[r] ? HD_OUTCOME_ERROR : HD_OUTCOME_NO_DATA,
+                                          failed[r]);
     }
-    int64_t end = since_of(g, s);
-    if (code || !rows.n)
+    int64_t end = c->when[check].since_ms;
+    if (!rows.n)
         return;
     if (!counted(query)) {
         for (uint32_t b = 0; b < HD_BEFORE_BINS; b++)
@@ -647,7 +677,7 @@ static void poll_done(struct collect *c)
         decide_evidence(g, &e, wall_ms, t_ms);
 }
 
-static void collect_start(struct guard *g, bool before)
+static struct collect *collect_make(struct guard *g, bool before)
 {
     struct collect *c = calloc(1, sizeof *c);
     if (!c)
@@ -661,8 +691,57 @@ static void collect_start(struct guard *g, bool before)
     c->t_ms = guard_time(g) - (p->now.boot_ms - c->at_boot_ms);
     if (c->t_ms < 0)
         c->t_ms = 0;
+    return c;
+}
+
+static void collect_start(struct guard *g, bool before)
+{
+    struct collect *c = collect_make(g, before);
     g->collect = c;
     collect_ask(c);
+}
+
+/* A source that hangs must not hold up what the others know, nor the router's own reading (I10): the
+ * poll ends with what is here, and its open questions go over to the next one, which counts what
+ * they bring. */
+static void collect_cut(struct guard *g)
+{
+    struct collect *old = g->collect, *c = collect_make(g, false);
+    for (struct fetch *f = g->p->fetches; f; f = f->next) {
+        for (struct waiter *w = f->waiters; w; w = w->next) {
+            if (w->collect != old)
+                continue;
+            piece_failed(old, w->check, w->piece, HD_REASON_TIMEOUT);
+            w->collect = c;
+            c->piece[w->check][w->piece].asked = true;
+            c->when[w->check] = old->when[w->check];
+            c->waiting++;
+        }
+    }
+    g->collect = NULL;
+    poll_done(old);
+    collect_free(old);
+    if (hd_state_terminal(g->row.state) || act_busy(g)) {
+        collect_free(c);
+        return;
+    }
+    g->collect = c;
+    collect_ask(c);
+}
+
+/* The next poll is due, and the one before is not done. */
+static void collect_late(struct guard *g)
+{
+    struct collect *c = g->collect;
+    if (c->before) { /* tried again after this poll, for a while */
+        g->collect = collect_free(c);
+        g->before_done = guard_time(g) >= BEFORE_TRY_MS;
+        collect_start(g, false);
+    } else if (c->waits_for_clock) {
+        ask_all(c);
+    } else {
+        collect_cut(g);
+    }
 }
 
 static void collect_done(struct collect *c)
@@ -688,8 +767,12 @@ void collect_poll(struct guard *g)
         guard_end(g, HD_STATE_INCONCLUSIVE, HD_REASON_NONE, "the switch never came");
         return;
     }
-    if (g->collect || act_busy(g) || g->row.state == HD_STATE_PENDING)
+    if (act_busy(g) || g->row.state == HD_STATE_PENDING)
         return;
+    if (g->collect) {
+        collect_late(g);
+        return;
+    }
     collect_start(g, !g->before_done && g->row.state != HD_STATE_AFTERCARE);
 }
 
@@ -729,7 +812,8 @@ void collect_stop(struct pipeline *p)
             talk_cancel(s->clock_talk);
             fetch_free(f);
         }
-        free((char *)s->name);
+        free(s->name);
+        free(s->address);
         free(s);
     }
     free(p->sources);

@@ -150,12 +150,48 @@ static const char *change_json(const struct order *o)
     return any ? arena_text(o->arena, buf_at(&b)) : NULL;
 }
 
+static struct guard *start(struct order *o, struct service *s, int candidate, int stable, const char *before)
+{
+    const char *colour = s->policy->colours[candidate].name;
+    bool carries = reading_share(&s->last, colour) > s->policy->detect.switch_at * HD_WHOLE_PPM;
+    int64_t now = o->p->now.wall_ms;
+    struct guard_start g = {
+        .stable = (uint8_t)stable,
+        .candidate = (uint8_t)candidate,
+        .trigger = "api",
+        .change = change_json(o),
+        .version = arg_text(o, "version"),
+        .value_before = before,
+        .value_after = carries ? s->last.value : NULL,
+        .switch_from_ms = carries ? s->last.first_ms : now,
+        .switch_to_ms = carries ? s->last.first_ms : now,
+        .pending = !carries,
+    };
+    struct guard *made = guard_start(s, &g);
+    watch_now(s);
+    return made;
+}
+
 static void join(struct order *o, struct guard *g)
 {
     const char *change = change_json(o), *version = arg_text(o, "version"), *to = arg_text(o, "to");
+    const char *known = g->row.candidate_version;
     if (to && !str_is(to, g->row.candidate)) {
         problem(o, 409, "other_guard", arena_print(o->arena, "guard %s is live, and watches %s", g->row.id,
                                                    g->row.candidate));
+        return;
+    }
+    if (act_busy(g) || g->row.state == HD_STATE_AFTERCARE) {
+        problem(o, 409, "busy", arena_print(o->arena, "guard %s is %s; ask again when it has ended",
+                                            g->row.id, hd_state_word(g->row.state)));
+        return;
+    }
+    if (version && known && !str_is(version, known)) { /* another release: its own guard */
+        struct service *s = g->service;
+        int candidate = g->candidate, stable = g->stable;
+        const char *before = arena_text(o->arena, g->row.value_before);
+        guard_end(g, HD_STATE_SUPERSEDED, HD_REASON_NEW_CANDIDATE, version);
+        about(o, start(o, s, candidate, stable, before), 201);
         return;
     }
     if (change) {
@@ -184,28 +220,6 @@ static bool choose_sides(struct order *o, const struct service *s, const char *c
         return false;
     }
     return true;
-}
-
-static struct guard *start(struct order *o, struct service *s, int candidate, int stable, const char *before)
-{
-    const char *colour = s->policy->colours[candidate].name;
-    bool carries = reading_share(&s->last, colour) > s->policy->detect.switch_at * HD_WHOLE_PPM;
-    int64_t now = o->p->now.wall_ms;
-    struct guard_start g = {
-        .stable = (uint8_t)stable,
-        .candidate = (uint8_t)candidate,
-        .trigger = "api",
-        .change = change_json(o),
-        .version = arg_text(o, "version"),
-        .value_before = before,
-        .value_after = carries ? s->last.value : NULL,
-        .switch_from_ms = carries ? s->last.first_ms : now,
-        .switch_to_ms = carries ? s->last.first_ms : now,
-        .pending = !carries,
-    };
-    struct guard *made = guard_start(s, &g);
-    watch_now(s);
-    return made;
 }
 
 static void order_guard(struct order *o, struct service *s)
@@ -411,13 +425,18 @@ static void run(struct order *o)
     struct guard *g = o->guard ? live_guard(p, o->guard) : NULL;
     if (g)
         o->service = g->service->name;
+    if (o->guard && !g) { /* ended: the row says whose it was, for the token */
+        struct store_guard row;
+        struct hd_error err;
+        o->service = store_guard(p->o.store, o->arena, o->guard, &row, &err) ? NULL : row.service;
+    }
     struct service *s = o->service ? service_find(p, o->service) : NULL;
     if (!allowed(o))
         return;
     bool for_guard = o->guard && !str_is(o->what, "acknowledge");
     if (for_guard && !g) {
         problem(o, 404, "no_live_guard", "no such guard is live");
-    } else if (o->service && (!s || !s->policy) && !g) {
+    } else if (o->service && (!s || !s->policy) && !o->guard) {
         problem(o, 404, "no_service", "there is no such service");
     } else if (str_is(o->what, "guard") && s) {
         order_guard(o, s);

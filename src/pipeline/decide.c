@@ -141,7 +141,7 @@ static void page_early(struct guard *g)
     bool ended = (g->told_blind & ~blind) || (g->told_shared & ~shared);
     g->told_blind &= blind;
     g->told_shared &= shared;
-    if (ended && !g->told_blind && !g->told_shared && g->verdict.kind == HD_VERDICT_NONE) {
+    if (ended && !g->told_blind && !g->told_shared && !g->service->unread_told && g->verdict.kind == HD_VERDICT_NONE) {
         g->row.needs_human = false;
         event_resolve(g, false);
     }
@@ -183,7 +183,7 @@ static void inconclusive(struct guard *g)
     default:
         break;
     }
-    g->row.needs_human = true;
+    g->row.needs_human = g->row.mode != HD_MODE_SHADOW;
     guard_end(g, HD_STATE_INCONCLUSIVE, reason, buf_at(&g->why));
 }
 
@@ -245,6 +245,17 @@ static size_t reverts_since(const struct guard *g, const char *service, int64_t 
     return n;
 }
 
+/* Reverts that are decided and not journaled yet count too: several may trip in one instant. */
+static size_t reverts_coming(const struct guard *g)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < g->p->n_services; i++) {
+        const struct guard *o = g->p->services[i]->guard;
+        n += o && o != g && act_busy(o) && o->act.automatic && !o->act.reapply && !o->act.stored;
+    }
+    return n;
+}
+
 static bool reverted_once(const struct guard *g)
 {
     bool was = false;
@@ -279,7 +290,7 @@ static int forbidden(const struct guard *g, const char **ret_text)
         return HD_REASON_ALREADY_REVERTED;
     if (policy->guard.cooldown_ms > 0 && reverts_since(g, g->service->name, policy->guard.cooldown_ms))
         return HD_REASON_COOLDOWN;
-    if ((int64_t)reverts_since(g, NULL, HOUR_MS) >= c->limits.reverts_per_hour)
+    if ((int64_t)(reverts_since(g, NULL, HOUR_MS) + reverts_coming(g)) >= c->limits.reverts_per_hour)
         return HD_REASON_BUDGET;
     if ((int64_t)decisions_since(g->p, g->p->now.boot_ms - BRAKE_MS) >= c->limits.brake)
         return HD_REASON_BRAKE;

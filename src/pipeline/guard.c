@@ -101,7 +101,7 @@ static void init_bufs(struct guard *g)
     g->rehearsal = BUF_INIT(2000);
     g->native = BUF_INIT(16384);
     g->change = BUF_INIT(16384);
-    g->resume = BUF_INIT(16384);
+    g->resume = BUF_INIT(HD_BLOB_BYTES_MAX);
     g->counts_text = BUF_INIT(8u << 20);
     g->act.again_ms = INT64_MAX;
 }
@@ -343,7 +343,7 @@ void guard_move(struct guard *g, int state)
 
 void guard_needs_human(struct guard *g, int reason, const char *text)
 {
-    g->row.needs_human = true;
+    g->row.needs_human = g->row.mode != HD_MODE_SHADOW;
     guard_headline(g);
     g->dirty = true;
     event_guard(g, "state", reason, text, true);
@@ -390,7 +390,8 @@ static void resolve_service(struct guard *g, int state)
 {
     if (state == HD_STATE_PASSED || state == HD_STATE_REVERTED)
         event_resolve(g, true);
-    else if (g->row.needs_human && (state == HD_STATE_SUPERSEDED || state == HD_STATE_CANCELLED))
+    else if (g->row.needs_human && !state_pages(g, state) &&
+             (state == HD_STATE_SUPERSEDED || state == HD_STATE_CANCELLED))
         event_resolve(g, false);
 }
 
@@ -459,9 +460,11 @@ static void pack_resume(struct guard *g)
     json_put_bool(&o, "before_done", g->before_done);
     json_put_i64(&o, "told_blind", (int64_t)g->told_blind);
     json_put_i64(&o, "told_shared", (int64_t)g->told_shared);
+    json_put_i64(&o, "verified_t_ms", g->verified_t_ms);
     json_put_text(&o, "goal", g->goal);
     json_put_bool(&o, "reapplied", g->reapplied);
     json_put_bool(&o, "automatic", g->act.automatic);
+    json_put_bool(&o, "reapply", g->act.reapply);
     json_put_text(&o, "why_now", g->act.why_now);
     json_end(&o, '}');
 }

@@ -52,6 +52,7 @@ struct talk {
     uint32_t base, bases;   /* replica in use; bases > 1: the core chooses the replica */
     uint32_t tried;         /* replicas tried so far */
     bool io_is_evidence;    /* failed exchanges are handed to the codec too */
+    bool urgent;            /* a revert waits for it */
     int64_t deadline_ms;    /* boot; 0: the endpoints' own */
     enum hd_io io;          /* why it failed, when it did at the wire */
     uint16_t reason;        /* reason row of the failure */
@@ -84,10 +85,11 @@ const struct hd_policy *policy_of(const struct service *); /* the live guard's p
 /* --- data sources --- */
 
 struct source {
-    const char *name;
+    char *name, *address;     /* address: every base, as text */
     const struct hd_provider *provider;
     uint32_t base;            /* replica that answered last */
     bool clock_known;
+    bool clock_failing;       /* the last try failed: nobody waits for the next one */
     uint16_t clock_reason;    /* why not */
     int64_t clock_minus_boot; /* the source's wall clock less our boot clock */
     int64_t clock_read_ms;    /* boot */
@@ -104,15 +106,18 @@ struct service {
     const struct hd_policy *policy; /* of p->config; NULL: gone from the config */
     struct talk *reading;       /* in progress */
     struct config *reading_pin; /* owner of what it points into */
+    const struct hd_policy *reading_policy;
     struct observe observe;
     bool read_again;            /* as soon as the one in progress ends */
     struct hd_arena *last_arena;
     struct store_reading last;  /* newest reading; last.service == NULL: none */
     char *forgets_to;           /* of the newest reading; NULL */
     bool last_dirty;
-    int64_t unread_since_ms;    /* wall; -1: readable */
+    int64_t unread_since_ms;    /* boot; -1: readable */
     bool unread_told;
-    char *our_value;            /* what haldane wrote last; NULL */
+    char *our_value;            /* what haldane wrote last; NULL: that is over */
+    int64_t ours_ms;            /* wall: when */
+    bool ours_dirty;
     struct side_mark {          /* a side that a guard or a human rejected */
         char colour[HD_NAME_MAX + 1];
         char why[HD_TEXT_MAX];
@@ -139,6 +144,8 @@ struct act {
         char *from, *steps, *native, *follow, *words;
     } texts;
     bool intent_dirty;
+    bool stored;                /* the intent has its row, and its number for good */
+    bool probe_bad;             /* after a restart: the target's probe failed */
     bool announced;             /* the event of the intent is written */
     bool unsent;                /* the last order certainly had no effect */
     uint32_t unchanged;         /* read-backs that showed no effect */
@@ -147,7 +154,6 @@ struct act {
     int64_t again_ms;           /* boot: next read or send; INT64_MAX: none */
     int64_t deadline_ms;        /* boot */
     bool refused;               /* the router said no: one more reading to say what is done */
-    bool journaled;             /* the intent is durable */
 };
 
 #define PENDING_EVIDENCE_MAX 720 /* an hour of polls while the store cannot commit */
@@ -190,6 +196,7 @@ struct guard {
     uint64_t rehearse_send;
     /* aftercare */
     struct engine_health health;
+    int64_t verified_t_ms;      /* guard time of the proof */
     uint32_t well;              /* polls in a row in which stable was well */
     bool reapplied;
     char *goal;                 /* value of the revert */
@@ -209,7 +216,7 @@ struct event_item {
     struct hd_arena *arena;
     struct store_event row;
     bool tell;    /* notifiers without `page` are told too */
-    bool direct;  /* told past the store already, because it could not commit */
+    uint64_t direct; /* bits by sink: told past the store already, because it could not commit */
 };
 
 struct sink {
@@ -280,6 +287,8 @@ const char *service_rejected(const struct service *, const char *colour); /* why
 void watch_due(struct service *);
 void watch_now(struct service *);
 void watch_stop(struct service *); /* drops the reading in progress */
+/* From here on this value in the router is our doing (I11), also after a restart. NULL: no more. */
+void service_ours(struct service *, const char *value);
 /* The share of a colour in a reading, ppm. */
 uint32_t reading_share(const struct store_reading *, const char *colour);
 void live_to_reading(struct hd_arena *, const struct service *, const struct hd_policy *,

@@ -149,6 +149,9 @@ static void outbox_put(struct delivery *d, int32_t done, int64_t when_ms)
     if (code) { /* delivered, and not noted: it will be told once more, which is the safe side */
         store_rollback(store);
         log_warn(d->sink->name, "outbox: %s", err.text);
+        d->p->store_lost = true; /* the store is tried again before the next delivery */
+        d->p->store_try_ms = d->p->now.boot_ms + 1000;
+        d->p->outbox_ms = d->p->store_try_ms + 1000;
     }
 }
 
@@ -168,7 +171,8 @@ static void delivery_end(struct delivery *d)
         outbox_put(d, 0, p->now.wall_ms + (d->retry_ms > wait ? d->retry_ms : wait));
     }
     d->sink->sending = NULL;
-    p->outbox_ms = p->now.boot_ms;
+    if (!p->store_lost)
+        p->outbox_ms = p->now.boot_ms;
     notify_cancel(d);
 }
 
@@ -264,6 +268,7 @@ static void outbox_due(struct pipeline *p)
     struct hd_error err;
     if (store_outbox_due(p->o.store, a, p->now.wall_ms, &rows, &n, &err)) {
         log_warn(NULL, "outbox: %s", err.text);
+        p->outbox_ms = p->now.boot_ms + 1000;
         return;
     }
     for (size_t i = 0; i < n; i++) {
@@ -363,14 +368,15 @@ int64_t notify_next(const struct pipeline *p)
 void notify_direct(struct pipeline *p)
 {
     for (struct event_item *e = p->events; e; e = e->next) {
-        if (e->direct || e->row.severity != HD_SEVERITY_ACT)
+        if (e->row.severity != HD_SEVERITY_ACT)
             continue;
-        e->direct = true;
-        for (size_t i = 0; i < p->n_sinks; i++) {
+        for (size_t i = 0; i < p->n_sinks && i < 64; i++) {
             struct sink *s = &p->sinks[i];
-            if (!s->page || s->sending)
-                continue;
+            if (!s->page || s->sending || e->direct >> i & 1)
+                continue; /* a busy sink takes it at a later turn */
             struct hd_message m = message_of(p, e->arena, &e->row);
+            m.seq = -e->row.wall_ms; /* no journal number yet; negative ones never meet those */
+            e->direct |= (uint64_t)1 << i;
             deliver(p, s, &m, 0, 0);
         }
     }

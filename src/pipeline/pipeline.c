@@ -116,15 +116,30 @@ static void service_free(struct service *s)
     free(s);
 }
 
+static bool in_policy(const struct service *s, const char *colour)
+{
+    const struct hd_policy *policy = policy_of(s);
+    for (uint32_t i = 0; policy && i < policy->n_colours; i++) {
+        if (str_is(policy->colours[i].name, colour))
+            return true;
+    }
+    return false;
+}
+
 void service_reject(struct service *s, const char *colour, bool rejected, const char *why)
 {
     struct side_mark *m = NULL;
     for (size_t i = 0; i < HD_SIDES_MAX && !m; i++) {
-        if (!s->mark[i].colour[0] || str_is(s->mark[i].colour, colour))
+        if (str_is(s->mark[i].colour, colour))
             m = &s->mark[i];
     }
-    if (!m || (m->rejected == rejected && m->colour[0]))
+    for (size_t i = 0; i < HD_SIDES_MAX && !m; i++) { /* colours come and go with the config */
+        if (!s->mark[i].dirty && (!s->mark[i].rejected || !in_policy(s, s->mark[i].colour)))
+            m = &s->mark[i];
+    }
+    if (!m || (m->rejected == rejected && str_is(m->colour, colour)))
         return;
+    memset(m, 0, sizeof *m);
     (void)strncpy(m->colour, colour, sizeof m->colour - 1);
     (void)strncpy(m->why, why, sizeof m->why - 1);
     m->rejected = rejected;
@@ -347,7 +362,7 @@ static void care_for_store(struct pipeline *p)
     }
     if (p->now.boot_ms >= p->ballast_ms) {
         p->ballast_ms = p->now.boot_ms + BALLAST_EVERY_MS;
-        if (store_ballast_used(p->o.store))
+        if (store_ballast_used(p->o.store) && !pipeline_busy(p)) /* it is written whole: not now */
             (void)store_restore_ballast(p->o.store, &err); /* full still: tried again later */
     }
 }

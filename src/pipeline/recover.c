@@ -24,8 +24,22 @@ static void take_up_reading(struct service *s)
     s->last_arena = a;
     s->last = last;
     s->last.service = s->name;
-    if (last.ours)
-        s->our_value = strdup(last.value);
+}
+
+static void take_up_ours(struct service *s)
+{
+    ARENA_AUTO a = arena_new();
+    const char *fact;
+    struct hd_error err;
+    if (store_fact(s->p->o.store, a, arena_print(a, "ours/%s", s->name), &fact, &err) || !*fact)
+        return;
+    const char *value = strchr(fact, ' ');
+    int64_t ms;
+    if (!value || !str_read_i64(arena_text_n(a, fact, (size_t)(value - fact)), &ms))
+        return;
+    service_ours(s, value + 1);
+    s->ours_ms = ms;
+    s->ours_dirty = false;
 }
 
 static void take_up_marks(struct service *s)
@@ -97,11 +111,13 @@ static void load_resume(struct guard *g, const char *text)
     }
     g->t_base_ms = resumed_time(g, j);
     g->polls = (uint32_t)resume_i64(j, "polls", 0);
+    g->verified_t_ms = resume_i64(j, "verified_t_ms", 0);
     g->before_done = resume_bool(j, "before_done");
     g->told_blind = (uint64_t)resume_i64(j, "told_blind", 0);
     g->told_shared = (uint64_t)resume_i64(j, "told_shared", 0);
     g->reapplied = resume_bool(j, "reapplied");
     g->act.automatic = resume_bool(j, "automatic");
+    g->act.reapply = resume_bool(j, "reapply");
     if (!json_text(json_get(j, "goal"), "goal", &goal, NULL))
         g->goal = strdup(goal);
 }
@@ -185,13 +201,15 @@ static void go_on(struct guard *g, const struct store_intent *intent)
     event_guard(g, "daemon", HD_REASON_RESTARTED, NULL, false);
     log_info(s->name, "guard %s goes on as %s", g->row.id, hd_state_word(g->row.state));
     due_set(p, DUE_READ, s->index, p->now.boot_ms);
+    if (act_busy(g) && g->act.automatic) /* the brake remembers it too */
+        p->decisions[p->n_decisions++ % (sizeof p->decisions / sizeof *p->decisions)] = p->now.boot_ms;
     if (intent) {
         event_guard(g, "daemon", HD_REASON_INTENT_OPEN, intent->to, false);
         act_resume(g, intent);
     } else if (act_busy(g)) { /* decided, and nothing was journaled: decide by a live reading again */
         if (g->row.state != HD_STATE_DECIDING)
             g->row.state = HD_STATE_DECIDING;
-        act_start(g, g->act.automatic, false, NULL);
+        act_start(g, g->act.automatic, g->act.reapply, NULL);
     } else if (g->row.state == HD_STATE_AFTERCARE) {
         care_begin(g);
     } else {
@@ -201,33 +219,97 @@ static void go_on(struct guard *g, const struct store_intent *intent)
     }
 }
 
+/* A live guard that cannot be taken up (damaged, or of another version) must not be forgotten: it
+ * ends here, its intents too, and a human is told, in one transaction. */
+static enum hd_code write_off(struct pipeline *p, struct store_guard *row, struct store_intent *intents,
+                              size_t n_intents, const char *why, struct hd_error *err)
+{
+    const char *sinks[64];
+    size_t n_sinks = 0;
+    bool open = false;
+    int64_t seq;
+    for (size_t i = 0; i < p->n_sinks && n_sinks < 64; i++)
+        sinks[n_sinks++] = p->sinks[i].name;
+    enum hd_code code = store_begin(p->o.store, err);
+    for (size_t i = 0; !code && i < n_intents; i++) {
+        if (!str_is(intents[i].guard, row->id))
+            continue;
+        open = true;
+        intents[i].outcome = HD_INTENT_UNVERIFIED;
+        intents[i].done_ms = p->now.wall_ms;
+        intents[i].text = why;
+        code = store_put_intent(p->o.store, &intents[i], err);
+    }
+    bool acting = open || row->state == HD_STATE_AFTERCARE;
+    row->state = acting ? HD_STATE_NOT_VERIFIED : HD_STATE_INCONCLUSIVE;
+    row->verdict = acting ? HD_VERDICT_FAIL : HD_VERDICT_INCONCLUSIVE;
+    row->needs_human = true;
+    row->ended_ms = p->now.wall_ms;
+    row->headline = "haldane could not take up this guard after a restart - act now";
+    row->why = why;
+    row->version++;
+    struct store_event event = {.wall_ms = p->now.wall_ms,
+                                .guard = row->id,
+                                .service = row->service,
+                                .kind = "daemon",
+                                .reason = HD_REASON_NOT_VERIFIED,
+                                .severity = HD_SEVERITY_ACT,
+                                .state = hd_state_word(row->state),
+                                .headline = row->headline,
+                                .text = why,
+                                .native = row->native};
+    if (!code)
+        code = store_put_guard(p->o.store, row, err);
+    if (!code)
+        code = store_add_event(p->o.store, &event, sinks, n_sinks, &seq, err);
+    if (!code)
+        code = store_commit(p->o.store, err);
+    if (code)
+        store_rollback(p->o.store);
+    return code;
+}
+
+static enum hd_code take_up(struct pipeline *p, struct store_guard *listed, struct store_intent *intents,
+                            size_t n_intents, struct hd_error *err)
+{
+    ARENA_AUTO a = arena_new();
+    struct store_guard row;
+    struct hd_error mine;
+    struct service *s = service_need(p, listed->service);
+    if (!s->last.service) {
+        take_up_reading(s);
+        take_up_ours(s);
+    }
+    enum hd_code code = s->guard ? hd_fail(&mine, HD_CONFLICT, "two live guards of one service")
+                                 : store_guard(p->o.store, a, listed->id, &row, &mine);
+    struct guard *g = code ? NULL : take_up_guard(p, s, &row, &mine);
+    if (!g)
+        return write_off(p, listed, intents, n_intents, mine.text, err);
+    go_on(g, intent_of(g, intents, n_intents));
+    return HD_OK;
+}
+
 enum hd_code recover_all(struct pipeline *p, struct hd_error *err)
 {
     ARENA_AUTO a = arena_new();
-    struct store_filter live = {.live = true, .verdict = -1, .limit = HD_SERVICES_MAX};
-    struct store_guard *rows;
-    struct store_intent *intents;
-    size_t n = 0, n_intents = 0;
-    for (size_t i = 0; i < p->n_services; i++)
+    struct store_filter live = {.live = true, .verdict = -1, .limit = 500};
+    struct store_guard *rows = NULL;
+    struct store_intent *intents = NULL;
+    size_t n, n_intents = 0;
+    for (size_t i = 0; i < p->n_services; i++) {
         take_up_reading(p->services[i]);
-    enum hd_code code = store_guards(p->o.store, a, &live, &rows, &n, err);
-    if (!code)
-        code = store_intents(p->o.store, a, NULL, &intents, &n_intents, err);
-    for (size_t i = 0; !code && i < n; i++) {
-        struct store_guard row;
-        struct hd_error mine;
-        struct service *s = service_need(p, rows[i].service);
-        if (s->guard || store_guard(p->o.store, a, rows[i].id, &row, &mine))
-            continue;
-        if (!s->last.service)
-            take_up_reading(s);
-        struct guard *g = take_up_guard(p, s, &row, &mine);
-        if (g)
-            go_on(g, intent_of(g, intents, n_intents));
-        else
-            event_add(p, NULL, s->name, "daemon", HD_REASON_NOT_VERIFIED, "A live guard cannot be taken up",
-                      mine.text, true);
+        take_up_ours(p->services[i]);
     }
+    enum hd_code code = store_intents(p->o.store, a, NULL, &intents, &n_intents, err);
+    do { /* page by page */
+        n = 0;
+        if (!code)
+            code = store_guards(p->o.store, a, &live, &rows, &n, err);
+        for (size_t i = 0; !code && i < n; i++)
+            code = take_up(p, &rows[i], intents, n_intents, err);
+        if (n)
+            live.before = rows[n - 1].id;
+    } while (!code && n == live.limit);
     for (size_t i = 0; !code && i < p->n_services; i++)
         take_up_marks(p->services[i]);
     holds_read(p);

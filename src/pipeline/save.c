@@ -30,7 +30,7 @@ static enum hd_code write_events(struct pipeline *p, struct hd_error *err)
 {
     const char *names[64];
     for (struct event_item *e = p->events; e; e = e->next) {
-        size_t n = e->direct ? 0 : sinks_for(p, e, names);
+        size_t n = sinks_for(p, e, names); /* told twice is the safe side of told past the store */
         int64_t seq;
         enum hd_code code = e->row.resolved
                                 ? store_resolve_acts(p->o.store, e->row.guard, e->row.service,
@@ -54,6 +54,18 @@ static enum hd_code write_marks(struct service *s, struct hd_error *err)
             return code;
     }
     return HD_OK;
+}
+
+/* "ours/SERVICE": when and what haldane wrote last; empty when that is over. */
+static enum hd_code write_ours(struct service *s, struct hd_error *err)
+{
+    if (!s->ours_dirty)
+        return HD_OK;
+    ARENA_AUTO a = arena_new();
+    return store_put_fact(s->p->o.store, arena_print(a, "ours/%s", s->name),
+                          s->our_value ? arena_print(a, "%lld %s", (long long)s->ours_ms, s->our_value)
+                                       : "",
+                          err);
 }
 
 static enum hd_code write_guard(struct guard *g, struct hd_error *err)
@@ -137,6 +149,8 @@ static enum hd_code write_all(struct pipeline *p, struct hd_error *err)
         if (s->last_dirty)
             code = store_put_reading(p->o.store, &s->last, err);
         if (!code)
+            code = write_ours(s, err);
+        if (!code)
             code = write_marks(s, err);
         if (!code && s->guard)
             code = write_guard(s->guard, err);
@@ -157,6 +171,7 @@ static void guard_saved(struct guard *g)
     g->added = true;
     g->dirty = false;
     g->n_bands = 0;
+    g->act.stored |= g->act.intent.seq > 0;
     g->act.intent_dirty = false;
     while (g->queue) {
         struct evidence_item *next = g->queue->next;
@@ -172,7 +187,7 @@ static void all_saved(struct pipeline *p)
     p->services_dirty = false;
     for (size_t i = 0; i < p->n_services; i++) {
         struct service *s = p->services[i];
-        s->last_dirty = false;
+        s->last_dirty = s->ours_dirty = false;
         for (size_t k = 0; k < HD_SIDES_MAX; k++)
             s->mark[k].dirty = false;
         if (s->guard)
@@ -201,7 +216,7 @@ static bool anything(const struct pipeline *p)
         return true;
     for (size_t i = 0; i < p->n_services; i++) {
         const struct service *s = p->services[i];
-        if (s->last_dirty)
+        if (s->last_dirty || s->ours_dirty)
             return true;
         for (size_t k = 0; k < HD_SIDES_MAX; k++) {
             if (s->mark[k].dirty)
@@ -219,14 +234,18 @@ static void forget_numbers(struct pipeline *p)
 {
     for (size_t i = 0; i < p->n_services; i++) {
         struct guard *g = p->services[i]->guard;
-        if (g && g->act.intent_dirty && !g->act.journaled)
+        if (g && !g->act.stored)
+            g->act.intent.seq = 0;
+    }
+    for (struct guard *g = p->ended; g; g = g->next_ended) {
+        if (!g->act.stored)
             g->act.intent.seq = 0;
     }
 }
 
 enum hd_code save_all(struct pipeline *p, struct hd_error *err)
 {
-    if (!anything(p))
+    if (!anything(p) && !p->store_lost)
         return HD_OK;
     enum hd_code code = write_all(p, err);
     if (code == HD_FULL && store_ballast_used(p->o.store)) {

@@ -165,6 +165,7 @@ static void turn(struct talk *t)
     t->n_slots = t->waiting = ask.n;
     for (size_t i = 0; i < ask.n; i++) {
         struct hd_request *request = arena_copy(t->arena, ask.request[i], sizeof *request);
+        request->urgent = t->urgent;
         if (t->bases > 1)
             request->base = t->base;
         t->slot[i] = (struct talk_slot){.talk = t, .request = request};

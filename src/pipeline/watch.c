@@ -13,6 +13,17 @@
 #include "base/log.h"
 #include "base/str.h"
 
+#define OURS_LATE_MS 3600000 /* a write of ours may take effect so late, and is still ours */
+
+void service_ours(struct service *s, const char *value)
+{
+    char *copy = value ? strdup(value) : NULL;
+    free(s->our_value);
+    s->our_value = copy;
+    s->ours_ms = s->p->now.wall_ms;
+    s->ours_dirty = true;
+}
+
 const struct hd_policy *policy_of(const struct service *s)
 {
     return s->guard ? s->guard->policy : s->policy;
@@ -101,6 +112,13 @@ static int side_before(const struct hd_policy *policy, const struct store_readin
     return best;
 }
 
+/* The value of the last reading, if going back to it takes (nearly) everything off the candidate;
+ * else NULL, and the revert gives stable everything. */
+static const char *whole_before(const struct store_reading *last, const char *candidate)
+{
+    return reading_share(last, candidate) < HD_WHOLE_PPM / 100 ? last->value : NULL;
+}
+
 static void detect(struct service *s, const struct store_reading *last, const struct store_reading *now)
 {
     const struct hd_policy *policy = s->policy;
@@ -120,7 +138,7 @@ static void detect(struct service *s, const struct store_reading *last, const st
         .stable = (uint8_t)stable,
         .candidate = (uint8_t)candidate,
         .trigger = "traffic",
-        .value_before = last->value,
+        .value_before = whole_before(last, policy->colours[candidate].name),
         .value_after = now->value,
         .switch_from_ms = last->last_ms,
         .switch_to_ms = now->first_ms,
@@ -143,7 +161,8 @@ static void pending_reading(struct guard *g, const struct store_reading *last,
     if (!carries(g->policy, reading_share(now, guard_colour(g, HD_CANDIDATE))))
         return;
     if (last->service && !str_is(last->value, now->value)) {
-        g->row.value_before = arena_text(g->own, last->value);
+        g->row.value_before =
+            arena_text(g->own, whole_before(last, guard_colour(g, HD_CANDIDATE)));
         g->row.switch_from_ms = last->last_ms;
         g->row.switch_to_ms = now->first_ms;
     }
@@ -158,8 +177,6 @@ static void guard_reading(struct guard *g, const struct store_reading *last,
                           const struct store_reading *now, bool reloaded)
 {
     struct service *s = g->service;
-    if (act_busy(g))
-        return; /* the act reads for itself */
     if (g->row.state == HD_STATE_AFTERCARE) {
         care_reading(g, now, reloaded);
     } else if (g->row.state == HD_STATE_PENDING) {
@@ -182,11 +199,14 @@ static void guard_reading(struct guard *g, const struct store_reading *last,
             superseded(g, reloaded ? HD_REASON_ROUTER_RELOADED : HD_REASON_CHANGED_BY_OTHER, now);
         }
     }
-    detect(s, last, now); /* does nothing while the guard lives */
+    if (!reloaded) /* a router that fell back to its file proves nothing about either side */
+        detect(s, last, now); /* does nothing while the guard lives */
 }
 
 static void take_reading(struct service *s, const struct hd_live *live)
 {
+    if (s->guard && act_busy(s->guard))
+        return; /* the act reads for itself; what it decided on stays the newest reading */
     struct hd_arena *a = arena_new();
     struct store_reading now, last = s->last;
     live_to_reading(a, s, policy_of(s), live, &now);
@@ -202,10 +222,9 @@ static void take_reading(struct service *s, const struct hd_live *live)
         guard_reading(s->guard, &last, &now, reloaded);
     else if (last.service && !same)
         detect(s, &last, &now);
-    if (s->our_value && !now.ours) {
-        free(s->our_value); /* somebody moved on from it: the same value later is theirs */
-        s->our_value = NULL;
-    }
+    if (s->our_value && ((last.service && last.ours && !now.ours) ||
+                         s->p->now.wall_ms - s->ours_ms > OURS_LATE_MS))
+        service_ours(s, NULL); /* somebody moved on from it: the same value later is theirs */
     arena_free(s->last_arena);
     s->last_arena = a;
 }
@@ -214,16 +233,27 @@ static void unread(struct service *s, const struct hd_error *err)
 {
     struct pipeline *p = s->p;
     if (s->unread_since_ms < 0) {
-        s->unread_since_ms = p->now.wall_ms;
+        s->unread_since_ms = p->now.boot_ms;
         s->unread_told = false;
         log_warn(s->name, "cannot read the router: %s", err->text);
     }
     const struct hd_policy *policy = policy_of(s);
     if (!s->unread_told && s->guard && !act_busy(s->guard) &&
-        p->now.wall_ms - s->unread_since_ms >= policy->guard.blind_for_ms) {
+        p->now.boot_ms - s->unread_since_ms >= policy->guard.blind_for_ms) {
         s->unread_told = true;
         guard_needs_human(s->guard, HD_REASON_ROUTER_UNREADABLE, err->text);
     }
+}
+
+static void readable_again(struct service *s)
+{
+    struct guard *g = s->guard;
+    s->unread_told = false;
+    if (!g || g->told_blind || g->told_shared || !g->row.needs_human)
+        return;
+    g->row.needs_human = false;
+    g->dirty = true;
+    event_resolve(g, false);
 }
 
 static void reading_done(void *user, struct talk *t, enum hd_code code, const struct hd_error *err)
@@ -239,7 +269,11 @@ static void reading_done(void *user, struct talk *t, enum hd_code code, const st
         if (s->unread_since_ms >= 0)
             log_info(s->name, "the router can be read again");
         s->unread_since_ms = -1;
-        if (!s->observe.live.settling && policy_of(s))
+        if (s->unread_told)
+            readable_again(s);
+        if (s->reading_policy != policy_of(s))
+            s->read_again = true; /* a guard ended or a config came meanwhile: read by the new one */
+        else if (!s->observe.live.settling)
             take_reading(s, &s->observe.live);
     }
     config_unref(pin);
@@ -254,6 +288,7 @@ static void start_reading(struct service *s)
     const struct hd_policy *policy = policy_of(s);
     if (!policy)
         return;
+    s->reading_policy = policy;
     s->observe = (struct observe){
         .actuator = hd_actuator_find(policy->actuator.type),
         .site = &policy->site,

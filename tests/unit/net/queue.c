@@ -40,16 +40,30 @@ static void test_I8_reads_in_flight(void **state)
     server_stop(s);
 }
 
+static void test_I8_fewer_in_flight(void **state)
+{
+    struct client *client = *state;
+    struct server *s = server_tcp(serve_slow, NULL);
+    net_set_in_flight(client->net, 2);
+    for (int i = 0; i < 10; i++)
+        send_call(call_server(client, i, s), 0);
+    run_until(client, 10);
+    assert_int_equal(client->most_in_flight, 2);
+    server_stop(s);
+}
+
 static void test_I10_a_set_overtakes(void **state)
 {
     struct client *client = *state;
     struct server *held = server_tcp(serve_hold, NULL), *router = server_tcp(serve_echo, NULL);
     for (int i = 0; i < MANY; i++)
         send_call(call_server(client, i, held), 0);
-    static const enum hd_effect effects[] = {HD_EFFECT_SET, HD_EFFECT_ONCE};
-    for (int i = 0; i < 2; i++) {
+    /* and so does a read that a revert waits for */
+    static const enum hd_effect effects[] = {HD_EFFECT_SET, HD_EFFECT_ONCE, HD_EFFECT_READ};
+    for (int i = 0; i < 3; i++) {
         struct call *c = call_server(client, MANY + i, router);
         c->request.effect = effects[i];
+        c->request.urgent = effects[i] == HD_EFFECT_READ;
         int64_t start = clock_now().boot_ms;
         send_call(c, 0);
         assert_int_equal(net_in_flight(client->net), HD_TRANSFERS_MAX + 1);
@@ -58,7 +72,7 @@ static void test_I10_a_set_overtakes(void **state)
         assert_true(clock_now().boot_ms - start < 2000);
     }
     atomic_store(&held->release, true);
-    run_until(client, MANY + 2);
+    run_until(client, MANY + 3);
     server_stop(held);
     server_stop(router);
 }
@@ -179,7 +193,8 @@ static void test_free_takes_null(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CLIENT_CASE(test_I8_reads_in_flight), CLIENT_CASE(test_I10_a_set_overtakes),
+        CLIENT_CASE(test_I8_reads_in_flight), CLIENT_CASE(test_I8_fewer_in_flight),
+        CLIENT_CASE(test_I10_a_set_overtakes),
         CLIENT_CASE(test_deadline_while_waiting), CLIENT_CASE(test_I8_waiting),
         CLIENT_CASE(test_cancel_in_callback), CLIENT_CASE(test_cancel_ended),
         CLIENT_CASE(test_wait_runs_timers), cmocka_unit_test(test_free_takes_null),
