@@ -123,6 +123,8 @@ static void set_outcome(struct guard *g, int outcome, const char *text)
 /* Ends the guard without success; in one transaction with its act-now notice (I3). */
 static void stand_down(struct guard *g, int state, int outcome, int reason, const char *text)
 {
+    ARENA_AUTO a = arena_new();
+    text = arena_text(a, text); /* it may be the intent's own, which is replaced now */
     set_outcome(g, outcome, text);
     if (state != HD_STATE_SUPERSEDED)
         service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "failed a guard");
