@@ -85,6 +85,8 @@ void care_reading(struct guard *g, const struct store_reading *now, bool reloade
 {
     if (str_is(now->value, g->goal))
         return;
+    /* A router that does not say whether it forgot is known by the value it forgets to; one that
+     * does, and has another value since, was changed by somebody. */
     const char *file = g->service->forgets_to;
     bool forgot = file ? str_is(now->value, file) && (reloaded || !now->memory) : reloaded;
     if (forgot && reading_share(now, guard_colour(g, HD_CANDIDATE)) >= RECOVERED_PPM) {
