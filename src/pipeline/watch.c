@@ -78,14 +78,15 @@ static bool carries(const struct hd_policy *policy, uint32_t share_ppm)
 }
 
 /* The colour whose share rose above switch_at between two readings, the largest if several did;
- * -1: none. Where the config fixes the roles, only the candidate's rise is a switch. */
+ * -1: none. `stable` (-1: none) is the side of a guard to which the traffic may return without
+ * that being a switch. Where the config fixes the roles, only the candidate's rise is one. */
 static int risen(const struct hd_policy *policy, const struct store_reading *last,
-                 const struct store_reading *now)
+                 const struct store_reading *now, int stable)
 {
     int best = -1;
     for (uint32_t i = 0; i < policy->n_colours; i++) {
         const char *colour = policy->colours[i].name;
-        if (policy->kind == HD_KIND_CANARY && (int)i != policy->candidate)
+        if ((int)i == stable || (policy->kind == HD_KIND_CANARY && (int)i != policy->candidate))
             continue;
         if (!carries(policy, reading_share(now, colour)) || carries(policy, reading_share(last, colour)))
             continue;
@@ -119,23 +120,24 @@ static const char *whole_before(const struct store_reading *last, const char *ca
     return reading_share(last, candidate) < HD_WHOLE_PPM / 100 ? last->value : NULL;
 }
 
-static void detect(struct service *s, const struct store_reading *last, const struct store_reading *now)
+static void detect(struct service *s, const struct store_reading *last, const struct store_reading *now,
+                   int stable)
 {
     const struct hd_policy *policy = s->policy;
     if (!policy || now->ours || s->guard)
         return;
-    int candidate = risen(policy, last, now);
+    int candidate = risen(policy, last, now, stable);
     if (candidate < 0)
         return;
-    int stable = side_before(policy, last, candidate);
-    if (stable < 0) {
+    int before = side_before(policy, last, candidate);
+    if (before < 0) {
         event_add(s->p, NULL, s->name, "reading", HD_REASON_NO_TARGET_VALUE,
                   "Traffic came up with no side before it: nothing to go back to, no guard",
                   policy->colours[candidate].name, true);
         return;
     }
     struct guard_start start = {
-        .stable = (uint8_t)stable,
+        .stable = (uint8_t)before,
         .candidate = (uint8_t)candidate,
         .trigger = "traffic",
         .value_before = whole_before(last, policy->colours[candidate].name),
@@ -177,6 +179,7 @@ static void guard_reading(struct guard *g, const struct store_reading *last,
                           const struct store_reading *now, bool reloaded)
 {
     struct service *s = g->service;
+    int stable = g->stable;
     if (g->row.state == HD_STATE_AFTERCARE) {
         care_reading(g, now, reloaded);
     } else if (g->row.state == HD_STATE_PENDING) {
@@ -186,7 +189,7 @@ static void guard_reading(struct guard *g, const struct store_reading *last,
             event_guard(g, "reading", HD_REASON_ROUTER_RELOADED, "its values are as before", false);
     } else {
         uint32_t share = reading_share(now, guard_colour(g, HD_CANDIDATE));
-        int third = risen(g->policy, last, now);
+        int third = risen(g->policy, last, now, stable);
         if (!carries(g->policy, share)) {
             superseded(g, reloaded ? HD_REASON_ROUTER_RELOADED : HD_REASON_RETURNED_TO_STABLE, now);
         } else if (third >= 0 && third != g->candidate) {
@@ -200,7 +203,7 @@ static void guard_reading(struct guard *g, const struct store_reading *last,
         }
     }
     if (!reloaded) /* a router that fell back to its file proves nothing about either side */
-        detect(s, last, now); /* does nothing while the guard lives */
+        detect(s, last, now, stable); /* does nothing while the guard lives */
 }
 
 static void take_reading(struct service *s, const struct hd_live *live)
@@ -221,7 +224,7 @@ static void take_reading(struct service *s, const struct hd_live *live)
     if (s->guard)
         guard_reading(s->guard, &last, &now, reloaded);
     else if (last.service && !same)
-        detect(s, &last, &now);
+        detect(s, &last, &now, -1);
     if (s->our_value && ((last.service && last.ours && !now.ours) ||
                          s->p->now.wall_ms - s->ours_ms > OURS_LATE_MS))
         service_ours(s, NULL); /* somebody moved on from it: the same value later is theirs */
