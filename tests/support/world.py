@@ -633,9 +633,12 @@ class World:
         return child
 
     def tail(self, name, lines=15):
+        """The end of a log; of a sanitizer's report its beginning."""
         try:
             with open(self.path(f"{name}.log"), errors="replace") as f:
-                return "".join(f.readlines()[-lines:])
+                all_ = [l[:250].rstrip() + "\n" for l in f]
+                report = [i for i, l in enumerate(all_) if "ERROR: " in l or "runtime error" in l]
+                return "".join(all_[report[0]:report[0] + 40] if report else all_[-lines:])
         except OSError:
             return ""
 
