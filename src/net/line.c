@@ -20,6 +20,7 @@
 
 #define READ_BYTES 16384
 #define READS_A_TURN 16 /* a fast peer must not hold the loop */
+#define KNOCK_AGAIN_MS 5 /* a local peer's queue was full; HAProxy's stats socket takes ten at once */
 
 union address {
     struct sockaddr any;
@@ -191,24 +192,47 @@ static void on_ready(void *user, int fd, uint32_t events)
         line_read(t);
 }
 
-enum hd_code transfer_line_start(struct transfer *t, struct hd_error *err)
+static void knock_again(void *user);
+
+/* Of a local socket EAGAIN says that the queue of the peer is full: nothing was begun. */
+static enum hd_code knock(struct transfer *t, struct hd_error *err)
 {
     union address to;
     socklen_t len = 0;
+    struct loop *loop = t->net->loop;
     enum hd_code code = read_base(t->request->at->bases[t->request->base], &to, &len, err);
     if (code)
         return code;
-    t->attempt_ms = t->started.wall_ms;
-    t->fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (t->fd < 0)
+        t->fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (t->fd < 0)
         return hd_fail(err, HD_IO, "%s: %s", transfer_errno(t, errno), transfer_peer(t));
-    if (connect(t->fd, &to.any, len) != 0 && errno != EINPROGRESS)
-        code = hd_fail(err, HD_IO, "%s: %s", transfer_errno(t, errno), transfer_peer(t));
-    else
-        code = loop_add(t->net->loop, t->fd, EPOLLIN | EPOLLOUT, on_ready, t, err);
+    bool refused = connect(t->fd, &to.any, len) != 0 && errno != EINPROGRESS;
+    if (refused && errno == EAGAIN && transfer_left_ms(t) > KNOCK_AGAIN_MS) {
+        loop_timer_set(loop, &t->timer, clock_now().boot_ms + KNOCK_AGAIN_MS, knock_again, t);
+        return HD_OK;
+    }
+    if (refused)
+        return hd_fail(err, HD_IO, "%s: %s", transfer_errno(t, errno), transfer_peer(t));
+    loop_timer_set(loop, &t->timer, t->end_ms, on_deadline, t);
+    return loop_add(loop, t->fd, EPOLLIN | EPOLLOUT, on_ready, t, err);
+}
+
+static void knock_again(void *user)
+{
+    struct transfer *t = user;
+    struct hd_error err;
+    if (knock(t, &err)) {
+        transfer_line_stop(t);
+        transfer_end(t, HD_IO_NOT_SENT, 0, t->attempt_ms, err.text);
+    }
+}
+
+enum hd_code transfer_line_start(struct transfer *t, struct hd_error *err)
+{
+    t->attempt_ms = t->started.wall_ms;
+    enum hd_code code = knock(t, err);
     if (code)
         transfer_line_stop(t);
-    else
-        loop_timer_set(t->net->loop, &t->timer, t->end_ms, on_deadline, t);
     return code;
 }
