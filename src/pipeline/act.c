@@ -530,7 +530,7 @@ static bool changed_by_other(struct guard *g, const struct hd_live *live)
     uint32_t share = live->side[g->candidate].share_ppm;
     if (!g->act.reapply && share > reading_share(&s->last, guard_colour(g, HD_CANDIDATE)))
         return false; /* a further step of the same switch */
-    bool back = share <= g->policy->detect.switch_at * HD_WHOLE_PPM;
+    bool back = share <= g->policy->detect.switch_at * HD_WHOLE_PPM && !g->from_rejected;
     if (back)
         service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "moved away by someone else");
     guard_end(g, HD_STATE_SUPERSEDED, back ? HD_REASON_RETURNED_TO_STABLE : HD_REASON_CHANGED_BY_OTHER,

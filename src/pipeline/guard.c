@@ -172,6 +172,7 @@ struct guard *guard_start(struct service *s, const struct guard_start *start)
     struct guard *g = guard_new(s, p->config, s->policy);
     g->stable = start->stable;
     g->candidate = start->candidate;
+    g->from_rejected = service_rejected(s, guard_colour(g, HD_STABLE)) != NULL;
     start_row(g, start);
     /* A switch found by two readings is as old as the second one; one after a restart lies
      * between them, and what it did meanwhile is asked of the source. */
@@ -463,6 +464,7 @@ static void pack_resume(struct guard *g)
     json_put_i64(&o, "verified_t_ms", g->verified_t_ms);
     json_put_text(&o, "goal", g->goal);
     json_put_bool(&o, "reapplied", g->reapplied);
+    json_put_bool(&o, "from_rejected", g->from_rejected);
     json_put_bool(&o, "automatic", g->act.automatic);
     json_put_bool(&o, "reapply", g->act.reapply);
     json_put_text(&o, "why_now", g->act.why_now);

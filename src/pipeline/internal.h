@@ -169,6 +169,8 @@ struct guard {
     struct buf headline, why, reasons, rehearsal, native, change, resume, counts_text;
     bool added, dirty;          /* row is in the store · row must be saved */
     uint8_t stable, candidate;  /* colour indices */
+    bool from_rejected;         /* stable was rejected when it began: going there again is no
+                                   roll-back but another try */
     /* the guard's own clock: t = t_base_ms + (boot - boot_base_ms) */
     int64_t t_base_ms, boot_base_ms;
     /* evidence */

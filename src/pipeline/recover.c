@@ -116,6 +116,7 @@ static void load_resume(struct guard *g, const char *text)
     g->told_blind = (uint64_t)resume_i64(j, "told_blind", 0);
     g->told_shared = (uint64_t)resume_i64(j, "told_shared", 0);
     g->reapplied = resume_bool(j, "reapplied");
+    g->from_rejected = resume_bool(j, "from_rejected");
     g->act.automatic = resume_bool(j, "automatic");
     g->act.reapply = resume_bool(j, "reapply");
     if (!json_text(json_get(j, "goal"), "goal", &goal, NULL))

@@ -179,7 +179,7 @@ static void guard_reading(struct guard *g, const struct store_reading *last,
                           const struct store_reading *now, bool reloaded)
 {
     struct service *s = g->service;
-    int stable = g->stable;
+    int stable = g->from_rejected ? -1 : g->stable;
     if (g->row.state == HD_STATE_AFTERCARE) {
         care_reading(g, now, reloaded);
     } else if (g->row.state == HD_STATE_PENDING) {
@@ -191,7 +191,11 @@ static void guard_reading(struct guard *g, const struct store_reading *last,
         uint32_t share = reading_share(now, guard_colour(g, HD_CANDIDATE));
         int third = risen(g->policy, last, now, stable);
         if (!carries(g->policy, share)) {
-            superseded(g, reloaded ? HD_REASON_ROUTER_RELOADED : HD_REASON_RETURNED_TO_STABLE, now);
+            superseded(g,
+                       reloaded           ? HD_REASON_ROUTER_RELOADED
+                       : g->from_rejected ? HD_REASON_NEW_CANDIDATE
+                                          : HD_REASON_RETURNED_TO_STABLE,
+                       now);
         } else if (third >= 0 && third != g->candidate) {
             superseded(g, HD_REASON_NEW_CANDIDATE, now);
         } else if (share > reading_share(last, guard_colour(g, HD_CANDIDATE)) && !reloaded) {
