@@ -141,6 +141,19 @@ def undone_by_human(d, routers):
                 f"I5 I6 {n}: a human's second switch is paged, not fought")
 
 
+def crowd(world):
+    """More services on one HAProxy than its stats socket takes at once."""
+    names = [f"c{i}" for i in range(60)]
+    router, prometheus = w.Router(world, "crowd", names), w.Prometheus()
+    text = w.config({n: w.service(router, n) for n in names}, prometheus)
+    d = w.Daemon(world, text.replace(router.relay.path, router.sock), "haldane-crowd").start()
+    d.wait_read(names)
+    time.sleep(3)
+    w.ok("cannot read the router" not in d.log(), "60 services on one socket are all read",
+         world.tail("haldane-crowd"))
+    d.stop()
+
+
 def main(world):
     names = ("back", "third", "step", "forgets", "cut", "drop", "mute", "garbage", "returns", "gone",
              "undone", "again", "filed")
@@ -180,6 +193,7 @@ def main(world):
     reload_after_revert(d, routers)
     undone_by_human(d, routers)
     d.stop()
+    crowd(world)
 
 
 w.need("haproxy", "setpriv")

@@ -272,7 +272,8 @@ class Alertmanager:
                 while world.fault == "hang":
                     time.sleep(0.1)
                 if world.fault != "503":
-                    world.alerts += json.loads(body)
+                    got = json.loads(body)
+                    world.alerts += got if isinstance(got, list) else [got]
                 self.send_response(503 if world.fault == "503" else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -368,8 +369,8 @@ class Relay:
 
 def say(path, line):
     with socket.socket(socket.AF_UNIX) as s:
+        s.connect(path)  # waits for a place, which a connect with a timeout does not
         s.settimeout(10)
-        s.connect(path)
         s.sendall(line if isinstance(line, bytes) else line.encode() + b"\n")
         return b"".join(iter(lambda: s.recv(65536), b""))
 
