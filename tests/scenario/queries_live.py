@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The query library against real servers: the `tests` of every file in queries/ are loaded into a real
+Prometheus and a real VictoriaMetrics, asked for by `haldane query run`, and the value and the number of
+requests of every colour must be what the file and its series say.
+
+    queries_live.py HALDANE JSON QUERY_DIR
+
+JSON is the helper of queries_live_json.c. TAP on stdout; a server that is not installed is skipped
+(PROMETHEUS, PROMTOOL, VICTORIA_METRICS name other binaries).
+"""
+import fnmatch
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HALDANE, JSON, FOLDER = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
+STEP = 5  # seconds between samples
+SERIES = re.compile(r'(\w+)\{(.*)\}$')
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+VALUES = re.compile(r'(-?[\d.]+)(?:([+-][\d.]+))?(?:x(\d+))?$|_(?:x(\d+))?$')
+results = []
+
+
+def ok(good, name, detail=""):
+    results.append(bool(good))
+    print(f"{'ok' if good else 'not ok'} {len(results)} - {name}", flush=True)
+    for line in str(detail).splitlines() if not good else []:
+        print(f"# {line}")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+# --- what the files say ---
+
+def samples(notation):
+    """promtool's notation: `0+99x60` is 61 samples, `_x3` three gaps, several separated by spaces."""
+    found = []
+    for word in notation.split():
+        m = VALUES.match(word)
+        if not m:
+            raise SystemExit(f"no series values: {word!r}")
+        start, step, times, gaps = m.groups()
+        if start is None:
+            found += [None] * int(gaps or 1)
+        else:
+            found += [float(start) + float(step or 0) * i for i in range(int(times or 0) + 1)]
+    return found
+
+
+def grown(values):
+    """Requests counted after the first sample, through restarts."""
+    total, last = 0.0, None
+    for v in values:
+        if v is None:
+            continue
+        if last is not None:
+            total += v - last if v >= last else v
+        last = v
+    return total
+
+
+class Test:
+    def __init__(self, query, test):
+        self.query, self.test = query, test
+        self.name = f"{query['id']}: {test['name']}"
+        self.shape = query["shapes"][test["shape"]]
+        self.series = []
+        for s in test["series"]:
+            metric, labels = SERIES.match(s["series"]).groups()
+            self.series.append((metric, dict(LABEL.findall(labels)), samples(s["values"])))
+
+    def metrics(self):
+        return {metric for metric, _, _ in self.series}
+
+    def requests(self, colour):
+        """The n of a colour: the growth of all its series that the check's `with` names and that are
+        exposure. Kept to what the tests use: parameters are labels, or names of metric and labels."""
+        key = self.shape["key"]
+        params = self.shape.get("params", {})
+        given = self.test.get("with", {})
+        narrow = {k: v for k, v in given.items() if params[k]["kind"] == "matcher"}
+        key = re.sub(r"\{\{(\w+)\}\}", lambda m: given.get(m[1], params[m[1]].get("default")), key)
+        servers = self.shape.get("sides") == "servers"
+        side = self.shape["label"] if servers else "version"
+        total = 0.0
+        for _, labels, values in self.series:
+            value = labels.get(side, "")
+            mine = re.fullmatch(colour + "[0-9]{0,3}", value) if servers else value == colour
+            if not mine or any(labels.get(k) != v for k, v in narrow.items()):
+                continue
+            if self.query.get("classify") == "bucket":
+                exposure = labels[key] == "+Inf"
+            else:
+                exposure = any(fnmatch.fnmatchcase(labels.get(key, ""), g)
+                               for g in self.shape.get("exposure", ["*"]))
+            total += grown(values) * exposure
+        return total
+
+    def config(self, url):
+        check = {"name": "c", "use": self.query["id"], "with": self.test.get("with", {}),
+                 "min" if self.query["better"] == "higher" else "max": 1}
+        if "bound" in self.test:
+            check["bound"] = self.test["bound"]
+        return {"version": 1, "datasources": {"source": {"type": "prometheus", "url": url}},
+                "services": {"s": {"colours": ["blue", "green"], "shape": self.test["shape"],
+                                   "actuator": {"type": "exec", "command": ["/bin/false"]},
+                                   "target": "trust", "checks": [check]}}}
+
+    def lines(self, end_ms):
+        """The samples in the text format, the last of the longest series at `end_ms`."""
+        longest = max(len(values) for _, _, values in self.series)
+        for metric, labels, values in self.series:
+            head = metric + "{" + ",".join(f'{k}="{v}"' for k, v in sorted(labels.items())) + "}"
+            for i, v in enumerate(values):
+                if v is not None:
+                    yield metric, head, v, end_ms - 1000 * STEP * (longest - 1 - i)
+
+
+def load_tests():
+    found = []
+    for file in sorted(FOLDER.glob("*.yaml")):
+        text = subprocess.run([JSON, file], capture_output=True, check=True, timeout=10).stdout
+        query = json.loads(text)
+        found += [Test(query, t) for t in query["tests"]]
+    return found
+
+
+def batches(tests):
+    """Tests that name no metric in common may share a server."""
+    found = []
+    for t in tests:
+        home = next((b for b in found if not t.metrics() & set().union(*(o.metrics() for o in b))), None)
+        if home is None:
+            found.append(home := [])
+        home.append(t)
+    return found
+
+
+# --- servers ---
+
+def call(port, method, path, body=None):
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    c.request(method, path, body)
+    answer = c.getresponse()
+    text = answer.read()
+    c.close()
+    return answer.status, text
+
+
+class Server:
+    def __init__(self, folder, command, port, ready):
+        self.port = port
+        self.log = os.path.join(folder, "log")
+        with open(self.log, "w") as log:
+            self.child = subprocess.Popen(command, stdout=log, stderr=log)
+        end = time.monotonic() + 20
+        while True:
+            try:
+                if call(port, "GET", ready)[0] == 200:
+                    return
+            except OSError:
+                pass
+            if time.monotonic() > end or self.child.poll() is not None:
+                self.stop()
+                raise SystemExit(f"{command[0]} does not start: {open(self.log).read()[-1000:]}")
+            time.sleep(0.05)
+
+    def stop(self):
+        self.child.terminate()
+        try:
+            self.child.wait(10)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+
+
+def last_step():
+    return int(time.time()) // STEP * STEP * 1000
+
+
+def prometheus(binary, folder, batch):
+    promtool = shutil.which(os.environ.get("PROMTOOL", "promtool"))
+    text = os.path.join(folder, "openmetrics")
+    lines = sorted((line for t in batch for line in t.lines(last_step())), key=lambda l: l[:2])
+    with open(text, "w") as f:
+        for metric, head, v, at_ms in lines: # each metric in one piece, each series in order of time
+            f.write(f"{head} {v:g} {at_ms / 1000:.3f}\n")
+        f.write("# EOF\n")
+    data = os.path.join(folder, "data")
+    subprocess.run([promtool, "tsdb", "create-blocks-from", "openmetrics", text, data], check=True,
+                   capture_output=True, timeout=30)
+    config = os.path.join(folder, "prometheus.yml")
+    with open(config, "w") as f:
+        f.write("{}\n")
+    port = free_port()
+    return Server(folder, [binary, f"--config.file={config}", f"--storage.tsdb.path={data}",
+                           f"--web.listen-address=127.0.0.1:{port}"], port, "/-/ready")
+
+
+def victoria(binary, folder, batch):
+    port = free_port()
+    server = Server(folder, [binary, f"-storageDataPath={folder}/data", "-search.latencyOffset=0s",
+                             f"-httpListenAddr=127.0.0.1:{port}"], port, "/health")
+    text = "".join(f"{head} {v:g} {at_ms}\n" for t in batch for _, head, v, at_ms in t.lines(last_step()))
+    status = call(port, "POST", "/api/v1/import/prometheus", text)[0]
+    call(port, "GET", "/internal/force_flush")
+    if status != 204:
+        raise SystemExit(f"import: {status}")
+    return server
+
+
+# --- asking ---
+
+def ask(folder, test, port):
+    """{colour: (n, value)} as `haldane query run` prints them."""
+    file = os.path.join(folder, "haldane.json")
+    with open(file, "w") as f:
+        json.dump(test.config(f"http://127.0.0.1:{port}"), f) # JSON is YAML
+    done = subprocess.run([HALDANE, "query", "run", "s", "c", "--window", "10m", "--queries", FOLDER,
+                           "--config", file], capture_output=True, text=True, timeout=30)
+    found = {}
+    lines = done.stdout.splitlines()
+    for line in lines[1:]:
+        cells = dict(zip(lines[0].split(), re.split(r"\s{2,}", line.strip())))
+        found[cells.get("SIDE")] = cells
+    return found, f"{done.stdout}{done.stderr}exit {done.returncode}"
+
+
+def number(text):
+    """`1 %`, `12.5/s`, `1 234`: as a plain number; shares as shares."""
+    m = re.match(r"([\d ,]*\.?\d+(?:e[+-]?\d+)?)\s*(%?)", text or "")
+    if not m:
+        return None
+    value = float(re.sub("[ ,]", "", m[1]))
+    return value / 100 if m[2] else value
+
+
+def check(folder, who, test, port):
+    found, said = ask(folder, test, port)
+    for colour, want in test.test["expect"].items():
+        cells = found.get(colour, {})
+        value, n, want = number(cells.get("VALUE")), number(cells.get("N")), float(want)
+        good = value is not None and abs(value - want) <= 5e-4 * max(want, 1e-3) and \
+            n == test.requests(colour)
+        ok(good, f"{who}: {test.name}: {colour}",
+           f"want {want:g} of {test.requests(colour):g} requests\n{said}")
+
+
+def main():
+    servers = [("prometheus", "PROMETHEUS", prometheus), ("victoria-metrics", "VICTORIA_METRICS", victoria)]
+    found = [(name, shutil.which(os.environ.get(variable, name)), start)
+             for name, variable, start in servers]
+    if not any(binary for _, binary, _ in found):
+        print("1..0 # SKIP neither prometheus nor victoria-metrics is installed")
+        return 0
+    tests = load_tests()
+    for name, binary, start in found:
+        if not binary:
+            results.append(True)
+            print(f"ok {len(results)} - {name} # SKIP not installed")
+            continue
+        for batch in batches(tests):
+            with tempfile.TemporaryDirectory(prefix="hd") as folder:
+                server = start(binary, folder, batch)
+                try:
+                    for t in batch:
+                        check(folder, name, t, server.port)
+                finally:
+                    server.stop()
+    print(f"1..{len(results)}")
+    return 0 if all(results) else 1
+
+
+sys.exit(main())
