@@ -44,14 +44,14 @@ def wait_for(what, good, seconds=30):
 
 
 class Pod:
-    """One process after the other under one address. Requests run from `born` until the life ends or
-    the router takes the pod out; lives are [born, died]."""
+    """One process after the other under one address; lives are [born, died]. Requests run while it
+    lives and the router has it in (in_at to out_at)."""
 
     def __init__(self, colour, name, rate, errors, start_time=True):
         self.colour, self.name, self.rate, self.errors = colour, name, rate, errors
         self.start_time = start_time  # does it export process_start_time_seconds?
-        self.lives, self.out_at, self.slow = [], math.inf, (0.0, 0.0)
-        self.more_errors = None  # (from when, share of the requests)
+        self.lives, self.in_at, self.out_at = [], -math.inf, math.inf # lives, and its time in traffic
+        self.slow = (0.0, 0.0)   # when /metrics is too slow
 
     def start(self, at):
         self.lives.append([at, math.inf])
@@ -66,12 +66,8 @@ class Pod:
     def counters(self, life, at):
         """Series of one life and their values at this moment; a code that never came is no series."""
         born, died = self.lives[life]
-        till = max(born, min(at, died, self.out_at))
-        total = math.floor((till - born) * self.rate)
+        total = math.floor(max(0, min(at, died, self.out_at) - max(born, self.in_at)) * self.rate)
         bad = math.floor(total * self.errors)
-        if self.more_errors and till > self.more_errors[0]:
-            before = math.floor((max(self.more_errors[0], born) - born) * self.rate)
-            bad = math.floor(before * self.errors) + math.floor((total - before) * self.more_errors[1])
         slow = math.floor(total * SLOW)
         found = {("http_requests_total", "code", "200"): total - bad,
                  ("http_request_duration_seconds_bucket", "le", "0.1"): (total - slow) // 2,
