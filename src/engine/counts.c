@@ -207,7 +207,8 @@ static void check_buckets(struct work *w, const struct group *g)
 
 /* Is the first value of a series an increment? Yes when its target was scraped before without it,
  * or when the process began after the last look (one scrape of grace: nobody can have scraped it
- * unseen). *ret_from_ms: since when it grew. */
+ * unseen), or after the switch and so shortly before this scrape that there was none before it (it
+ * may have taken a while to be seen). *ret_from_ms: since when it grew. */
 static bool first_counts(const struct work *w, const struct group *g, int role, int64_t at_ms,
                          int64_t *ret_from_ms)
 {
@@ -221,7 +222,9 @@ static bool first_counts(const struct work *w, const struct group *g, int role, 
     }
     int64_t looked_ms = w->old->role[role].looked_ms;
     *ret_from_ms = g->start_ms;
-    return g->start_ms > (looked_ms == COUNTS_NEVER ? w->since_ms : looked_ms - scrape_ms);
+    if (g->start_ms > (looked_ms == COUNTS_NEVER ? w->since_ms : looked_ms - scrape_ms))
+        return true;
+    return g->start_ms > w->since_ms && g->start_ms > at_ms - scrape_ms;
 }
 
 static void add(struct work *w, const struct item *item, double grown, int64_t from_ms,

@@ -38,6 +38,7 @@ struct script {
     int64_t miss_from, miss_to; /* scrapes of pod 1 that fail */
     int64_t stall_from, stall_to; /* nobody looks */
     int64_t fail_from, fail_to; /* the source answers with an error */
+    int64_t lag; /* a scrape is seen so long after it */
     bool starts; /* process start times are known */
     bool target_unknown;
 };
@@ -95,7 +96,7 @@ static struct hd_rows ask(struct source *src, const struct script *s, int64_t at
                           bool starts)
 {
     src->n = 0;
-    for (int64_t t = at - window + 1; t <= at; t++) {
+    for (int64_t t = at - window + 1; t <= at - s->lag; t++) {
         for (const struct life *l = s->life; l < s->life + LIVES && l->pod; l++) {
             if (!scraped(s, l, t))
                 continue;
@@ -118,7 +119,7 @@ static void truth(const struct script *s, double n[HD_ROLES], double e[HD_ROLES]
     for (const struct life *l = s->life; l < s->life + LIVES && l->pod; l++) {
         for (int c = 0; c < CODES; c++) {
             double base = 0, last = 0, first = -1;
-            for (int64_t t = l->start; t <= END - BEGIN; t++) {
+            for (int64_t t = l->start; t <= END - BEGIN - s->lag; t++) {
                 double v = scraped(s, l, t) ? shown(l, c, t) : -1;
                 if (v < 0)
                     continue;
@@ -225,6 +226,11 @@ static const struct script scripts[] = {
      {{1, 1, OLD, ON, 40, 1, OLD}, {2, 1, 61000, ON, 40, 20, 61000}}, .starts = true},
     {"new pod, start time known, looked at before its first scrape", 15000, 5000,
      {{1, 1, OLD, ON, 40, 1, OLD}, {2, 1, 52000, ON, 40, 20, 52000}}, .starts = true},
+    {"new pod, its first scrape seen by the second look after it", 5000, 5000,
+     {{1, 1, OLD, ON, 40, 1, OLD}, {2, 1, 60050, ON, 40, 500, 60050}}, .lag = 2000, .starts = true},
+    {"pod from before the switch, scraped after it: base only", 5000, 5000,
+     {{1, 1, OLD, ON, 40, 1, OLD}, {2, 1, -1500, ON, 40, 500, -1500, true}}, .lag = 4000,
+     .starts = true},
     {"new pod, start time unknown: base only", 5000, 5000,
      {{1, 1, OLD, ON, 40, 1, OLD}, {2, 1, 61000, ON, 40, 20, 61000, true}}},
     {"old pod seen for the first time: base only", 5000, 5000,
