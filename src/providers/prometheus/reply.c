@@ -153,9 +153,12 @@ static enum hd_code read_points(struct reader *r, struct hd_row *row, const stru
     }
     row->point = point;
     row->n = order_points(point, n);
+    /* VictoriaMetrics marks the end of a series by a NaN, which stays in the window a scrape longer
+     * than the last number does. A counter that is really NaN is so in every scrape. */
+    bool ended = !single && r->p->raw && max == 1 && last_bad == HD_REASON_NOT_A_NUMBER;
     if (!n) {
-        row->outcome = last_bad ? HD_OUTCOME_NAN : HD_OUTCOME_NO_DATA;
-        row->reason = last_bad ? last_bad : HD_REASON_NO_SERIES;
+        row->outcome = last_bad && !ended ? HD_OUTCOME_NAN : HD_OUTCOME_NO_DATA;
+        row->reason = last_bad && !ended ? last_bad : HD_REASON_NO_SERIES;
     }
     return HD_OK;
 }
