@@ -292,7 +292,7 @@ static enum hd_code load_evidence(struct store *s, struct hd_arena *a, struct gu
                                   struct hd_error *err)
 {
     enum hd_code code = store_evidence(s, a, v->guard.id, &v->evidence, &v->n_evidence, err);
-    if (!code)
+    if (!code && v->n_evidence)
         qsort(v->evidence, v->n_evidence, sizeof *v->evidence, by_time);
     if (code == HD_ABSENT)
         v->no_evidence = "The polls of this guard were removed to make room; its verdict is kept.";
