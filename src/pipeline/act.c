@@ -278,7 +278,7 @@ static bool act_without_store(struct guard *g, const struct hd_error *err)
         return false;
     }
     if (c->storage.lost == HD_STORE_LOST_REVERT && g->actuator->absolute) {
-        event_guard(g, "intent", HD_REASON_REVERTED_WITHOUT_STORE, err->text, true);
+        guard_needs_human(g, HD_REASON_REVERTED_WITHOUT_STORE, err->text);
         return true;
     }
     unsend_intent(a);

@@ -247,8 +247,9 @@ enum hd_code save_all(struct pipeline *p, struct hd_error *err)
 {
     if (!anything(p) && !p->store_lost)
         return HD_OK;
+    bool spent = store_ballast_used(p->o.store);
     enum hd_code code = write_all(p, err);
-    if (code == HD_FULL && store_ballast_used(p->o.store)) {
+    if (code == HD_FULL && !spent && store_ballast_used(p->o.store)) {
         forget_numbers(p);
         log_error(NULL, "the disk is full: the ballast was freed to go on");
         code = write_all(p, err);
