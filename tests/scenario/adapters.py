@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Routers and checks that are not HAProxy and Prometheus, end to end: a webhook router with
+If-Match, exec routers of both kinds, http and exec checks. A router that takes orders once only gets
+each order once, whatever happens to the answer, also over a kill -9 (I5, I6).
+
+    adapters.py HALDANE
+"""
+import http.server
+import json
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import world as w  # noqa: E402
+
+ROUTE = """#!/usr/bin/env python3
+import fcntl, json, sys, time
+path = sys.argv[1]
+asked = json.loads(sys.stdin.readline())
+with open(path, "r+") as f:
+    fcntl.flock(f, fcntl.LOCK_EX)
+    now = json.load(f)
+    if asked["do"] == "observe":
+        alone = {"blue": "blue", "green": "green"}
+        print(json.dumps({"value": now["live"], "sides": {c: {
+            "share": float(now["live"] == c), "ready": 2, "wanted": 2, "alone": c} for c in alone}}))
+        sys.exit(0)
+    now["sets"] += 1
+    if asked["from"] == now["live"] and now["obeys"]:
+        now["live"] = asked["to"]
+    f.seek(0); f.truncate(); json.dump(now, f); f.flush()
+    fcntl.flock(f, fcntl.LOCK_UN)
+if now["mute"]:
+    time.sleep(30)
+print(json.dumps({"answer": "accepted"}))
+"""
+SMOKE = """#!/usr/bin/env python3
+import json, os, sys
+asked = json.loads(sys.stdin.readline())
+bad = os.path.exists(sys.argv[1] + "." + asked["colour"])
+print(json.dumps({"ok": not bad, "text": "smoke"}))
+"""
+
+
+class Exec:
+    """A router behind a program; its state is a file."""
+
+    def __init__(self, world, name, kind, **state):
+        self.file, self.program, self.kind = world.path(f"{name}.json"), world.path("route"), kind
+        self.write({"live": "blue", "sets": 0, "obeys": True, "mute": False, **state})
+
+    def write(self, state):
+        with open(self.file, "w") as f:
+            json.dump(state, f)
+
+    def read(self):
+        with open(self.file) as f:
+            return json.load(f)
+
+    def seen(self):
+        """As read(), but the program may be in the middle of writing."""
+        try:
+            return self.read()
+        except ValueError:
+            return {"sets": 0}
+
+    def switch(self, to):
+        self.write({**self.read(), "live": to})
+
+    def member(self):
+        return (f"{{type: exec, command: [{self.program}, {self.file}], kind: {self.kind}, "
+                "timeout: 2s}")
+
+
+class Web:
+    """A router behind HTTP that compares If-Match, and a target for http checks."""
+
+    def __init__(self):
+        self.live, self.version, self.puts, self.status = "blue", 1, [], {"blue": 200, "green": 200}
+        self.race = False  # somebody else changes something between the read and the write
+        world = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def send(self, status, body=b"{}"):
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("ETag", f'"{world.version}"')
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self):
+                if self.path.startswith("/check/"):
+                    self.send(world.status[self.path.split("/")[2]])
+                    return
+                pools = {c: {"ready": 2, "size": 2} for c in ("blue", "green")}
+                self.send(200, json.dumps({"live": world.live, "pools": pools}).encode())
+
+            def do_PUT(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if world.race:
+                    world.race = False
+                    world.switch("green")  # the same traffic, a newer version
+                good = self.headers.get("If-Match") == f'"{world.version}"'
+                world.puts.append((good, body["to"]))
+                if good:
+                    world.switch(body["to"])
+                self.send(200 if good else 412)
+
+            def log_message(self, *args):
+                pass
+
+        self.server = w.serve(Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def switch(self, to):
+        self.live = to
+        self.version += 1
+
+    def member(self):
+        return (f'{{type: webhook, url: "{self.url}", timeout: 2s, read: {{path: /route, value: $.live, '
+                'version: etag, ready: "$.pools.{{colour}}.ready", wanted: "$.pools.{{colour}}.size"}, '
+                "write: [{method: PUT, path: /route, body: '{\"to\": \"{{value}}\"}', "
+                'headers: {If-Match: "{{version}}"}}]}')
+
+
+def program(world, name, text):
+    with open(world.path(name), "w") as f:
+        f.write(text)
+    os.chmod(world.path(name), 0o755)
+
+
+def members(router, checks, **more):
+    class Never:  # service() wants a router; these have their own actuator
+        class relay:
+            path = "none"
+    return w.service(Never, colours="[blue, green]", actuator=router.member(), checks=checks, **more)
+
+
+def main(world):
+    program(world, "route", ROUTE)
+    program(world, "smoke", SMOKE)
+    web, race = Web(), Web()
+    ok_set, once = Exec(world, "set", "set"), Exec(world, "once", "once")
+    mute, deaf = Exec(world, "mute", "once", mute=True), Exec(world, "deaf", "once", obeys=False)
+    routers = {"web": web, "race": race, "set": ok_set, "once": once, "mute": mute, "deaf": deaf}
+    http_check = lambda to: (f'[{{name: up, http: {{url: "{to.url}/check/{{{{colour}}}}", timeout: 1s}}, '
+                             "min: 1}]")
+    exec_check = lambda n: (f"[{{name: smoke, exec: {{command: [{world.path('smoke')}, "
+                            f"{world.path(n)}], timeout: 2s}}, min: 1}}]")
+    services = {n: members(r, exec_check(n)) for n, r in routers.items() if isinstance(r, Exec)}
+    for n in ("web", "race"):
+        probe = f'{{probe: {{url: "{routers[n].url}/check/{{{{colour}}}}"}}}}'
+        services[n] = members(routers[n], http_check(routers[n]), target=probe)
+    d = w.Daemon(world, w.config(services, limits="reverts_per_hour: 100, brake: 100")).start()
+    d.wait_read(routers)
+    for r in routers.values():
+        r.switch("green")
+    for n in routers:
+        d.wait_state("watching", 8, n)
+    time.sleep(2.2)
+    w.ok(all(d.guard(n)["state"] == "watching" for n in routers), "good checks leave a release alone")
+    race.race = True
+    web.status["green"] = race.status["green"] = 503
+    for n in ("set", "once", "deaf"):
+        open(world.path(f"{n}.green"), "w").close()  # SMOKE says no from here on
+    g = d.wait_state("reverted", 15, "web")
+    w.equal((web.live, web.puts), ("blue", [(True, "blue")]), "webhook: one PUT with the right version",
+            g["why"])
+    g = d.wait_state("reverted superseded aftercare", 15, "race")
+    w.equal((race.live, [good for good, _ in race.puts]), ("blue", [False, True]),
+            "I5 webhook: 412 is looked at, and planned anew on what is there", f"{g['state']} {race.puts}")
+    d.wait_state("reverted", 15, "set")
+    w.equal((ok_set.read()["live"], ok_set.read()["sets"]), ("blue", 1), "exec: set once, and read back")
+    d.wait_state("reverted", 15, "once")
+    w.equal((once.read()["live"], once.read()["sets"]), ("blue", 1), "exec, once: ordered once")
+    g = d.wait_state("not_verified", 15, "deaf")
+    w.equal((deaf.read()["sets"], g["needs_human"]), (1, True),
+            "I3 I6 exec, once: without effect it is paged, and never repeated", g["why"])
+    # The order was taken, its answer is late: a kill -9 in that moment.
+    open(world.path("mute.green"), "w").close()
+    w.wait(lambda: mute.seen()["sets"] == 1, 15, "the order that is not answered", 0.005)
+    d.kill()
+    d.start()
+    d.wait_state("aftercare reverted", 15, "mute")
+    w.equal((mute.read()["live"], mute.read()["sets"]), ("blue", 1),
+            "I6 exec, once: a lost answer and a kill -9 give no second order")
+    for n in routers:
+        w.equal(len(d.intents(n)), 1, f"I6 {n}: one intent")
+    d.stop()
+
+
+w.need("setpriv", "haproxy")
+w.run(main, 85)
