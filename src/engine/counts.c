@@ -17,6 +17,7 @@
 #define WINDOW_SLACK_MS 5000  /* delay until a scrape is visible, and clocks that differ */
 #define SCRAPE_JITTER 0.9     /* two scrapes of a target are at least this part of a step apart */
 #define START_SLACK_MS 5000   /* a start time is in whole seconds, and on the target's own clock */
+#define STEP_BACK 0.9         /* a counter that falls to this part or less began anew */
 
 /* All that is known of one target in this look. */
 struct group {
@@ -243,28 +244,39 @@ static void add(struct work *w, const struct item *item, double grown, int64_t f
     b->events += item->event * grown;
 }
 
+/* A small fall of a process that is older than the last sample is no new beginning: another replica
+ * answers, whose clock is ahead, and its sample is the older one. Counted as a restart it would
+ * bring back all that the process ever did. */
+static bool stepped_back(const struct group *g, const struct counts_series *s, double value)
+{
+    return value < s->last && value > STEP_BACK * s->last && g->start_ms != COUNTS_NEVER &&
+           g->start_ms < s->last_ms - START_SLACK_MS;
+}
+
 static void count_item(struct work *w, const struct group *g, const struct item *item,
                        struct counts_series *s, bool known)
 {
     for (size_t i = 0; i < item->row->n; i++) {
-        const struct hd_point *p = &item->row->point[i];
-        if (p->at_ms > g->until_ms || p->at_ms > w->until_ms)
+        struct hd_point p = item->row->point[i];
+        if (p.at_ms > g->until_ms || p.at_ms > w->until_ms)
             break;
-        if (known && p->at_ms <= s->last_ms)
+        if (known && p.at_ms <= s->last_ms)
             continue;
+        if (known && stepped_back(g, s, p.value))
+            p.value = s->last;
         int64_t from_ms = s->last_ms;
-        double grown = p->value;
-        if (known && restarted(g, s->last_ms, p->at_ms))
+        double grown = p.value;
+        if (known && restarted(g, s->last_ms, p.at_ms))
             s->last = 0;
-        bool counts = known || first_counts(w, g, item->role, p->at_ms, &from_ms);
-        if (known && p->value >= s->last) /* else the counter began anew: all of it is new */
-            grown = p->value - s->last;
-        if (counts && p->at_ms > w->since_ms)
-            add(w, item, grown, from_ms, p->at_ms);
+        bool counts = known || first_counts(w, g, item->role, p.at_ms, &from_ms);
+        if (known && p.value >= s->last) /* else the counter began anew: all of it is new */
+            grown = p.value - s->last;
+        if (counts && p.at_ms > w->since_ms)
+            add(w, item, grown, from_ms, p.at_ms);
         if (!known)
-            s->first_ms = p->at_ms;
-        s->last_ms = p->at_ms;
-        s->last = p->value;
+            s->first_ms = p.at_ms;
+        s->last_ms = p.at_ms;
+        s->last = p.value;
         known = true;
     }
     if (known && restarted(g, s->last_ms, g->until_ms))

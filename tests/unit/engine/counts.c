@@ -314,23 +314,29 @@ static void forgotten_pod_is_no_burst(void **state)
     counts_free(c);
 }
 
-/* One series of a process that runs on may be dropped and made again: the others are no burst. And a
- * process that restarts may count something that does not. */
+/* One series of a process that runs on may be dropped and made again: the others are no burst. A
+ * process that restarts may count something that does not. A small step back of a process that runs
+ * on is an older sample. */
 static void one_fall_is_no_restart(void **state)
 {
     (void)state;
     static const struct {
         const char *name;
-        double start;  /* of the process, s since BEGIN */
-        double after;  /* the 200s, 1000 before */
-        double events; /* of 10 more errors over 400 */
+        double start;      /* of the process, s since BEGIN; NaN: unknown */
+        double after;      /* the 200s, 1000 before */
+        double events, ok; /* of 10 more errors over 400; of the 200s */
+        double later;      /* of 1020 200s in the third look */
     } rows[] = {
-        {"a series made anew", -3600, 3, 10},
-        {"an exporter made anew", 11, 1003, 10},
-        {"a process made anew", 11, 3, 410},
+        {"a series made anew", -3600, 3, 10, 3, 1017},
+        {"an exporter made anew", 11, 1003, 10, 3, 17},
+        {"a process made anew", 11, 3, 410, 3, 1017},
+        {"another replica, whose clock is ahead", -3600, 985, 10, 0, 20},
+        {"a tenth is no small step back", -3600, 900, 10, 900, 120},
+        {"a step back, start unknown", NAN, 985, 10, 985, 35},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct hd_point ok[2] = {{BEGIN + 8000, 1000}, {BEGIN + 13000, rows[i].after}};
+        struct hd_point ok[3] = {
+            {BEGIN + 8000, 1000}, {BEGIN + 13000, rows[i].after}, {BEGIN + 18000, 1020}};
         struct hd_point bad[2] = {{BEGIN + 8000, 400}, {BEGIN + 13000, 410}};
         struct hd_point began = {BEGIN + 13000, BEGIN / 1000.0 + rows[i].start};
         struct hd_row row[] = {
@@ -347,8 +353,15 @@ static void one_fall_is_no_restart(void **state)
         look = look_of(&http, BEGIN + 15000, &rows_of);
         look.targets = &starts;
         assert_int_equal(counts_look(c, &look, m, NULL), HD_OK);
-        if (m[1].events != rows[i].events)
-            fail_msg("%s: %.0f errors, not %.0f", rows[i].name, m[1].events, rows[i].events);
+        if (m[1].events != rows[i].events || m[1].exposure - m[1].events != rows[i].ok)
+            fail_msg("%s: %.0f errors of %.0f", rows[i].name, m[1].events, m[1].exposure);
+        row[0].n = 3;
+        rows_of.n = 1;
+        look = look_of(&http, BEGIN + 20000, &rows_of);
+        look.targets = &starts;
+        assert_int_equal(counts_look(c, &look, m, NULL), HD_OK);
+        if (m[1].exposure != rows[i].later)
+            fail_msg("%s: then %.0f requests", rows[i].name, m[1].exposure);
         counts_free(c);
     }
 }

@@ -126,7 +126,8 @@ static const struct {
     {"only numbers that are none", &raw, 4000,
      MATRIX(RAW(",\"version\":\"blue\"", "[1,\"NaN\"],[2,\"+Inf\"]")),
      "blue nan/infinite key= series={__name__=\"x\",version=\"blue\"}\ngreen no_data/no_series\n"},
-    {"NaN in every scrape", &raw, 4000, MATRIX(RAW(",\"version\":\"blue\"", "[1,\"NaN\"],[2,\"NaN\"]")),
+    {"NaN in every scrape", &raw, 4000,
+     MATRIX(RAW(",\"version\":\"blue\"", "[1,\"NaN\"],[2,\"NaN\"]")),
      "blue nan/not_a_number key= series={__name__=\"x\",version=\"blue\"}\n"
      "green no_data/no_series\n"},
     {"the mark of a series' end is all that is left of it", &raw, 4000,
