@@ -6,11 +6,13 @@ A pod's counters are functions of time, so its truth is known at any instant wit
 scraped is read back from Prometheus sample by sample, and counted here with what only this side
 knows: when each process began and ended.
 """
+import datetime
 import http.client
 import http.server
 import json
 import math
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -177,6 +179,15 @@ class Process:
 class Prometheus(Process):
     """`targets`: (scrape seconds, path, labels)."""
 
+    binary = shutil.which("prometheus")
+    seen_after = 0.5    # seconds from a scrape until every query finds it
+    scrapes_apart = 0   # does a query find only a part of all scrapes?
+    allowed = 0         # requests and errors that a poll may be off, in all
+
+    @staticmethod
+    def arguments(file, data, port):
+        return [f"--config.file={file}", f"--storage.tsdb.path={data}", f"--web.listen-address={port}"]
+
     def __init__(self, folder, name, exporter_port, targets):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -191,10 +202,8 @@ class Prometheus(Process):
         file = os.path.join(folder, name + ".yml")
         with open(file, "w") as f:
             json.dump(config, f)  # JSON is YAML
-        super().__init__(["prometheus", f"--config.file={file}",
-                          f"--storage.tsdb.path={folder}/{name}-data",
-                          f"--web.listen-address=127.0.0.1:{self.port}"],
-                         os.path.join(folder, name + ".log"))
+        command = self.arguments(file, os.path.join(folder, name + "-data"), f"127.0.0.1:{self.port}")
+        super().__init__([self.binary, *command], os.path.join(folder, name + ".log"))
 
     def query(self, query, at=None):
         form = {"query": query, **({"time": f"{at:.3f}"} if at else {})}
@@ -208,12 +217,43 @@ class Prometheus(Process):
         return answer["data"]["result"]
 
     def samples(self, selector, start, end):
-        """{labels as a frozenset: [(time, value)]}"""
+        """[(labels, [(time, value)])]; no marks of a series' end."""
         found = self.query(f"{selector}[{math.ceil(end - start)}s]", end)
-        return [(s["metric"], [(float(t), float(v)) for t, v in s["values"]]) for s in found]
+        return [(s["metric"], [(float(t), float(v)) for t, v in s["values"] if v != "NaN"])
+                for s in found]
 
     def ready(self):
         wait_for("Prometheus", lambda: self.query("1"))
+
+
+class Victoria(Prometheus):
+    binary = shutil.which(os.environ.get("VICTORIA_METRICS", "victoria-metrics"))
+    seen_after = 6.0  # buffers are flushed each second, and a new series takes some more to be found
+    allowed = 2       # not every order in which scrapes can be found is tried
+
+    @staticmethod
+    def arguments(file, data, port):
+        return [f"-promscrape.config={file}", f"-storageDataPath={data}", f"-httpListenAddr={port}",
+                "-search.latencyOffset=0s"]
+
+
+class Pair:
+    """Two replicas behind one data source: each has scrapes of its own, of the same counters."""
+
+    seen_after = 0.5
+    scrapes_apart = 1
+    allowed = 2
+
+    def __init__(self, *replicas):
+        self.replicas = replicas
+        self.urls = [r.url for r in replicas]
+
+    def samples(self, selector, start, end):
+        merged = {}
+        for r in self.replicas:
+            for metric, points in r.samples(selector, start, end):
+                merged.setdefault(json.dumps(metric, sort_keys=True), []).extend(points)
+        return [(json.loads(metric), sorted(points)) for metric, points in merged.items()]
 
 
 class Daemon(Process):
@@ -275,5 +315,4 @@ class Router:
 
 def wall(text):
     """Seconds of an RFC 3339 time of the API."""
-    import datetime
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()

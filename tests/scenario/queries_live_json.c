@@ -29,16 +29,18 @@ static void print_node(yaml_document_t *d, int index)
     if (n->type == YAML_SCALAR_NODE) {
         print_text(n);
     } else if (n->type == YAML_SEQUENCE_NODE) {
+        const yaml_node_item_t *first = n->data.sequence.items.start, *i = first;
         putchar('[');
-        for (const yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top; i++) {
-            fputs(i == n->data.sequence.items.start ? "" : ",", stdout);
+        for (; i < n->data.sequence.items.top; i++) {
+            fputs(i == first ? "" : ",", stdout);
             print_node(d, *i);
         }
         putchar(']');
     } else {
+        const yaml_node_pair_t *first = n->data.mapping.pairs.start, *p = first;
         putchar('{');
-        for (const yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top; p++) {
-            fputs(p == n->data.mapping.pairs.start ? "" : ",", stdout);
+        for (; p < n->data.mapping.pairs.top; p++) {
+            fputs(p == first ? "" : ",", stdout);
             print_node(d, p->key);
             putchar(':');
             print_node(d, p->value);
