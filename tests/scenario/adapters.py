@@ -15,63 +15,12 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import world as w  # noqa: E402
 
-ROUTE = """#!/usr/bin/env python3
-import fcntl, json, sys, time
-path = sys.argv[1]
-asked = json.loads(sys.stdin.readline())
-with open(path, "r+") as f:
-    fcntl.flock(f, fcntl.LOCK_EX)
-    now = json.load(f)
-    if asked["do"] == "observe":
-        alone = {"blue": "blue", "green": "green"}
-        print(json.dumps({"value": now["live"], "sides": {c: {
-            "share": float(now["live"] == c), "ready": 2, "wanted": 2, "alone": c} for c in alone}}))
-        sys.exit(0)
-    now["sets"] += 1
-    if asked["from"] == now["live"] and now["obeys"]:
-        now["live"] = asked["to"]
-    f.seek(0); f.truncate(); json.dump(now, f); f.flush()
-    fcntl.flock(f, fcntl.LOCK_UN)
-if now["mute"]:
-    time.sleep(30)
-print(json.dumps({"answer": "accepted"}))
-"""
 SMOKE = """#!/usr/bin/env python3
 import json, os, sys
 asked = json.loads(sys.stdin.readline())
 bad = os.path.exists(sys.argv[1] + "." + asked["colour"])
 print(json.dumps({"ok": not bad, "text": "smoke"}))
 """
-
-
-class Exec:
-    """A router behind a program; its state is a file."""
-
-    def __init__(self, world, name, kind, **state):
-        self.file, self.program, self.kind = world.path(f"{name}.json"), world.path("route"), kind
-        self.write({"live": "blue", "sets": 0, "obeys": True, "mute": False, **state})
-
-    def write(self, state):
-        with open(self.file, "w") as f:
-            json.dump(state, f)
-
-    def read(self):
-        with open(self.file) as f:
-            return json.load(f)
-
-    def seen(self):
-        """As read(), but the program may be in the middle of writing."""
-        try:
-            return self.read()
-        except ValueError:
-            return {"sets": 0}
-
-    def switch(self, to):
-        self.write({**self.read(), "live": to})
-
-    def member(self):
-        return (f"{{type: exec, command: [{self.program}, {self.file}], kind: {self.kind}, "
-                "timeout: 2s}")
 
 
 class Web:
@@ -128,34 +77,20 @@ class Web:
                 'headers: {If-Match: "{{version}}"}}]}')
 
 
-def program(world, name, text):
-    with open(world.path(name), "w") as f:
-        f.write(text)
-    os.chmod(world.path(name), 0o755)
-
-
-def members(router, checks, **more):
-    class Never:  # service() wants a router; these have their own actuator
-        class relay:
-            path = "none"
-    return w.service(Never, colours="[blue, green]", actuator=router.member(), checks=checks, **more)
-
-
 def main(world):
-    program(world, "route", ROUTE)
-    program(world, "smoke", SMOKE)
+    w.program(world, "smoke", SMOKE)
     web, race = Web(), Web()
-    ok_set, once = Exec(world, "set", "set"), Exec(world, "once", "once")
-    mute, deaf = Exec(world, "mute", "once", mute=True), Exec(world, "deaf", "once", obeys=False)
+    ok_set, once = w.Exec(world, "set", "set"), w.Exec(world, "once", "once")
+    mute, deaf = w.Exec(world, "mute", "once", mute=True), w.Exec(world, "deaf", "once", obeys=False)
     routers = {"web": web, "race": race, "set": ok_set, "once": once, "mute": mute, "deaf": deaf}
     http_check = lambda to: (f'[{{name: up, http: {{url: "{to.url}/check/{{{{colour}}}}", timeout: 1s}}, '
                              "min: 1}]")
     exec_check = lambda n: (f"[{{name: smoke, exec: {{command: [{world.path('smoke')}, "
                             f"{world.path(n)}], timeout: 2s}}, min: 1}}]")
-    services = {n: members(r, exec_check(n)) for n, r in routers.items() if isinstance(r, Exec)}
+    services = {n: r.service(checks=exec_check(n)) for n, r in routers.items() if isinstance(r, w.Exec)}
     for n in ("web", "race"):
         probe = f'{{probe: {{url: "{routers[n].url}/check/{{{{colour}}}}"}}}}'
-        services[n] = members(routers[n], http_check(routers[n]), target=probe)
+        services[n] = w.plain_service(routers[n].member(), checks=http_check(routers[n]), target=probe)
     d = w.Daemon(world, w.config(services, limits="reverts_per_hour: 100, brake: 100")).start()
     d.wait_read(routers)
     for r in routers.values():

@@ -449,6 +449,73 @@ class Router:
             raise RuntimeError(f"HAProxy: {said}")
 
 
+ROUTE = """#!/usr/bin/python3 -IS
+import fcntl, json, sys, time
+path = sys.argv[1]
+asked = json.loads(sys.stdin.readline())
+with open(path, "r+") as f:
+    fcntl.flock(f, fcntl.LOCK_EX)
+    now = json.load(f)
+    if asked["do"] == "observe":
+        alone = {"blue": "blue", "green": "green"}
+        live = now["live"] if time.time() >= now["from"] else now["before"]
+        print(json.dumps({"value": live, "sides": {c: {
+            "share": float(live == c), "ready": 2, "wanted": 2, "alone": c} for c in alone}}))
+        sys.exit(0)
+    now["sets"] += 1
+    if asked["from"] == now["live"] and now["obeys"]:
+        now.update(before=now["live"], live=asked["to"])
+        now["from"] = time.time() + now["lag"]
+    f.seek(0); f.truncate(); json.dump(now, f); f.flush()
+    fcntl.flock(f, fcntl.LOCK_UN)
+if now["mute"]:
+    time.sleep(30)
+print(json.dumps({"answer": "accepted"}))
+"""
+
+
+def program(world, name, text):
+    with open(world.path(name), "w") as f:
+        f.write(text)
+    os.chmod(world.path(name), 0o755)
+
+
+class Exec:
+    """A router behind a program; its state is a file. `obeys` false: orders have no effect; `mute`:
+    they are not answered; `lag`: their effect shows after so many seconds."""
+
+    def __init__(self, world, name, kind, **state):
+        self.file, self.program, self.kind = world.path(f"{name}.json"), world.path("route"), kind
+        program(world, "route", ROUTE)
+        self.write({"live": "blue", "before": "blue", "from": 0, "sets": 0, "obeys": True,
+                    "mute": False, "lag": 0, **state})
+
+    def write(self, state):
+        with open(self.file, "w") as f:
+            json.dump(state, f)
+
+    def read(self):
+        with open(self.file) as f:
+            return json.load(f)
+
+    def seen(self):
+        """As read(), but the program may be in the middle of writing."""
+        try:
+            return self.read()
+        except ValueError:
+            return {"sets": 0}
+
+    def switch(self, to):
+        self.write({**self.read(), "live": to})
+
+    def member(self):
+        return (f"{{type: exec, command: [{self.program}, {self.file}], kind: {self.kind}, "
+                "timeout: 2s}")
+
+    def service(self, **change):
+        return plain_service(self.member(), **change)
+
+
 # --- the control page of shim.c ---
 
 
@@ -683,19 +750,23 @@ def config(services, prometheus=None, alertmanager=None, storage="", limits="", 
     return "\n".join(lines) + "\n"
 
 
-def service(router, backend="shop", **change):
-    """Members of a service behind a Router: quick, so that a scenario takes seconds. `guard` and
-    `verify` are merged into the quick ones."""
+def plain_service(actuator, **change):
+    """Members of a service: quick, so that a scenario takes seconds. `guard` and `verify` are merged
+    into the quick ones."""
     guard = {"duration": "60s", "interval": "1s", "fail_after": "2", "warmup": "0s",
              "blind_for": "3s", "min_samples": "1", "cooldown": "0s", **change.pop("guard", {})}
     verify = {"timeout": "5s", "recover_within": "15s", "aftercare": "0s", **change.pop("verify", {})}
     flow = lambda d: "{" + ", ".join(f"{k}: {v}" for k, v in d.items()) + "}"
+    return {"colours": "[blue, green]", "actuator": actuator, "detect": "{every: 1s}", **change,
+            "guard": flow(guard), "verify": flow(verify)}
+
+
+def service(router, backend="shop", **change):
+    """The same behind a Router."""
     members = {
         "colours": "{blue: {servers: [blue1, blue2]}, green: {servers: [green1, green2]}}",
-        "actuator": f"{{type: haproxy, socket: {router.relay.path}, backend: {backend}, timeout: 1s}}",
-        "detect": "{every: 1s}",
         "checks": f"[{{use: http-5xx-ratio, with: {{job: {backend}}}, max: 5%}}]",
+        **change,
     }
-    members.update(change)
-    members["guard"], members["verify"] = flow(guard), flow(verify)
-    return members
+    return plain_service(f"{{type: haproxy, socket: {router.relay.path}, backend: {backend}, "
+                         "timeout: 1s}", **members)
