@@ -113,7 +113,8 @@ ssize_t send(int fd, const void *at, size_t n, int flags)
     return syscall(SYS_sendto, fd, at, n, flags, NULL, 0);
 }
 
-ssize_t sendto(int fd, const void *at, size_t n, int flags, const struct sockaddr *to, socklen_t len)
+ssize_t sendto(int fd, const void *at, size_t n, int flags, const struct sockaddr *to,
+               socklen_t len)
 {
     count(fd, SYS_sendto);
     return syscall(SYS_sendto, fd, at, n, flags, to, len);

@@ -148,7 +148,6 @@ class Prometheus:
         self.tables = {}  # job -> [(from, {colour: (good, bad) or None})]
         self.fault, self.delay, self.hook = None, 0.0, None
         self.asked = 0
-        self.hanging = []
         world = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -217,7 +216,6 @@ class Prometheus:
         self.asked += 1
         fault = self.fault
         if fault == "hang":
-            self.hanging.append(to.connection)
             while self.fault == "hang":
                 time.sleep(0.1)
             to.close_connection = True
