@@ -54,15 +54,21 @@ void buf_text(struct buf *b, const char *text)
 
 void buf_byte(struct buf *b, char c) { buf_add(b, &c, 1); }
 
+/* Most texts fit into what is there; only else they are formatted a second time. */
 void buf_vprint(struct buf *b, const char *format, va_list args)
 {
     va_list again;
+    size_t room = b->size - b->len;
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, again);
+    int len = vsnprintf(room ? b->at + b->len : NULL, room, format, again);
     va_end(again);
+    bool fits = len >= 0 && (size_t)len < room;
+    if (room && (!fits || b->full || (size_t)len > b->max - b->len))
+        b->at[b->len] = '\0';
     if (len < 0 || !buf_room(b, (size_t)len))
         return;
-    (void)vsnprintf(b->at + b->len, (size_t)len + 1, format, args);
+    if (!fits)
+        (void)vsnprintf(b->at + b->len, (size_t)len + 1, format, args);
     b->len += (size_t)len;
 }
 
