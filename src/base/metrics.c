@@ -21,14 +21,20 @@ struct metric {
 
 static struct metric slots[HD_METRICS_MAX + 1]; /* the last one takes what does not fit */
 static atomic_size_t published;
+/* Slot + 1 by the hash of name and labels; at least half of it stays empty. Loop's thread only. */
+#define PLACES 65536u
+static uint32_t place[PLACES];
+_Static_assert(PLACES >= 2 * HD_METRICS_MAX && (PLACES & (PLACES - 1)) == 0, "PLACES");
 
 struct metric *metric_get(const char *name, enum metric_type type, const char *help,
                           const char *labels)
 {
     size_t n = atomic_load(&published);
-    for (size_t i = 0; i < n; i++) {
-        if (str_is(slots[i].name, name) && str_is(slots[i].labels, labels))
-            return &slots[i];
+    uint64_t at = str_hash(labels, str_hash(name, 0)) % PLACES;
+    for (; place[at]; at = (at + 1) % PLACES) {
+        struct metric *m = &slots[place[at] - 1];
+        if (str_is(m->name, name) && str_is(m->labels, labels))
+            return m;
     }
     struct metric *m = &slots[n];
     char *copy = n < HD_METRICS_MAX ? strdup(labels) : NULL;
@@ -38,6 +44,7 @@ struct metric *metric_get(const char *name, enum metric_type type, const char *h
     m->help = help;
     m->type = type;
     m->labels = copy;
+    place[at] = (uint32_t)n + 1;
     atomic_store(&published, n + 1);
     return m;
 }
