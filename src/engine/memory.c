@@ -43,7 +43,14 @@ int counts_series_order(uint64_t target_a, const uint64_t id_a[2], uint64_t targ
 
 static void put_word(struct buf *to, uint64_t word, char after)
 {
-    buf_print(to, "%llx%c", (unsigned long long)word, after);
+    static const char digit[] = "0123456789abcdef";
+    char text[17];
+    size_t at = sizeof text - 1;
+    text[at] = after;
+    do
+        text[--at] = digit[word & 15];
+    while (word >>= 4);
+    buf_add(to, text + at, sizeof text - at);
 }
 
 static void put_time(struct buf *to, int64_t ms, char after) { put_word(to, (uint64_t)ms, after); }
