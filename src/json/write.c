@@ -12,11 +12,23 @@
 
 struct json_out json_out(struct buf *to) { return (struct json_out){.to = to, .first = 1}; }
 
+static bool plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\' && c != '<' && c != '>';
+}
+
 /* "<" and ">" are escaped too, so that no document can end a script element around it. */
 void json_escape(struct buf *b, const char *text)
 {
     for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        size_t n = str_utf8_length(p);
+        size_t run = 0, n;
+        while (plain(p[run]))
+            run++;
+        buf_add(b, p, run);
+        p += run;
+        n = str_utf8_length(p);
+        if (!*p)
+            break;
         if (n == 0)
             buf_text(b, "\xEF\xBF\xBD");
         else if (*p == '"' || *p == '\\')
