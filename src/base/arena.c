@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BLOCK_BYTES ((size_t)8192)
+#define BLOCK_BYTES ((size_t)8192) /* the least; later blocks double what is there */
+#define BLOCK_BYTES_MAX ((size_t)256 << 10)
 #define ARENA_BYTES_MAX ((size_t)512 << 20) /* 10 times the largest capped answer, parsed */
 
 struct block {
@@ -93,7 +94,10 @@ void *arena_alloc(struct hd_arena *a, size_t size)
     const size_t step = alignof(max_align_t);
     size = (size + step - 1) / step * step;
     if (!a->newest || a->newest->size - a->newest->used < size) {
-        size_t block = size > BLOCK_BYTES ? size : BLOCK_BYTES;
+        size_t block = a->bytes < BLOCK_BYTES       ? BLOCK_BYTES
+                       : a->bytes > BLOCK_BYTES_MAX ? BLOCK_BYTES_MAX
+                                                    : a->bytes;
+        block = size > block ? size : block;
         a->newest = block_new(block, a->newest);
         a->bytes += block;
     }
