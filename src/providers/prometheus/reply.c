@@ -28,17 +28,28 @@ static const struct {
     {"canceled", -1, HD_REASON_TIMEOUT},
 };
 
+static bool is_plain(char c)
+{
+    unsigned char u = (unsigned char)c;
+    return u >= 0x20 && u != 0x7f && u != '"' && u != '\\';
+}
+
 void prometheus_quote_into(struct buf *b, const char *text)
 {
     buf_byte(b, '"');
     for (const char *p = text; *p; p++) {
+        size_t run = 0;
+        while (is_plain(p[run]))
+            run++;
+        buf_add(b, p, run);
+        p += run;
         unsigned char c = (unsigned char)*p;
+        if (!c)
+            break;
         if (c == '"' || c == '\\')
             buf_print(b, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            buf_print(b, "\\x%02x", c);
         else
-            buf_byte(b, *p);
+            buf_print(b, "\\x%02x", c);
     }
     buf_byte(b, '"');
 }
@@ -53,6 +64,7 @@ struct reader {
     size_t strangers;         /* series that are of no side */
     bool computed;            /* raw: a series without a name is no counter's */
     int64_t source_now_ms;
+    struct buf labels;        /* of the series at hand, as text */
     uint16_t *ret_reason;
     struct hd_error *err;
 };
@@ -120,8 +132,11 @@ static int by_time(const void *v, const void *w)
 /* Oldest first, one sample per instant: of two the larger, since counters only grow. */
 static size_t order_points(struct hd_point *at, size_t n)
 {
-    size_t kept = 0;
-    qsort(at, n, sizeof *at, by_time);
+    size_t kept = 0, sorted = 1;
+    while (sorted < n && by_time(&at[sorted - 1], &at[sorted]) <= 0)
+        sorted++;
+    if (sorted < n) /* sources answer in order, almost always */
+        qsort(at, n, sizeof *at, by_time);
     for (size_t i = 0; i < n; i++) {
         if (kept && at[kept - 1].at_ms == at[i].at_ms)
             kept--;
@@ -182,22 +197,28 @@ static enum hd_code read_labels(struct reader *r, struct hd_row *row, const stru
     if (!metric || json_type(metric) != JSON_OBJECT)
         return malformed(r, "data.result[].metric is no object");
     size_t n = 0, max = json_count(metric);
+    bool sorted = true;
     const struct json **label = arena_many(r->a, max, const struct json *);
     for (const struct json *l = json_first(metric); l; l = json_next(l)) {
         if (json_type(l) != JSON_STRING)
             return malformed(r, "a label is no text");
+        sorted &= n == 0 || by_name(&label[n - 1], &l) <= 0;
         label[n++] = l;
     }
-    qsort(label, n, sizeof(void *), by_name);
-    BUF_AUTO b = BUF_INIT(4 * (size_t)HD_ANSWER_BYTES_MAX);
+    if (!sorted)
+        qsort(label, n, sizeof(void *), by_name);
+    struct buf *b = &r->labels;
+    b->len = 0;
     for (size_t i = 0; i < n; i++) {
         const char *value = "";
         (void)json_text(label[i], "label", &value, NULL);
-        buf_print(&b, "%c%s=", i ? ',' : '{', json_key(label[i]));
-        prometheus_quote_into(&b, value);
+        buf_byte(b, i ? ',' : '{');
+        buf_text(b, json_key(label[i]));
+        buf_byte(b, '=');
+        prometheus_quote_into(b, value);
     }
-    buf_text(&b, n ? "}" : "{}");
-    row->series = arena_text_n(r->a, buf_at(&b), b.len);
+    buf_text(b, n ? "}" : "{}");
+    row->series = arena_text_n(r->a, buf_at(b), b->len);
     const char *job = label_of(metric, "job"), *instance = label_of(metric, "instance");
     if (job || instance)
         row->target = arena_print(r->a, "%s\x1f%s", job ? job : "", instance ? instance : "");
@@ -473,10 +494,12 @@ enum hd_code prometheus_read(struct hd_arena *a, const struct prometheus_reply *
                              const struct hd_response *in, struct hd_rows *ret,
                              uint16_t *ret_reason, struct hd_error *err)
 {
-    struct reader r = {.a = a, .q = ask->question, .ret_reason = ret_reason, .err = err};
+    struct reader r = {.a = a, .q = ask->question, .ret_reason = ret_reason, .err = err,
+                       .labels = BUF_INIT(4 * (size_t)HD_ANSWER_BYTES_MAX)};
     if (!ask->clock)
         r.p = &ask->question->probe[0];
     enum hd_code code = read_reply(&r, in, ask->accept_warnings);
+    buf_clear(&r.labels);
     if (!code)
         *ret = (struct hd_rows){r.row, r.n, r.source_now_ms};
     return code;
