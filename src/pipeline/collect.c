@@ -60,6 +60,7 @@ struct fetch {
     const void *cfg;
     struct config *pin; /* owner of cfg */
     char *key;
+    uint64_t hash; /* of key */
     struct talk *talk;
     struct hd_arena *own; /* the question */
     struct hd_probe probe;
@@ -137,9 +138,14 @@ static enum hd_code fetch_next(void *what, struct talk *t, struct hd_ask *ret, s
                                       &f->reason, err);
 }
 
+static struct fetch **fetch_list(struct pipeline *p, uint64_t hash)
+{
+    return &p->fetches[hash % FETCH_LISTS];
+}
+
 static void fetch_unlink(struct fetch *f)
 {
-    for (struct fetch **at = &f->p->fetches; *at; at = &(*at)->next) {
+    for (struct fetch **at = fetch_list(f->p, f->hash); *at; at = &(*at)->next) {
         if (*at == f) {
             *at = f->next;
             return;
@@ -292,8 +298,10 @@ static struct fetch *fetch_start(struct guard *g, const struct hd_datasource *ds
 {
     struct pipeline *p = g->p;
     char *key = key_of(s, ds->plugin.cfg, probe, q);
-    for (struct fetch *f = p->fetches; f; f = f->next) {
-        if (str_is(f->key, key)) {
+    uint64_t hash = str_hash(key, 0);
+    struct fetch **list = fetch_list(p, hash);
+    for (struct fetch *f = *list; f; f = f->next) {
+        if (f->hash == hash && str_is(f->key, key)) {
             free(key);
             return f;
         }
@@ -306,14 +314,15 @@ static struct fetch *fetch_start(struct guard *g, const struct hd_datasource *ds
     f->cfg = ds->plugin.cfg;
     f->pin = config_ref(g->pin);
     f->key = key;
+    f->hash = hash;
     f->own = arena_new();
     f->probe = *probe;
     f->probe.query = arena_text(f->own, probe->query);
     f->question = *q;
     f->question.probe = &f->probe;
     f->question.n = 1;
-    f->next = p->fetches;
-    p->fetches = f;
+    f->next = *list;
+    *list = f;
     f->talk = talk_replicas(talk_start(p, fetch_next, f, fetch_done, f, 0),
                             replicas_of(s->provider, f->cfg), s->base);
     f->talk->io_is_evidence = s->provider->io_is_evidence;
@@ -776,20 +785,26 @@ void collect_poll(struct guard *g)
     collect_start(g, !g->before_done && g->row.state != HD_STATE_AFTERCARE);
 }
 
+static void stop_waiting(struct fetch *f, const struct collect *c)
+{
+    for (struct waiter **at = &f->waiters; *at;) {
+        struct waiter *w = *at;
+        if (w->collect == c) {
+            *at = w->next;
+            free(w);
+        } else {
+            at = &w->next;
+        }
+    }
+}
+
 struct collect *collect_free(struct collect *c)
 {
     if (!c)
         return NULL;
-    for (struct fetch *f = c->g ? c->g->p->fetches : NULL; f; f = f->next) {
-        for (struct waiter **at = &f->waiters; *at;) {
-            struct waiter *w = *at;
-            if (w->collect == c) {
-                *at = w->next;
-                free(w);
-            } else {
-                at = &w->next;
-            }
-        }
+    for (size_t i = 0; i < FETCH_LISTS && c->waiting; i++) {
+        for (struct fetch *f = c->g->p->fetches[i]; f; f = f->next)
+            stop_waiting(f, c);
     }
     for (size_t i = 0; i < c->n_arenas; i++)
         arena_free(c->arenas[i]);
@@ -799,11 +814,13 @@ struct collect *collect_free(struct collect *c)
 
 void collect_stop(struct pipeline *p)
 {
-    while (p->fetches) {
-        struct fetch *f = p->fetches;
-        p->fetches = f->next;
-        talk_cancel(f->talk);
-        fetch_free(f);
+    for (size_t i = 0; i < FETCH_LISTS; i++) {
+        while (p->fetches[i]) {
+            struct fetch *f = p->fetches[i];
+            p->fetches[i] = f->next;
+            talk_cancel(f->talk);
+            fetch_free(f);
+        }
     }
     for (size_t i = 0; i < p->n_sources; i++) {
         struct source *s = p->sources[i];

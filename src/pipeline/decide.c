@@ -81,30 +81,52 @@ static void reasons_json(struct guard *g)
     json_end(&o, ']');
 }
 
-static void gauges(struct guard *g)
+/* The guard's series on /metrics, looked up once. */
+struct guard_gauges {
+    struct metric *evaluated;
+    struct {
+        struct metric *value[HD_ROLES], *limit;
+    } check[];
+};
+
+static struct guard_gauges *gauges_of(const struct guard *g)
 {
     static const char value_help[] = "Last judged value of a check",
                       limit_help[] = "Limit of a check as judged last",
                       last_help[] = "When the service was last evaluated";
+    uint32_t n = g->policy->n_checks;
+    struct guard_gauges *ret = arena_alloc(g->own, sizeof *ret + n * sizeof ret->check[0]);
+    BUF_AUTO service = BUF_INIT(512);
+    metric_label(&service, "service", g->service->name);
+    for (uint32_t i = 0; i < n; i++) {
+        BUF_AUTO check = BUF_INIT(1024);
+        buf_text(&check, buf_at(&service));
+        metric_label(&check, "check", g->policy->checks[i].name);
+        for (int r = 0; r < HD_ROLES; r++) {
+            BUF_AUTO role = BUF_INIT(1024);
+            buf_text(&role, buf_at(&check));
+            metric_label(&role, "role", r == HD_STABLE ? "stable" : "candidate");
+            ret->check[i].value[r] = metric_get("haldane_check_value", METRIC_GAUGE, value_help,
+                                                buf_at(&role));
+        }
+        ret->check[i].limit = metric_get("haldane_check_limit", METRIC_GAUGE, limit_help, buf_at(&check));
+    }
+    ret->evaluated = metric_get("haldane_last_evaluation_timestamp_seconds", METRIC_GAUGE, last_help,
+                                buf_at(&service));
+    return ret;
+}
+
+static void gauges(struct guard *g)
+{
+    if (!g->gauges)
+        g->gauges = gauges_of(g);
     for (uint32_t i = 0; i < g->policy->n_checks; i++) {
         const struct hd_check_state *c = &g->engine.check[i];
-        for (int r = 0; r < HD_ROLES; r++) {
-            BUF_AUTO l = BUF_INIT(1024);
-            metric_label(&l, "service", g->service->name);
-            metric_label(&l, "check", g->policy->checks[i].name);
-            metric_label(&l, "role", r == HD_STABLE ? "stable" : "candidate");
-            metric_set(metric_get("haldane_check_value", METRIC_GAUGE, value_help, buf_at(&l)),
-                       r == HD_STABLE ? c->stable_value : c->value);
-        }
-        BUF_AUTO l = BUF_INIT(1024);
-        metric_label(&l, "service", g->service->name);
-        metric_label(&l, "check", g->policy->checks[i].name);
-        metric_set(metric_get("haldane_check_limit", METRIC_GAUGE, limit_help, buf_at(&l)), c->limit);
+        metric_set(g->gauges->check[i].value[HD_STABLE], c->stable_value);
+        metric_set(g->gauges->check[i].value[HD_CANDIDATE], c->value);
+        metric_set(g->gauges->check[i].limit, c->limit);
     }
-    BUF_AUTO l = BUF_INIT(512);
-    metric_label(&l, "service", g->service->name);
-    metric_set(metric_get("haldane_last_evaluation_timestamp_seconds", METRIC_GAUGE, last_help, buf_at(&l)),
-               (double)g->p->now.wall_ms / 1000);
+    metric_set(g->gauges->evaluated, (double)g->p->now.wall_ms / 1000);
 }
 
 /* Pages once for each check that went blind or is bad on both colours, and takes it back when that

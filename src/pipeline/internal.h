@@ -185,6 +185,7 @@ struct guard {
     uint64_t told_blind, told_shared; /* bits by check: paged once */
     struct evidence_item *queue, **queue_end; /* not saved yet */
     size_t n_queue;
+    struct guard_gauges *gauges; /* decide.c */
     struct store_band bands[HD_CHECKS_MAX];
     size_t n_bands;
     struct act act;
@@ -232,6 +233,8 @@ struct sink {
     struct metric *ok, *failed;
 };
 
+#define FETCH_LISTS 1024 /* of questions on their way: six for each of a thousand guards */
+
 struct pipeline {
     struct pipeline_options o;
     struct config *config;
@@ -250,7 +253,7 @@ struct pipeline {
     struct event_item *events, **events_end;
     size_t n_events;
     struct guard *ended;
-    struct fetch *fetches;      /* in flight or answered at this instant, for sharing */
+    struct fetch *fetches[FETCH_LISTS]; /* on their way, by the hash of the question: for sharing */
     int64_t decisions[64];      /* boot times of automatic decisions to revert, a ring: the brake */
     size_t n_decisions;
     struct hd_arena *holds_arena;
