@@ -8,7 +8,6 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +27,7 @@ static _Thread_local struct hd_arena *growing;
 static void *tree_take(size_t size) { return arena_alloc(growing, size); }
 static void tree_leave(void *at) { (void)at; }
 
-static void set_hooks(void)
+__attribute__((constructor)) static void set_hooks(void) /* before any thread */
 {
     cJSON_Hooks hooks = {.malloc_fn = tree_take, .free_fn = tree_leave};
     cJSON_InitHooks(&hooks);
@@ -37,8 +36,6 @@ static void set_hooks(void)
 /* The arena hangs on the root: its `prev` is not used, since a root has no neighbours. */
 static cJSON *tree_new(struct hd_span text, const char **ret_end)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, set_hooks);
     struct hd_arena *arena = growing = arena_new();
     cJSON *root = cJSON_ParseWithLengthOpts(text.at, text.len, ret_end, 0);
     growing = NULL;

@@ -710,22 +710,30 @@ static void collect_start(struct guard *g, bool before)
     collect_ask(c);
 }
 
+/* What `old` waits for in this question, `next` waits for from now on. */
+static void hand_over(struct fetch *f, struct collect *old, struct collect *next)
+{
+    for (struct waiter *w = f->waiters; w; w = w->next) {
+        if (w->collect != old)
+            continue;
+        piece_failed(old, w->check, w->piece, HD_REASON_TIMEOUT);
+        w->collect = next;
+        next->piece[w->check][w->piece].asked = true;
+        next->when[w->check] = old->when[w->check];
+        old->waiting--;
+        next->waiting++;
+    }
+}
+
 /* A source that hangs must not hold up what the others know, nor the router's own reading (I10): the
  * poll ends with what is here, and its open questions go over to the next one, which counts what
  * they bring. */
 static void collect_cut(struct guard *g)
 {
     struct collect *old = g->collect, *c = collect_make(g, false);
-    for (struct fetch *f = g->p->fetches; f; f = f->next) {
-        for (struct waiter *w = f->waiters; w; w = w->next) {
-            if (w->collect != old)
-                continue;
-            piece_failed(old, w->check, w->piece, HD_REASON_TIMEOUT);
-            w->collect = c;
-            c->piece[w->check][w->piece].asked = true;
-            c->when[w->check] = old->when[w->check];
-            c->waiting++;
-        }
+    for (size_t i = 0; i < FETCH_LISTS; i++) {
+        for (struct fetch *f = g->p->fetches[i]; f; f = f->next)
+            hand_over(f, old, c);
     }
     g->collect = NULL;
     poll_done(old);
