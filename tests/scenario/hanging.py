@@ -16,6 +16,8 @@ import world as w  # noqa: E402
 
 CLIENTS = 200
 FLOOD = 4  # threads that POST without a pause
+HALF = ("[{use: http-5xx-ratio, with: {job: half}, max: 5%, datasource: prom}, "
+        "{name: other, use: http-5xx-ratio, with: {job: half}, max: 5%, datasource: ill}]")
 PROMPT_S = 0.5  # from the decision to the proof, sanitizers and a busy machine included
 
 
@@ -47,14 +49,16 @@ def ms(d, service, *columns):
 
 
 def main(world):
-    router = w.Router(world, backends=("shop", "other"))
+    router = w.Router(world, backends=("shop", "other", "half"))
     prometheus, ill, alertmanager = w.Prometheus(), w.Prometheus(), w.Alertmanager()
     hook = w.Alertmanager()
-    for job, p in (("shop", prometheus), ("other", ill)):
+    for job, p in (("shop", prometheus), ("other", ill), ("half", prometheus), ("half", ill)):
         p.say(job, blue=(50, 0), green=(50, 0))
     services = {"shop": w.service(router, "shop", datasource="prom"),
-                "other": w.service(router, "other", datasource="ill")}
-    text = w.config(services, {"prom": prometheus, "ill": ill}, alertmanager)
+                "other": w.service(router, "other", datasource="ill"),
+                "half": w.service(router, "half", checks=HALF)}
+    text = w.config(services, {"prom": prometheus, "ill": "{type: prometheus, url: \"%s\", timeout: "
+                               "20s}" % ill.url}, alertmanager)
     text = text.replace("notifiers:\n", f"notifiers:\n  chat: {{type: webhook, url: \"{hook.url}\"}}\n")
     d = w.Daemon(world, text).start()
     d.wait_read(services)
@@ -70,6 +74,9 @@ def main(world):
     for t in threads:
         t.start()
     time.sleep(1)
+    prometheus.say("half", green=(25, 25))
+    w.wait(lambda: router.weights("half") == w.BLUE, 8, "a revert by the check whose source answers")
+    w.equal(len(router.relay.sets("half")), 2, "I10 a check whose source hangs holds up no other")
     prometheus.say("shop", green=(25, 25))
     w.wait(lambda: d.intents("shop"), 8, "a decision")
     prometheus.fault = "hang"

@@ -30,7 +30,7 @@ QUICK = {"duration": "12s", "fail_after": "2", "blind_for": "3s"}
 
 def start(world):
     """One service and one source for each fault, one with a dead replica, and one that is well."""
-    names = [f"s-{f}" for f in FAULTS] + ["well", "replica"]
+    names = [f"s-{f}" for f in FAULTS] + ["well", "late", "replica"]
     router = w.Router(world, backends=names)
     sources = {n: w.Prometheus() for n in names}
     spare = w.Prometheus()
@@ -38,6 +38,8 @@ def start(world):
         sources[n].say(n, blue=(50, 0), green=(50, 0))
     spare.say("replica", blue=(50, 0), green=(50, 0))
     texts = {n: f'{{type: prometheus, url: "{p.url}", timeout: 1s}}' for n, p in sources.items()}
+    sources["late"].delay = 1.4  # answers, and always after the next poll is due
+    texts["late"] = f'{{type: prometheus, url: "{sources["late"].url}", timeout: 4s}}'
     texts["replica"] = (f'{{type: prometheus, urls: ["{sources["replica"].url}", "{spare.url}"], '
                         "timeout: 1s}")
     services = {n: w.service(router, n, guard=QUICK, datasource=n) for n in names}
@@ -72,6 +74,9 @@ def blind(d, router, sources, alertmanager):
                 ("watching", "none", "Watching green (from blue), partly blind - look"),
                 f"I1 {f}: blind, neither passed nor failed")
     w.ok(not d.guard("well")["needs_human"], "a guard whose source is well is not touched by it")
+    check, slugs = check_outcome(d, "late")
+    w.equal((d.guard("late")["needs_human"], check["band"]), (False, "pass"),
+            "a source slower than the polls is seen all the same", slugs)
 
 
 def heal(d, router, sources, alertmanager):
@@ -94,7 +99,8 @@ def heal(d, router, sources, alertmanager):
                  a["endsAt"] > a["startsAt"]]
         w.ok(1 <= len({a["startsAt"] for a in pages}) <= (1 if f in healed else 2),
              f"{f}: paged once for being blind, and once more only for its end", pages)
-    w.equal(d.wait_state("passed", 5, "well")["verdict"], "pass", "the guard that was well passes")
+    for n in ("well", "late"):
+        w.equal(d.wait_state("passed", 8, n)["verdict"], "pass", f"the guard that was {n} passes")
     w.equal(router.relay.sets(), [], "no source's silence moved any traffic")
 
 
