@@ -13,7 +13,8 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
-enum { SKIP = 77, HANG_MS = 700 };
+/* SLACK_MS: a frozen loop stands still for 9.7 s (measured); a busy machine for less than this. */
+enum { SKIP = 77, HANG_MS = 2000, SLACK_MS = 4000 };
 
 /* In the child cmocka's asserts do not work: a line and the exit code tell. Nothing goes through
  * stdio, whose buffer was inherited. */
@@ -104,22 +105,22 @@ static int hang(const char *folder)
     for (int i = 0; i < 2; i++) { /* a read, then a set, while the name hangs */
         near->request.effect = i ? HD_EFFECT_SET : HD_EFFECT_READ;
         send_call(near, 0);
-        WANT(longest_turn(client, i + 1) < 1000);
+        WANT(longest_turn(client, i + 1) < SLACK_MS);
         WANT(near->answers == i + 1 && near->response.io == HD_IO_OK);
     }
     WANT(clock_now().boot_ms - start < HANG_MS);
     WANT(name->answers == 0);
-    WANT(longest_turn(client, 3) < 1000);
+    WANT(longest_turn(client, 3) < SLACK_MS);
     int64_t took = clock_now().boot_ms - start;
-    WANT(took >= HANG_MS && took < HANG_MS + 1000);
+    WANT(took >= HANG_MS && took < HANG_MS + SLACK_MS);
     WANT(name->response.io == HD_IO_NOT_SENT);
-    WANT(str_begins(name->response.text, "no answer within 700 ms while looking up the name: "
+    WANT(str_begins(name->response.text, "no answer within 2.0 s while looking up the name: "
                                          "metrics.silent.example:9090"));
     WANT(recv(asked, query, sizeof query, 0) > 12); /* it was asked, and kept silent */
 
     send_call(name, 0); /* a read leaves the name alone for a while */
-    WANT(longest_turn(client, 4) < 1000);
-    WANT(name->response.io == HD_IO_NOT_SENT && name->response.took_ms < 100);
+    WANT(longest_turn(client, 4) < SLACK_MS);
+    WANT(name->response.io == HD_IO_NOT_SENT && name->response.took_ms < 1000);
     WANT(str_begins(name->response.text, "its name was not found in time; asked again in "));
     struct call *other = call_to(client, 2, "http://other.silent.example:9090");
     other->endpoint.timeout_ms = 200;
@@ -127,7 +128,7 @@ static int hang(const char *folder)
     name->request.effect = HD_EFFECT_SET;
     name->endpoint.timeout_ms = 200;
     send_call(name, 0); /* nor does a set */
-    WANT(longest_turn(client, 6) < 1000);
+    WANT(longest_turn(client, 6) < SLACK_MS);
     WANT(strstr(other->response.text, "while looking up the name"));
     WANT(strstr(name->response.text, "while looking up the name"));
 
@@ -139,7 +140,7 @@ static int hang(const char *folder)
     net_wait(client->net, 20);
     server_stop(s);
     (void)client_tear_down((void **)&client);
-    WANT(clock_now().boot_ms - start < 1000);
+    WANT(clock_now().boot_ms - start < SLACK_MS);
     return 0;
 }
 
