@@ -565,7 +565,7 @@ static void fill_presence(const struct guard *g, struct hd_evidence *e)
     int64_t old = 3 * g->policy->detect.every_ms;
     bool known = s->last.service && s->unread_since_ms < 0 && g->p->now.wall_ms - s->last.last_ms < old;
     for (int r = 0; r < HD_ROLES; r++) {
-        const char *colour = guard_colour(g, r);
+        const char *colour = guard_colour(g, (enum hd_role)r);
         for (size_t i = 0; known && i < s->last.n_sides; i++) {
             if (str_is(s->last.side[i].colour, colour))
                 e->presence[r] = (struct hd_presence){true, s->last.side[i].share_ppm,

@@ -6,6 +6,7 @@
  */
 #include "pipeline/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,7 +194,7 @@ static void slot_done(void *user, const struct hd_response *r)
     }
     if (code && d->worst != HD_BUSY) { /* BUSY wins: a peer may still take it */
         d->worst = code == HD_INVALID ? HD_INVALID : HD_BUSY;
-        (void)strncpy(d->error, err.text, sizeof d->error - 1);
+        (void)snprintf(d->error, sizeof d->error, "%.*s", (int)sizeof d->error - 1, err.text);
     }
     if (retry_ms > d->retry_ms)
         d->retry_ms = retry_ms;
@@ -215,7 +216,7 @@ static void deliver(struct pipeline *p, struct sink *sink, const struct hd_messa
     d->tries = tries;
     struct hd_error err;
     if (sink->notifier->write(d->arena, sink->cfg, m, &d->ask, &err) || !d->ask.n) {
-        (void)strncpy(d->error, err.text, sizeof d->error - 1);
+        (void)snprintf(d->error, sizeof d->error, "%.*s", (int)sizeof d->error - 1, err.text);
         d->worst = HD_INVALID;
         d->waiting = 0;
         sink->sending = d;
@@ -277,7 +278,7 @@ static void outbox_due(struct pipeline *p)
         if (!sink || late) { /* the sink is gone from the config, or it took too long */
             struct sink gone = {.name = rows[i].sink};
             struct delivery d = {.p = p, .sink = &gone, .id = rows[i].id};
-            (void)strncpy(d.error, sink ? "given up" : "no such notifier any more", sizeof d.error - 1);
+            (void)snprintf(d.error, sizeof d.error, "%s", sink ? "given up" : "no such notifier any more");
             outbox_put(&d, 2, p->now.wall_ms);
         } else if (!sink->sending) {
             struct hd_message m = message_of(p, a, &rows[i].event);

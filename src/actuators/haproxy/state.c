@@ -240,7 +240,7 @@ static enum hd_code read_servers(struct hd_arena *a, const struct hd_site *site,
                                  const char *backend, int side, struct instance *in,
                                  struct hd_error *err)
 {
-    size_t place[N_COLUMNS], columns, rows = 0, first = in->n;
+    size_t place[N_COLUMNS], columns = 0, rows = 0, first = in->n;
     char *word[COLUMNS_MAX], *line;
     if (!str_begins(section, "1\n"))
         return fail_words("show servers state", section, err);

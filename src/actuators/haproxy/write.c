@@ -126,7 +126,7 @@ static enum hd_code add_weights(struct hd_arena *a, const struct hd_site *site,
                                 struct lines *to, struct hd_error *err)
 {
     const struct haproxy_cfg *cfg = site->cfg;
-    struct setting *want;
+    struct setting *want = NULL;
     enum hd_code code = read_goal(a, in, goal, &want, err);
     for (size_t i = 0; !code && i < in->n; i++) {
         const struct server *s = &in->server[i];
