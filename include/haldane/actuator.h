@@ -78,8 +78,9 @@ struct hd_actuator {
     enum hd_cas cas;
     const char *window; /* what may still slip in between our read and our write, in words */
     enum hd_rehearsal rehearsal;
-    bool readiness;     /* observe tells how many members are ready. Without it a service in mode
-                           enforce names a probe or `target: trust` */
+    /* With this cfg, does observe tell how many members are ready? NULL: never. Without it a
+     * service in mode enforce names a probe or `target: trust`. */
+    bool (*readiness)(const void *cfg);
     bool absolute;      /* its writes are HD_EFFECT_SET; false: may be ONCE by option */
     uint32_t cfg_size, side_size;
     const struct hd_option *options, *side_options;

@@ -122,14 +122,17 @@ static void fill(struct buf *b, const char *name, const struct hd_reason *r,
 
 /* Drops "({baseline} {stable})" when there is no baseline and ", n={n}" for a gauge: a sentence
  * must not say "no value". */
-static const char *skip_absent(const char *p, const struct hd_reason *r)
+static const char *skip_absent(const char *p, const struct hd_reason *r,
+                               const struct reason_names *names)
 {
     static const char base[] = " ({baseline} {stable})", count[] = ", n={n}",
-                      inner[] = ", {baseline} {stable}";
+                      inner[] = ", {baseline} {stable}", words[] = ": {text}";
     if (!isfinite(r->stable) && str_begins(p, base))
         return p + sizeof base - 1;
     if (!isfinite(r->stable) && str_begins(p, inner))
         return p + sizeof inner - 1;
+    if (!(names->text && *names->text) && str_begins(p, words))
+        return p + sizeof words - 1;
     if (!(r->n > 0) && str_begins(p, count))
         return p + sizeof count - 1;
     return NULL;
@@ -140,7 +143,7 @@ void reason_render(struct buf *b, const struct hd_reason *r, const struct reason
     const struct row *row = row_of(r->number);
     const char *p = row ? row->sentence : "a reason this version does not know";
     while (*p) {
-        const char *past = skip_absent(p, r);
+        const char *past = skip_absent(p, r, names);
         if (past) {
             p = past;
             continue;

@@ -54,8 +54,9 @@ static const char *url_of_listen(struct hd_arena *a, const char *listen)
     return arena_print(a, "http://%s", listen);
 }
 
-/* What the configuration says; the defaults where it cannot be read. */
-static void read_config(const struct cli_args *args, struct hd_arena *a, const char **ret_listen,
+/* What the configuration says; the defaults where it cannot be read. False: a file was named, and is
+ * not there: a typing error must not talk to another daemon. */
+static bool read_config(const struct cli_args *args, struct hd_arena *a, const char **ret_listen,
                         const char **ret_store)
 {
     ARENA_AUTO scratch = arena_new();
@@ -65,15 +66,21 @@ static void read_config(const struct cli_args *args, struct hd_arena *a, const c
     struct hd_error err;
     *ret_listen = LISTEN_DEFAULT;
     *ret_store = STORE_DEFAULT;
-    if (config_load(scratch, file, NULL, &config, &mistakes, &err)) {
+    enum hd_code code = config_load(scratch, file, NULL, &config, &mistakes, &err);
+    if (code && cli_option(args, "config") && !mistakes.n) {
+        (void)cli_fail(0, "%s", err.text);
+        return false;
+    }
+    if (code) {
         bool asked_for = cli_option(args, "config") || !str_is(file, CLI_CONFIG_DEFAULT);
         if (asked_for || mistakes.n)
             (void)cli_fail(0, "%s cannot be read; using the default address and store", file);
-        return;
+        return true;
     }
     *ret_listen = arena_text(a, config_get(config)->listen);
     *ret_store = arena_text(a, config_get(config)->storage.path);
     config_unref(config);
+    return true;
 }
 
 static const char *environment(const char *name)
@@ -115,8 +122,8 @@ static int find_daemon(struct client *c, const struct cli_args *args)
     bool has_token = cli_option(args, "token-file") || environment("HALDANE_TOKEN");
     if (url && has_token)
         store = NULL;
-    else
-        read_config(args, c->arena, &listen, &store);
+    else if (!read_config(args, c->arena, &listen, &store))
+        return CLI_USAGE;
     if (!url)
         url = url_of_listen(c->arena, listen);
     if (!str_begins(url, "http://") && !str_begins(url, "https://"))

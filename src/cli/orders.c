@@ -70,12 +70,20 @@ static int need_reason(const struct cli_args *args)
 
 static int revert(const struct cli_args *args)
 {
-    static const char *const keys[] = {"reason", NULL};
+    static const char *const keys[] = {"reason", "to", NULL};
     ARENA_AUTO a = arena_new();
     if (need_reason(args))
         return CLI_USAGE;
     return order(args, path_of(a, cli_word(args, 0), "revert"), keys, "revert ordered");
 }
+
+static const struct cli_option revert_options[] = {
+    REASON_OPTION,
+    {"to", 't', "COLOUR", "the side that shall have the traffic; needed when it was rejected"},
+    CLI_OUTPUT_OPTION,
+    CLI_CLIENT_OPTIONS,
+    {0},
+};
 
 static const struct cli_option reason_options[] = {
     REASON_OPTION,
@@ -86,10 +94,10 @@ static const struct cli_option reason_options[] = {
 
 const struct cli_command cli_revert = {
     .name = "revert",
-    .synopsis = "SERVICE|ID --reason TEXT",
+    .synopsis = "SERVICE|ID --reason TEXT [--to COLOUR]",
     .help = "move the traffic back now",
     .notes = "The order is taken when this returns; haldane wait tells how it ends.\n",
-    .options = reason_options,
+    .options = revert_options,
     .least = 1,
     .most = 1,
     .run = revert,

@@ -162,6 +162,13 @@ static void signalled(void *user, int signal)
 
 /* --- commands of the face --- */
 
+static void send_answer(void *ctx, struct hd_span packet)
+{
+    const struct daemon *d = ctx;
+    if (send(d->commands, packet.at, packet.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        log_warn("http", "an answer was lost: %s", strerrordesc_np(errno));
+}
+
 static void commands_ready(void *user, int fd, uint32_t events)
 {
     struct daemon *d = user;
@@ -174,8 +181,8 @@ static void commands_ready(void *user, int fd, uint32_t events)
         packet[n] = '\0';
         BUF_AUTO answer = BUF_INIT(HTTP_PACKET_MAX);
         pipeline_command(d->pipeline, clock_now(), (struct hd_span){packet, (size_t)n}, &answer);
-        if (send(fd, buf_at(&answer), answer.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-            log_warn("http", "an answer was lost: %s", strerrordesc_np(errno));
+        if (answer.len) /* else it comes when the router was read */
+            send_answer(d, buf_span(&answer));
     }
 }
 
@@ -225,6 +232,8 @@ static enum hd_code start_pipeline(struct daemon *d, struct hd_error *err)
         .seed = seed,
         .boot_id = clock_boot_id(),
         .admin_token_hash = d->token_hash,
+        .answer = send_answer,
+        .answer_ctx = d,
         .load = load_again,
         .load_ctx = d,
     };

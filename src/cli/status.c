@@ -36,7 +36,7 @@ static const char *held_text(struct hd_arena *a, const struct json *hold)
                        until ? until : "?", reason ? reason : "");
 }
 
-/* The live guard of a service, else NULL. */
+/* The first (newest) guard of a service in the list, else NULL. */
 static const struct json *guard_of(const struct json *guards, const char *service)
 {
     for (const struct json *j = json_first(guards); j; j = json_next(j)) {
@@ -46,17 +46,19 @@ static const struct json *guard_of(const struct json *guards, const char *servic
     return NULL;
 }
 
-static void put_service(struct table *t, const struct json *service, const struct json *guards)
+/* The live guard, else the newest that ended and still needs somebody. */
+static void put_service(struct table *t, const struct json *service, const struct json *guards,
+                        const struct json *needing)
 {
     struct hd_arena *a = t->arena;
     const char *name = face_text(service, "name");
-    const struct json *j = guard_of(guards, name);
+    const struct json *live = guard_of(guards, name), *j = live ? live : guard_of(needing, name);
     struct face_guard g;
     face_guard(j, &g);
     BUF_AUTO state = BUF_INIT(1000);
     int64_t left_ms = g.until_ms - clock_now().wall_ms;
     buf_text(&state, g.state);
-    if (j && g.decided_ms < 0 && left_ms > 0)
+    if (live && g.decided_ms < 0 && left_ms > 0)
         buf_print(&state, ", %s left", table_duration(a, left_ms));
     table_row(t, name, face_text(service, "mode"), split_text(a, service), buf_at(&state), g.id,
               g.needs_human ? "ACT NOW" : NULL, g.headline);
@@ -64,13 +66,14 @@ static void put_service(struct table *t, const struct json *service, const struc
         table_row(t, " ", " ", " ", " ", " ", " ", held_text(a, h));
 }
 
-static void print_status(const struct json *services, const struct json *guards)
+static void print_status(const struct json *services, const struct json *guards,
+                         const struct json *needing)
 {
     ARENA_AUTO a = arena_new();
     struct table t = {.arena = a, .columns = 7};
     table_row(&t, "SERVICE", "MODE", "TRAFFIC", "GUARD", "ID", "HUMAN", "HEADLINE");
     for (const struct json *s = json_first(services); s; s = json_next(s))
-        put_service(&t, s, guards);
+        put_service(&t, s, guards, needing);
     table_print(&t, stdout);
 }
 
@@ -80,22 +83,25 @@ static int run(const struct cli_args *args)
     ARENA_AUTO a = arena_new();
     ANSWER_AUTO services = {0};
     ANSWER_AUTO guards = {0};
+    ANSWER_AUTO needing = {0};
     const char *one = cli_word(args, 0) ? client_encode(a, cli_word(args, 0)) : NULL;
     const char *path = one ? arena_print(a, "/services/%s", one) : "/services";
-    const char *query = one ? arena_print(a, "state=live&service=%s", one) : "state=live&limit=200";
+    const char *scope = one ? arena_print(a, "service=%s", one) : "limit=200";
     int status = client_open(args, false, &client);
     if (!status)
         status = client_ask(client, path, NULL, NULL, &services);
     if (!status)
-        status = client_ask(client, "/guards", query, NULL, &guards);
+        status = client_ask(client, "/guards", arena_print(a, "state=live&%s", scope), NULL, &guards);
+    if (!status) /* an ended guard may still need somebody */
+        status = client_ask(client, "/guards", arena_print(a, "needs_human=true&%s", scope), NULL, &needing);
     if (status)
         return status;
     if (cli_json(args) && one) { /* the same shape as for all */
-        (void)printf("{\"services\":{\"items\":[%s],\"next\":null},\"guards\":%s}\n",
-                     buf_at(&services.raw), buf_at(&guards.raw));
+        (void)printf("{\"services\":{\"items\":[%s],\"next\":null},\"guards\":%s,\"needing\":%s}\n",
+                     buf_at(&services.raw), buf_at(&guards.raw), buf_at(&needing.raw));
     } else if (cli_json(args)) {
-        (void)printf("{\"services\":%s,\"guards\":%s}\n", buf_at(&services.raw),
-                     buf_at(&guards.raw));
+        (void)printf("{\"services\":%s,\"guards\":%s,\"needing\":%s}\n", buf_at(&services.raw),
+                     buf_at(&guards.raw), buf_at(&needing.raw));
     } else if (one) {
         BUF_AUTO wrapped = BUF_INIT(HD_ANSWER_BYTES_MAX);
         JSON_AUTO list = NULL;
@@ -103,9 +109,10 @@ static int run(const struct cli_args *args)
         buf_print(&wrapped, "[%s]", buf_at(&services.raw));
         if (json_parse(buf_span(&wrapped), &list, &err))
             return cli_fail(CLI_UNREACHABLE, "%s", err.text);
-        print_status(list, json_get(guards.body, "items"));
+        print_status(list, json_get(guards.body, "items"), json_get(needing.body, "items"));
     } else {
-        print_status(json_get(services.body, "items"), json_get(guards.body, "items"));
+        print_status(json_get(services.body, "items"), json_get(guards.body, "items"),
+                     json_get(needing.body, "items"));
     }
     return CLI_OK;
 }

@@ -240,7 +240,7 @@ static void build_actuator(struct site *s)
                  !node_is_hurt(node_get(s->node, "colours")) && s->raw->n_colours >= 2;
     if (whole && a->check && a->check(&policy->site, &err))
         mistake_add(s->b->m, build_at(s->node, "actuator"), &p, "%s", err.text);
-    bool told = a->readiness || policy->target.trust || s->raw->probe.url;
+    bool told = (a->readiness && a->readiness(policy->actuator.cfg)) || policy->target.trust || s->raw->probe.url;
     if (policy->mode == HD_MODE_ENFORCE && policy->on_fail == HD_ON_FAIL_REVERT && !told)
         mistake_add(s->b->m, build_at(s->node, "actuator"), &p,
                     "in mode enforce haldane must know that the colour to go back to is ready, and "

@@ -144,8 +144,11 @@ static const char *cause_sentence(const struct store_guard *g)
     case HD_CAUSE_EARLIER:
         return "It was bad before the switch already.";
     default:
-        return g->verdict == HD_VERDICT_FAIL ? "It cannot be told apart from a shared outage."
-                                             : NULL;
+        if (g->verdict != HD_VERDICT_FAIL)
+            return NULL;
+        return g->recovered_ms >= 0
+                   ? "The other side had no traffic to compare with; users recovered when it was moved back."
+                   : "The other side had no traffic to compare with: it may be a shared outage too.";
     }
 }
 

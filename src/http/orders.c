@@ -39,7 +39,7 @@ const struct order
     order_guard = {"guard", ABOUT_BODY,
         {{"service", FIELD_NAME, true}, {"to", FIELD_NAME, false}, {"from", FIELD_NAME, false},
          {"change", FIELD_CHANGE, false}}},
-    order_guard_revert = {"revert", ABOUT_GUARD, {REASON}},
+    order_guard_revert = {"revert", ABOUT_GUARD, {{"to", FIELD_NAME, false}, REASON}},
     order_guard_hold = {"hold", ABOUT_GUARD, HOLD},
     order_guard_release = {"release", ABOUT_GUARD, {REASON_OR_NOT}},
     order_guard_cancel = {"cancel", ABOUT_GUARD, {REASON}},

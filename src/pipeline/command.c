@@ -15,6 +15,7 @@
 #include "cred/cred.h"
 #include "json/json.h"
 
+#define JUST_NOW_MS 60000
 #define HOLD_MAX_MS ((int64_t)30 * 86400 * 1000)
 
 struct order {
@@ -28,8 +29,19 @@ struct order {
     const char *code, *detail; /* of a problem */
     struct guard *about;       /* the guard the answer is about; NULL: none */
     char about_id[27];
-    bool reload;
+    struct hd_span text;       /* the packet itself */
+    bool fresh;                /* the router was read after the order came */
+    bool later;                /* it waits for that */
 };
+
+struct order_wait {
+    struct order_wait *next;
+    char *packet;
+    size_t len;
+};
+
+#define ORDERS_MAX 16 /* waiting for one reading of one service */
+
 
 static void problem(struct order *o, int status, const char *code, const char *detail)
 {
@@ -154,7 +166,9 @@ static struct guard *start(struct order *o, struct service *s, int candidate, in
 {
     const char *colour = s->policy->colours[candidate].name;
     bool carries = reading_share(&s->last, colour) > s->policy->detect.switch_at * HD_WHOLE_PPM;
+    /* A guard lasts its whole time from the order, unless the switch was a moment ago. */
     int64_t now = o->p->now.wall_ms;
+    int64_t since = carries && now - s->last.first_ms < JUST_NOW_MS ? s->last.first_ms : now;
     struct guard_start g = {
         .stable = (uint8_t)stable,
         .candidate = (uint8_t)candidate,
@@ -163,8 +177,8 @@ static struct guard *start(struct order *o, struct service *s, int candidate, in
         .version = arg_text(o, "version"),
         .value_before = before,
         .value_after = carries ? s->last.value : NULL,
-        .switch_from_ms = carries ? s->last.first_ms : now,
-        .switch_to_ms = carries ? s->last.first_ms : now,
+        .switch_from_ms = since,
+        .switch_to_ms = since,
         .pending = !carries,
     };
     struct guard *made = guard_start(s, &g);
@@ -176,17 +190,22 @@ static void join(struct order *o, struct guard *g)
 {
     const char *change = change_json(o), *version = arg_text(o, "version"), *to = arg_text(o, "to");
     const char *known = g->row.candidate_version;
+    if (to && colour_index(g->policy, to) < 0) {
+        problem(o, 422, "no_such_colour", arena_print(o->arena, "'%s' is no colour of the service", to));
+        return;
+    }
     if (to && !str_is(to, g->row.candidate)) {
         problem(o, 409, "other_guard", arena_print(o->arena, "guard %s is live, and watches %s", g->row.id,
                                                    g->row.candidate));
         return;
     }
-    if (act_busy(g) || g->row.state == HD_STATE_AFTERCARE) {
-        problem(o, 409, "busy", arena_print(o->arena, "guard %s is %s; ask again when it has ended",
-                                            g->row.id, hd_state_word(g->row.state)));
+    bool other = version && known && !str_is(version, known);
+    if (other && (act_busy(g) || g->row.state == HD_STATE_AFTERCARE)) {
+        problem(o, 409, "busy", arena_print(o->arena, "guard %s of version %s is %s; ask again when it "
+                                            "has ended", g->row.id, known, hd_state_word(g->row.state)));
         return;
     }
-    if (version && known && !str_is(version, known)) { /* another release: its own guard */
+    if (other) { /* another release: its own guard */
         struct service *s = g->service;
         int candidate = g->candidate, stable = g->stable;
         const char *before = arena_text(o->arena, g->row.value_before);
@@ -222,6 +241,35 @@ static bool choose_sides(struct order *o, const struct service *s, const char *c
     return true;
 }
 
+/* The newest guard of the service; NULL: none. */
+static struct store_guard *newest(const struct order *o, const struct service *s)
+{
+    struct store_filter filter = {.service = s->name, .verdict = -1, .limit = 1};
+    struct store_guard *rows;
+    size_t n = 0;
+    struct hd_error err;
+    return store_guards(o->p->o.store, o->arena, &filter, &rows, &n, &err) || !n ? NULL : &rows[0];
+}
+
+/* The guard that has already answered the question: nothing was switched since it judged (or since
+ * haldane took its candidate back). Asking late must not turn its answer into another one. */
+static bool answered(struct order *o, const struct service *s, const char *candidate)
+{
+    const struct store_guard *g = newest(o, s);
+    const char *version = arg_text(o, "version"), *to = arg_text(o, "to");
+    if (!g || g->state == HD_STATE_CANCELLED || g->state == HD_STATE_SUPERSEDED)
+        return false;
+    if (version && g->candidate_version && !str_is(version, g->candidate_version))
+        return false;
+    bool stands = str_is(g->value_after, s->last.value) && str_is(g->candidate, candidate);
+    bool taken_back = s->last.ours && (!to || str_is(to, g->candidate));
+    if (!stands && !taken_back)
+        return false;
+    memcpy(o->about_id, g->id, sizeof o->about_id);
+    o->status = 200;
+    return true;
+}
+
 static void order_guard(struct order *o, struct service *s)
 {
     int candidate, stable;
@@ -229,17 +277,48 @@ static void order_guard(struct order *o, struct service *s)
         join(o, s->guard);
         return;
     }
-    if (!s->last.service) {
-        problem(o, 503, "router_unread", "the router has not been read yet; try again in a few seconds");
+    if (!choose_sides(o, s, "to", "from", &candidate, &stable))
+        return;
+    const char *colour = s->policy->colours[candidate].name;
+    if (answered(o, s, colour))
+        return;
+    if (s->last.ours && reading_share(&s->last, colour) >= HD_WHOLE_PPM / 2)
+        problem(o, 409, "no_switch", arena_print(o->arena, "%s has the traffic by haldane's own revert, "
+                                                 "not by a switch", colour));
+    else
+        about(o, start(o, s, candidate, stable, NULL), 201);
+}
+
+/* Puts the order aside until the router has been read: what it was a second ago may be the other
+ * side of the very switch that is asked about. */
+static void read_first(struct order *o, struct service *s)
+{
+    struct order_wait *w = calloc(1, sizeof *w), **at = &s->orders;
+    if (!w || s->n_orders >= ORDERS_MAX || !o->p->o.answer) {
+        free(w);
+        problem(o, 503, "busy", "too many orders wait for a reading of the router");
         return;
     }
-    if (choose_sides(o, s, "to", "from", &candidate, &stable))
-        about(o, start(o, s, candidate, stable, NULL), 201);
+    *w = (struct order_wait){.packet = strndup(o->text.at, o->text.len), .len = o->text.len};
+    while (*at)
+        at = &(*at)->next;
+    *at = w;
+    s->n_orders++;
+    o->later = true;
+    watch_now(s);
 }
 
 static void revert_live(struct order *o, struct guard *g)
 {
-    const char *why = arg_text(o, "reason");
+    const char *why = arg_text(o, "reason"), *to = arg_text(o, "to"), *target = guard_colour(g, HD_STABLE);
+    const char *rejected = service_rejected(g->service, target);
+    if (to ? !str_is(to, target) : rejected != NULL) {
+        problem(o, 409, to ? "other_target" : "target_rejected",
+                to ? arena_print(o->arena, "guard %s would go back to %s", g->row.id, target)
+                   : arena_print(o->arena, "%s was rejected (%s); name it if it shall have the traffic all "
+                                 "the same", target, rejected));
+        return;
+    }
     if (g->row.state != HD_STATE_PENDING && g->row.state != HD_STATE_WARMING &&
         g->row.state != HD_STATE_WATCHING) {
         problem(o, 409, "wrong_state", arena_print(o->arena, "the guard is %s", hd_state_word(g->row.state)));
@@ -250,29 +329,34 @@ static void revert_live(struct order *o, struct guard *g)
 }
 
 /* No guard is live: the newest one that ended says what it looked like before. `to` is where the
- * traffic shall go, `from` the side it leaves; without them it leaves the busiest one. */
+ * traffic shall go, `from` the side it leaves. Without them it leaves the side that was switched to
+ * last; a side that was rejected, or the way haldane itself took, must be named. */
 static void order_service_revert(struct order *o, struct service *s)
 {
-    struct store_filter filter = {.service = s->name, .verdict = -1, .limit = 1};
-    struct store_guard *rows;
-    size_t n = 0;
-    struct hd_error err;
     int candidate, stable;
+    bool named = arg_text(o, "to") != NULL;
     if (s->guard) {
         revert_live(o, s->guard);
         return;
     }
-    if (!s->last.service || !choose_sides(o, s, "from", "to", &candidate, &stable)) {
-        if (!o->status)
-            problem(o, 503, "router_unread", "the router has not been read yet");
+    if (!choose_sides(o, s, "from", "to", &candidate, &stable))
+        return;
+    const char *target = s->policy->colours[stable].name;
+    const char *rejected = service_rejected(s, target);
+    if (!named && s->last.ours) {
+        problem(o, 409, "already_reverted", arena_print(o->arena, "the traffic is on %s by haldane's own "
+                "revert; name the side it shall go to", s->policy->colours[candidate].name));
         return;
     }
-    const char *before = NULL;
-    if (!store_guards(o->p->o.store, o->arena, &filter, &rows, &n, &err) && n &&
-        str_is(rows[0].candidate, s->policy->colours[candidate].name) &&
-        str_is(rows[0].stable, s->policy->colours[stable].name))
-        before = rows[0].value_before;
-    struct guard *g = start(o, s, candidate, stable, before);
+    if (!named && rejected) {
+        problem(o, 409, "target_rejected", arena_print(o->arena, "%s was rejected (%s); name it if it "
+                "shall have the traffic all the same", target, rejected));
+        return;
+    }
+    const struct store_guard *last = newest(o, s);
+    bool same = last && str_is(last->candidate, s->policy->colours[candidate].name) &&
+                str_is(last->stable, target);
+    struct guard *g = start(o, s, candidate, stable, same ? last->value_before : NULL);
     about(o, g, 202);
     decide_revert(g, false, arg_text(o, "reason"));
 }
@@ -439,11 +523,17 @@ static void run(struct order *o)
     } else if (o->service && (!s || !s->policy) && !o->guard) {
         problem(o, 404, "no_service", "there is no such service");
     } else if (str_is(o->what, "guard") && s) {
-        order_guard(o, s);
+        if (o->fresh)
+            order_guard(o, s);
+        else
+            read_first(o, s);
     } else if (str_is(o->what, "revert") && g) {
         revert_live(o, g);
     } else if (str_is(o->what, "revert") && s) {
-        order_service_revert(o, s);
+        if (o->fresh || s->guard)
+            order_service_revert(o, s);
+        else
+            read_first(o, s);
     } else if (str_is(o->what, "hold")) {
         order_hold(o);
     } else if (str_is(o->what, "release")) {
@@ -497,13 +587,14 @@ static const char *packet_text(const struct order *o, const char *key)
     return json_text(json_get(o->packet, key), key, &text, NULL) ? NULL : text;
 }
 
-void pipeline_command(struct pipeline *p, struct hd_now now, struct hd_span packet, struct buf *answer)
+/* True: the answer is written; false: it comes later. */
+static bool command(struct pipeline *p, struct hd_span packet, bool fresh, const struct hd_error *unread,
+                    struct buf *answer)
 {
     ARENA_AUTO a = arena_new();
     JSON_AUTO j = NULL;
     struct hd_error err;
-    struct order o = {.p = p, .arena = a};
-    p->now = now;
+    struct order o = {.p = p, .arena = a, .text = packet, .fresh = fresh};
     if (json_parse(packet, &j, &err)) {
         problem(&o, 400, "bad_command", err.text);
     } else {
@@ -514,8 +605,13 @@ void pipeline_command(struct pipeline *p, struct hd_now now, struct hd_span pack
         o.service = packet_text(&o, "service");
         o.guard = packet_text(&o, "guard");
         o.token = packet_text(&o, "token");
-        run(&o);
+        if (unread)
+            problem(&o, 503, "router_unread", unread->text);
+        else
+            run(&o);
     }
+    if (o.later)
+        return false;
     BUF_AUTO text = BUF_INIT(PIPELINE_PACKET_MAX);
     answer_out(&o, &text); /* before the commit, which frees a guard that ended */
     if (o.status < 400 && save_all(p, &err)) {
@@ -526,4 +622,41 @@ void pipeline_command(struct pipeline *p, struct hd_now now, struct hd_span pack
     }
     log_info(o.service, "command %s: %d", o.what ? o.what : "?", o.status);
     buf_add(answer, buf_at(&text), text.len);
+    return true;
+}
+
+void pipeline_command(struct pipeline *p, struct hd_now now, struct hd_span packet, struct buf *answer)
+{
+    p->now = now;
+    (void)command(p, packet, false, NULL, answer);
+}
+
+static struct order_wait *pop(struct service *s)
+{
+    struct order_wait *w = s->orders;
+    s->orders = w->next;
+    s->n_orders--;
+    return w;
+}
+
+void command_read(struct service *s, const struct hd_error *err)
+{
+    for (; s->orders_ready > 0 && s->orders; s->orders_ready--) {
+        struct order_wait *w = pop(s);
+        BUF_AUTO answer = BUF_INIT(PIPELINE_PACKET_MAX);
+        if (command(s->p, (struct hd_span){w->packet, w->len}, true, err, &answer))
+            s->p->o.answer(s->p->o.answer_ctx, buf_span(&answer));
+        free(w->packet);
+        free(w);
+    }
+    s->orders_ready = 0;
+}
+
+void command_drop(struct service *s)
+{
+    while (s->orders) {
+        struct order_wait *w = pop(s);
+        free(w->packet);
+        free(w);
+    }
 }

@@ -109,6 +109,8 @@ struct service {
     const struct hd_policy *reading_policy;
     struct observe observe;
     bool read_again;            /* as soon as the one in progress ends */
+    struct order_wait *orders;  /* commands that want a reading begun after them, oldest first */
+    size_t n_orders, orders_ready; /* ready: covered by the reading in progress */
     struct hd_arena *last_arena;
     struct store_reading last;  /* newest reading; last.service == NULL: none */
     char *forgets_to;           /* of the newest reading; NULL */
@@ -366,6 +368,10 @@ int64_t notify_next(const struct pipeline *);
 /* save.c */
 /* Commits everything that waits. HD_OK: it is durable. */
 enum hd_code save_all(struct pipeline *, struct hd_error *err);
+
+/* command.c: runs the commands that waited for this reading; err NULL: it succeeded. */
+void command_read(struct service *, const struct hd_error *err);
+void command_drop(struct service *);
 
 /* recover.c */
 enum hd_code recover_all(struct pipeline *, struct hd_error *err);

@@ -108,6 +108,7 @@ struct service *service_need(struct pipeline *p, const char *name)
 static void service_free(struct service *s)
 {
     watch_stop(s);
+    command_drop(s);
     guard_free(s->guard);
     arena_free(s->last_arena);
     free(s->forgets_to);

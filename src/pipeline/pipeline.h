@@ -31,6 +31,9 @@ struct pipeline_options {
     uint64_t seed;           /* of ids and jitter */
     const char *boot_id;     /* of this boot of the machine */
     const char *admin_token_hash; /* hex SHA-256 of the local admin token; NULL: none */
+    /* Takes the answer of a command that had to wait (pipeline_command). */
+    void (*answer)(void *ctx, struct hd_span packet);
+    void *answer_ctx;
     /* Loads the file anew for a reload command; NULL: reload is refused. */
     enum hd_code (*load)(void *ctx, struct config **ret, struct hd_error *err);
     void *load_ctx;
@@ -45,7 +48,8 @@ struct pipeline *pipeline_free(struct pipeline *); /* takes NULL, returns NULL *
  * Must also be called after every turn of the wire's callbacks. */
 int64_t pipeline_tick(struct pipeline *, struct hd_now now);
 
-/* A human's command (see http/http.h for the packet); the answer is written after the commit. */
+/* A human's command (see http/http.h for the packet); the answer is written after the commit. An
+ * empty answer: it comes later by options.answer (the router is read first). */
 void pipeline_command(struct pipeline *, struct hd_now now, struct hd_span packet, struct buf *answer);
 
 /* Swaps the whole config; live guards keep what they started with. */

@@ -284,6 +284,7 @@ static void reading_done(void *user, struct talk *t, enum hd_code code, const st
             take_reading(s, &s->observe.live);
     }
     config_unref(pin);
+    command_read(s, code ? err : NULL);
     if (s->read_again) {
         s->read_again = false;
         watch_now(s);
@@ -302,12 +303,15 @@ static void start_reading(struct service *s)
     };
     s->reading_pin = config_ref(s->guard ? s->guard->pin : s->p->config);
     s->reading = observe_start(s->p, &s->observe, reading_done, s, 0);
+    s->orders_ready = s->n_orders;
+    s->reading->urgent = s->n_orders > 0; /* a human waits for it */
 }
 
 void watch_stop(struct service *s)
 {
     s->reading = talk_cancel(s->reading);
     s->reading_pin = config_unref(s->reading_pin);
+    s->orders_ready = 0; /* the next reading covers them */
 }
 
 void watch_now(struct service *s)

@@ -321,6 +321,12 @@ static enum hd_code reply(struct hd_arena *a, const struct hd_site *site,
     return HD_OK;
 }
 
+static bool tells_readiness(const void *cfg)
+{
+    (void)cfg;
+    return true;
+}
+
 const struct hd_actuator actuator_exec = {
     .name = "exec",
     .summary = "Any router, by a program of yours that talks JSON on stdin and stdout",
@@ -328,7 +334,7 @@ const struct hd_actuator actuator_exec = {
     .window = "what someone else changes while the program runs, unless it compares `from` or "
               "`version` itself",
     .rehearsal = HD_REHEARSE_DRY_RUN,
-    .readiness = true,
+    .readiness = tells_readiness,
     .absolute = false,
     .cfg_size = sizeof(struct exec_cfg),
     .side_size = sizeof(struct exec_side),

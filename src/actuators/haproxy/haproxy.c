@@ -319,13 +319,19 @@ static enum hd_code observe(struct hd_arena *a, const struct hd_site *site, cons
     return HD_OK;
 }
 
+static bool tells_readiness(const void *cfg)
+{
+    (void)cfg; /* by its health checks; a colour without any is told as unknown */
+    return true;
+}
+
 const struct hd_actuator actuator_haproxy = {
     .name = "haproxy",
     .summary = "HAProxy's stats socket: server weights, or the backend that a map names",
     .cas = HD_CAS_READ_COMPARE,
     .window = "a `set` by someone else in the milliseconds between our read and our write",
     .rehearsal = HD_REHEARSE_PERMISSION,
-    .readiness = true,
+    .readiness = tells_readiness,
     .absolute = true,
     .cfg_size = sizeof(struct haproxy_cfg),
     .side_size = sizeof(struct haproxy_side),

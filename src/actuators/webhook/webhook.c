@@ -559,6 +559,12 @@ static enum hd_code reply(struct hd_arena *a, const struct hd_site *site,
     return HD_OK;
 }
 
+static bool tells_readiness(const void *config)
+{
+    const struct webhook_cfg *cfg = config;
+    return cfg->read.ready != NULL;
+}
+
 const struct hd_actuator actuator_webhook = {
     .name = "webhook",
     .summary = "Any router with an HTTP interface: one JSON read-back, templated writes",
@@ -566,7 +572,7 @@ const struct hd_actuator actuator_webhook = {
     .window = "what someone else changes between our read and our write, unless a write carries "
               "{{version}} (If-Match) or {{from}} and the router compares it",
     .rehearsal = HD_REHEARSE_NONE,
-    .readiness = false, /* only with read.ready */
+    .readiness = tells_readiness,
     .absolute = false,
     .cfg_size = sizeof(struct webhook_cfg),
     .side_size = sizeof(struct webhook_side),

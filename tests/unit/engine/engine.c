@@ -523,7 +523,7 @@ static void reasons_read_well(void **state)
         {"advisory", advisory, "bbb", "g", NULL, 3, HD_REASON_ADVISORY,
          "errors on green broke its limit (5% against 1%); it is advisory"},
         {"the outcome's own reason", NULL, "e", "g", NULL, 1, HD_REASON_UNREACHABLE,
-         "cannot connect: "},
+         "cannot connect"},
     };
     static const char *const check[] = {"errors", "other"}, *const unit[] = {"share", "share"};
     const struct reason_names names = {check, unit, 2, {"blue", "green"}, NULL};

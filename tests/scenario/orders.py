@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What CI and an operator order, at the worst moments: a guard asked for in the instant of the
+switch, one asked for after haldane took the release back, a revert that would follow it there.
+
+    orders.py HALDANE
+"""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import world as w  # noqa: E402
+
+BLUE, GREEN = {"blue": 100, "green": 0}, {"blue": 0, "green": 100}
+
+
+def main(world):
+    router, prometheus = w.Router(world), w.Prometheus()
+    prometheus.say("shop", blue=(50, 0), green=(50, 25))
+    text = w.config({"shop": w.service(router, detect="{every: 5s}", verify={"aftercare": "4s"})},
+                    prometheus)
+    d = w.Daemon(world, text).start()
+    d.wait_read()
+
+    router.set(GREEN)
+    status, answer = d.order("/guards", service="shop")
+    w.ok(status in (200, 201), "a guard ordered in the instant of the switch is taken", str(answer))
+    g = d.guard()
+    w.equal((g["candidate"]["colour"], g["stable"]["colour"]), ("green", "blue"),
+            "it watches the side that was switched to")
+    done = d.wait_state("reverted", 30)
+    w.equal(router.weights(), BLUE, "its bad release is taken back")
+    w.equal(done["id"], answer["id"], "by the guard that was ordered")
+
+    status, late = d.order("/guards", service="shop")
+    w.equal((status, late.get("id")), (200, done["id"]),
+            "who asks after the revert gets the guard that judged the release")
+    status, late = d.order("/guards", service="shop", to="green")
+    w.equal((status, late.get("id")), (200, done["id"]), "by its colour too")
+    status, late = d.order("/guards", service="shop", to="blue")
+    w.equal(status, 409, "haldane's own revert is no switch to guard", str(late))
+
+    status, answer = d.order("/services/shop/revert", reason="again")
+    w.equal((status, answer.get("code")), (409, "already_reverted"), "a revert does not follow it back")
+    w.equal(router.weights(), BLUE, "nothing was moved")
+    w.equal(len(d.guards()), 1, "and no guard was made")
+    status, answer = d.order("/services/shop/revert", reason="I mean it", to="green")
+    w.equal(status, 202, "but goes where it is told to", str(answer))
+    w.wait(lambda: router.weights() == GREEN, 10, "the traffic is on green")
+    w.ok(True, "and the traffic is there")
+
+
+if __name__ == "__main__":
+    w.need("haproxy")
+    w.run(main, 90)
