@@ -207,7 +207,8 @@ static enum hd_code knock(struct transfer *t, struct hd_error *err)
         t->fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (t->fd < 0)
         return hd_fail(err, HD_IO, "%s: %s", transfer_errno(t, errno), transfer_peer(t));
-    bool refused = connect(t->fd, &to.any, len) != 0 && errno != EINPROGRESS;
+    t->connected = connect(t->fd, &to.any, len) == 0;
+    bool refused = !t->connected && errno != EINPROGRESS;
     if (refused && errno == EAGAIN && transfer_left_ms(t) > KNOCK_AGAIN_MS) {
         loop_timer_set(loop, &t->timer, clock_now().boot_ms + KNOCK_AGAIN_MS, knock_again, t);
         return HD_OK;
@@ -215,7 +216,10 @@ static enum hd_code knock(struct transfer *t, struct hd_error *err)
     if (refused)
         return hd_fail(err, HD_IO, "%s: %s", transfer_errno(t, errno), transfer_peer(t));
     loop_timer_set(loop, &t->timer, t->end_ms, on_deadline, t);
-    return loop_add(loop, t->fd, EPOLLIN | EPOLLOUT, on_ready, t, err);
+    code = loop_add(loop, t->fd, EPOLLIN | EPOLLOUT, on_ready, t, err);
+    if (!code && t->connected) /* now: the caller may turn to its disk first */
+        (void)line_write(t);
+    return code;
 }
 
 static void knock_again(void *user)
