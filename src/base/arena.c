@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BLOCK_BYTES ((size_t)8192) /* the least; later blocks double what is there */
+#define BLOCK_BYTES ((size_t)1024) /* the least: thousands of arenas hold one question; later blocks
+                                      double what is there */
 #define BLOCK_BYTES_MAX ((size_t)256 << 10)
 #define ARENA_BYTES_MAX ((size_t)512 << 20) /* 10 times the largest capped answer, parsed */
 
