@@ -697,6 +697,8 @@ static struct collect *collect_make(struct guard *g, bool before)
     c->before = before;
     c->wall_ms = sched_next_multiple(p->now.wall_ms, interval) - interval;
     c->at_boot_ms = boot_of_wall(p, c->wall_ms);
+    if (!before)
+        g->asked_ms = c->at_boot_ms;
     c->t_ms = guard_time(g) - (p->now.boot_ms - c->at_boot_ms);
     if (c->t_ms < 0)
         c->t_ms = 0;
@@ -778,13 +780,18 @@ static void collect_done(struct collect *c)
 void collect_poll(struct guard *g)
 {
     struct pipeline *p = g->p;
-    due_set(p, DUE_POLL, g->service->index,
-            boot_of_wall(p, sched_next_multiple(p->now.wall_ms, g->policy->guard.interval_ms)));
+    int64_t interval = g->policy->guard.interval_ms;
+    int64_t next_ms = boot_of_wall(p, sched_next_multiple(p->now.wall_ms, interval));
+    due_set(p, DUE_POLL, g->service->index, next_ms);
     if (g->row.state == HD_STATE_PENDING && guard_time(g) > g->policy->guard.duration_ms) {
         guard_end(g, HD_STATE_INCONCLUSIVE, HD_REASON_NONE, "the switch never came");
         return;
     }
     if (act_busy(g) || g->row.state == HD_STATE_PENDING)
+        return;
+    /* The two clocks are cut to whole ms apart from each other: the multiple that is due can still
+     * be a ms away by the wall clock, and the instant before it has been asked. */
+    if (next_ms - interval - g->asked_ms < interval / 2)
         return;
     if (g->collect) {
         collect_late(g);

@@ -123,6 +123,7 @@ struct guard *guard_new(struct service *s, struct config *pin, const struct hd_p
     for (uint32_t i = 0; i < policy->n_checks; i++)
         g->counts[i] = counts_new();
     g->boot_base_ms = g->p->now.boot_ms;
+    g->asked_ms = INT64_MIN / 2;
     s->guard = g;
     return g;
 }

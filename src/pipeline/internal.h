@@ -182,6 +182,7 @@ struct guard {
     bool before_done;
     uint32_t polls;
     int64_t polled_ms;          /* boot time of the last finished poll */
+    int64_t asked_ms;           /* boot time of the instant asked last */
     bool backfill;              /* the next poll covers a time without haldane */
     struct hd_verdict verdict;  /* of the last step */
     uint64_t told_blind, told_shared; /* bits by check: paged once */
