@@ -654,6 +654,10 @@ static void I8_series_are_capped(void **state)
     assert_int_equal(counts_look(c, &look, m, &err), HD_LIMIT);
     counts_save(c, &after);
     assert_string_equal(buf_at(&before), buf_at(&after));
+    for (size_t i = 0; i < N; i++)
+        row[i].outcome = HD_OUTCOME_NO_DATA; /* nothing of it would be remembered */
+    rows = (struct hd_rows){.row = row, .n = N};
+    assert_int_equal(counts_look(c, &look, m, &err), HD_LIMIT);
     buf_clear(&before);
     buf_clear(&after);
     counts_free(c);

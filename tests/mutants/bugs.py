@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The seeded bugs: (name, what it breaks, the tests that should see it first, its edits). An edit is
+(file, text that is there exactly once, text in its place). Read by run."""
+
+ENGINE = ("engine_engine",)
+COUNTS = ("engine_counts",)
+
+SUM_ITEMS = """
+/* Series of one role and meaning as one, their samples added up. */
+static void sum_items(struct work *w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->n_items; i++) {
+        const struct item *one = &w->item[i];
+        size_t k = 0;
+        while (k < n && (w->item[k].role != one->role || w->item[k].event != one->event))
+            k++;
+        struct hd_row *row = arena_copy(w->arena, k == n ? one->row : w->item[k].row, sizeof *row);
+        struct hd_point *point = arena_copy(w->arena, row->point, row->n * sizeof *point);
+        row->point = point;
+        for (size_t j = 0; k < n && j < row->n && j < one->row->n; j++)
+            point[j].value += one->row->point[j].value;
+        if (k == n) {
+            w->item[n] = *one;
+            w->item[n].target = 1;
+            w->item[n].id[0] = n;
+            w->item[n++].id[1] = 0;
+        }
+        w->item[k].row = row;
+    }
+    w->n_items = n;
+}
+
+enum hd_code look_take_rows(struct work *w, struct hd_error *err)
+{
+    enum hd_code code = take_rows(w, err);
+    if (code)
+        return code;
+    sum_items(w);
+"""
+
+BUGS = (
+    # --- evidence ---
+    ("sums_differenced", "counts: per series", COUNTS, (
+        ("src/engine/look.c", """
+enum hd_code look_take_rows(struct work *w, struct hd_error *err)
+{
+    enum hd_code code = take_rows(w, err);
+    if (code)
+        return code;
+""", SUM_ITEMS),)),
+    ("reset_differenced", "counts: restarts", COUNTS, (
+        ("src/engine/counts.c", "if (known && p.value >= s->last) /*", "if (known) /*"),)),
+    ("first_value_counted", "counts: new series", COUNTS, (
+        ("src/engine/counts.c", "bool counts = known || first_counts(w, g, item->role, p.at_ms, &from_ms);",
+         "bool counts = known || first_counts(w, g, item->role, p.at_ms, &from_ms) || true;"),)),
+    ("restart_unseen", "counts: crash loops", COUNTS, (
+        ("src/engine/counts.c", "                g->anew_ms = b->at_ms;\n", ""),)),
+    ("samples_counted_twice", "counts: once", COUNTS, (
+        ("src/engine/counts.c", "if (known && p.at_ms <= s->last_ms)", "if (known && p.at_ms < s->last_ms)"),)),
+    ("stale_is_zero_errors", "I1", COUNTS, (
+        ("src/engine/counts.c", "    m.fresh = b->any;\n", "    m.fresh = true;\n"),)),
+    ("series_uncapped", "I8", COUNTS, (
+        ("src/engine/look.c", "if (rows->n > HD_SERIES_MAX)", "if (rows->n > HD_SERIES_MAX + 1)"),)),
+    ("replicas_mixed", "I1", ("sources",), (
+        ("src/pipeline/talk.c", "    t->said.n = 0;\n    turn(t);\n", "    turn(t);\n"),)),
+    ("error_is_no_error", "I1", ("sources",), (
+        ("src/pipeline/collect.c", "m[r] = empty_measurement(check, r, HD_OUTCOME_ERROR, failed[r]);",
+         "m[r].outcome = HD_OUTCOME_OK, m[r].fresh = true, m[r].value = 0, m[r].exposure = 100;"),)),
+
+    # --- judging ---
+    ("nan_compared", "I1", ENGINE, (
+        ("src/engine/judge.c", "return isfinite(value) && isfinite(limit) && value > limit;",
+         "return !(value <= limit);"),)),
+    ("nan_is_a_count", "I1", ENGINE, (
+        ("src/engine/judge.c", ": is_count(m->events) && is_count(m->exposure);", ": true;"),)),
+    ("min_samples_ignored", "enough", ENGINE, (
+        ("src/engine/judge.c", "return s->exposure >= judge_need(c);", "return s->exposure > 0;"),)),
+    ("earlier_ignored", "cause earlier", ENGINE, (
+        ("src/engine/engine.c", "    s->earlier = decide_before_bad(s);\n", ""),)),
+    ("shared_trips", "cause shared", ENGINE, (
+        ("src/engine/engine.c", "    if (j->shared) {\n", "    if (j->shared && p->full) {\n"),)),
+    ("warmup_ignored", "warm-up", ENGINE, (
+        ("src/engine/engine.c", "p->warm = p->t_ms < p->policy->guard.warmup_ms;", "p->warm = false;"),)),
+    ("silence_passes", "I1", ENGINE, (
+        ("src/engine/decide.c", "decide_required(p, i) && decide_lacks(p, g, i))",
+         "decide_required(p, i) && decide_lacks(p, g, i) == DECIDE_FEW_SAMPLES)"),)),
+    ("crash_loop_is_no_data", "candidate_silent", ENGINE, (
+        ("src/engine/engine.c", "        g->silent++;\n", ""),)),
+    ("blind_not_told", "I1", ENGINE, (
+        ("src/engine/engine.c", "return s->blind && !was && decide_counts(&p->checks[i], s);", "return false;"),)),
+    ("bad_polls_carry_over", "consecutive", ENGINE, (
+        ("src/engine/rules.c", "s->consecutive = j->broken ? s->consecutive + 1 : 0;",
+         "s->consecutive += j->broken;"),)),
+
+    # --- may it act? ---
+    ("shadow_acts", "modes", ("policies",), (
+        ("src/pipeline/decide.c", "    if (g->row.mode == HD_MODE_SHADOW)\n        return HD_REASON_MODE_SHADOW;\n",
+         ""),)),
+    ("hold_never_expires", "holds", ("policies",), (
+        ("src/pipeline/pipeline.c", " && p->now.wall_ms < h->until_ms;", ";"),)),
+    ("hold_ignored", "holds", ("policies",), (
+        ("src/pipeline/decide.c", "    if (hold) {\n", "    if (hold && !hold->reason) {\n"),)),
+    ("budget_off_by_one", "I6", ("policies",), (
+        ("src/pipeline/decide.c", "reverts_coming(g)) >= c->limits.reverts_per_hour",
+         "reverts_coming(g)) > c->limits.reverts_per_hour"),)),
+    ("brake_off_by_one", "I6", ("policies",), (
+        ("src/pipeline/decide.c", "BRAKE_MS) >= c->limits.brake", "BRAKE_MS) > c->limits.brake"),)),
+    ("version_reverted_twice", "I6", ("policies",), (
+        ("src/pipeline/decide.c", "    if (reverted_once(g))\n        return HD_REASON_ALREADY_REVERTED;\n",
+         ""),)),
+    ("gate_ignores_none_ready", "I4", ("policies",), (
+        ("src/pipeline/act.c", "    if (target->ready == 0)\n        return HD_REASON_TARGET_NOT_READY;\n",
+         "    if (target->ready == 0)\n        return 0;\n"),)),
+    ("rejected_is_a_target", "I11", ("policies",), (
+        ("src/pipeline/act.c", "if (automatic && why) {", "if (automatic && why && g->act.reapply) {"),)),
+
+    # --- acting ---
+    ("send_before_commit", "I2", ("kill_points_orders",), (
+        ("src/pipeline/act.c", """
+    if (save_all(g->p, &err) && !act_without_store(g, &err))
+        return;
+    a->step = 0;
+    a->tries = 0;
+    send_step(g);
+""", """
+    a->step = 0;
+    a->tries = 0;
+    send_step(g);
+    (void)save_all(g->p, &err);
+"""),)),
+    ("journal_after_the_answer", "I2", ("kill_points_weights",), (
+        ("src/pipeline/save.c", "    if (!code && g->act.intent_dirty) {\n",
+         "    if (!code && g->act.intent_dirty && g->act.intent.outcome >= HD_INTENT_ACCEPTED) {\n"),)),
+    ("store_lost_sends_anyway", "I2", ("disk",), (
+        ("src/pipeline/act.c", "if (c->storage.lost == HD_STORE_LOST_REVERT && g->actuator->absolute) {",
+         "if (g->actuator->absolute) {"),)),
+    ("read_back_skipped", "I3", ("adapters",), (
+        ("src/pipeline/act.c", "    if (str_is(live->value, g->goal)) {\n        proven(g);\n    } else if",
+         "    if (str_is(live->value, g->goal) || a->intent.outcome == HD_INTENT_ACCEPTED) {\n"
+         "        proven(g);\n    } else if"),)),
+    ("once_order_repeated", "I6", ("adapters",), (
+        ("src/pipeline/act.c", "a->intent.sends < SENDS_MAX && (a->unsent || !once);",
+         "a->intent.sends < SENDS_MAX && (a->unsent || !once || true);"),)),
+    ("sends_unbounded", "I6", ("router",), (
+        ("src/pipeline/act.c", "return a->intent.sends < SENDS_MAX && (", "return ("),)),
+    ("deadline_not_enforced", "I3", ("router",), (
+        ("src/pipeline/act.c", "    if (g->p->now.boot_ms >= a->deadline_ms) {\n",
+         "    if (g->p->now.boot_ms >= a->deadline_ms + 3600000) {\n"),)),
+    ("refused_wakes_nobody", "I3", ("router",), (
+        ("src/pipeline/guard.c", "           state == HD_STATE_REFUSED || state == HD_STATE_ADVISED;",
+         "           state == HD_STATE_ADVISED;"),)),
+    ("conflict_wakes_nobody", "I3", ("router",), (
+        ("src/pipeline/guard.c", "        return true; /* half of our change may be there */\n",
+         "        return false;\n"),)),
+    ("human_overwritten", "I5", ("router",), (
+        ("src/pipeline/act.c", "str_is(live->value, s->last.value))\n        return false;",
+         "str_is(live->value, s->last.value) || live->value)\n        return false;"),)),
+    ("third_value_overwritten", "I5", ("router",), (
+        ("src/pipeline/act.c", "        if (!strstr(steps, buf_at(&inner)))\n            return false;\n", ""),)),
+    ("superseded_unseen", "I5", ("router",), (
+        ("src/pipeline/watch.c",
+         "            superseded(g, reloaded ? HD_REASON_ROUTER_RELOADED : HD_REASON_CHANGED_BY_OTHER, now);\n",
+         "            g->dirty = true;\n"),)),
+    ("own_revert_is_a_switch", "I11", ("adapters",), (
+        ("src/pipeline/watch.c", ".ours = str_is(live->value, s->our_value),", ".ours = false,"),)),
+    ("reload_fought_for_ever", "I6", ("router",), (
+        ("src/pipeline/care.c", "if (!g->reapplied && g->policy", "if (g->policy"),)),
+    ("notifier_before_revert", "I10", ("hanging",), (
+        ("src/pipeline/act.c", "    } else if (a->observe.live.settling) {\n",
+         "    } else if (a->observe.live.settling || (g->p->n_sinks && g->p->sinks[0].sending)) {\n"),)),
+    ("message_not_retried", "outbox", ("hanging",), (
+        ("src/pipeline/notify.c", "outbox_put(d, 0, p->now.wall_ms +", "outbox_put(d, 1, p->now.wall_ms +"),)),
+    ("any_text_is_accepted", "actuators", ("actuators_replies",), (
+        ("src/actuators/haproxy/write.c", "        ret->answer = HD_ANSWER_REFUSED;\n", ""),)),
+    ("rehearsal_writes", "actuators", ("actuators_conformance", "router"), (
+        ("src/pipeline/rehearse.c", "    goal.rehearse = true;\n", ""),
+        ("src/pipeline/rehearse.c", "rehearsal.step[i]->effect != HD_EFFECT_READ",
+         "rehearsal.step[i]->effect == HD_EFFECT_ONCE"),)),
+
+    # --- restarts, the store, the face ---
+    ("restart_resets_the_clock", "I9", ("lifecycle",), (
+        ("src/pipeline/recover.c", "g->t_base_ms = resumed_time(g, j);", "(void)resumed_time(g, j);"),)),
+    ("restart_forgets_the_polls", "I9", ("lifecycle",), (
+        ("src/pipeline/recover.c", "    if (row->engine)\n        g->engine = *row->engine;\n", ""),)),
+    ("restart_forgets_the_counts", "I9", ("lifecycle",), (
+        ("src/pipeline/recover.c", "    load_counts(g, row->counts);\n",
+         "    if (!row->counts)\n        load_counts(g, row->counts);\n"),)),
+    ("restart_forgets_the_intent", "I6", ("kill_points_orders",), (
+        ("src/pipeline/recover.c", "    if (intent) {\n", "    if (intent && !intent->to) {\n"),)),
+    ("switch_while_down_unseen", "I9", ("lifecycle",), (
+        ("src/pipeline/recover.c", "    s->last.service = s->name;\n", "    s->last.service = NULL;\n"),)),
+    ("wall_clock_ends_guards", "I9", ("lifecycle",), (
+        ("src/pipeline/guard.c", "g->t_base_ms + (g->p->now.boot_ms - g->boot_base_ms);",
+         "g->t_base_ms + (g->p->now.wall_ms - g->row.started_ms);"),)),
+    ("ballast_kept", "I2", ("store_open", "store_disk"), (
+        ("src/store/sql.c", '        side_delete(s->vfs, s->path, "-ballast");\n', ""),)),
+    ("answer_before_commit", "I7", ("disk",), (
+        ("src/pipeline/command.c", "if (o.status < 400 && save_all(p, &err)) {",
+         "if (save_all(p, &err) && o.status >= 400) {"),)),
+    ("any_token_will_do", "who may order", ("lifecycle",), (
+        ("src/pipeline/command.c", "    return role >= need;\n", "    return role >= -1;\n"),)),
+    ("page_not_escaped", "pages", ("http_html",), (
+        ("src/http/html.c", 'buf_text(b, "&lt;");', 'buf_text(b, "<");'),)),
+)
