@@ -518,6 +518,7 @@ static void read_back(struct guard *g, struct talk *t, const struct hd_live *liv
         stand_down(g, HD_STATE_SUPERSEDED, HD_INTENT_CONFLICT, HD_REASON_CHANGED_BY_OTHER,
                    arena_print(arena, "the router has %s, neither what was nor what we wanted%s%s",
                                live->value, live->owner ? ", by " : "", live->owner ? live->owner : ""));
+        watch_rebase(g->service, g->policy, live); /* partly ours, so no switch of anybody */
     }
 }
 
@@ -530,11 +531,7 @@ static bool changed_by_other(struct guard *g, const struct hd_live *live)
     uint32_t share = live->side[g->candidate].share_ppm;
     if (!g->act.reapply && share > reading_share(&s->last, guard_colour(g, HD_CANDIDATE)))
         return false; /* a further step of the same switch */
-    bool back = share <= g->policy->detect.switch_at * HD_WHOLE_PPM && !g->from_rejected;
-    if (back)
-        service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "moved away by someone else");
-    guard_end(g, HD_STATE_SUPERSEDED, back ? HD_REASON_RETURNED_TO_STABLE : HD_REASON_CHANGED_BY_OTHER,
-              live->owner);
+    watch_take(g->service, live); /* ends the guard, and knows this change from the next one */
     return true;
 }
 

@@ -296,6 +296,9 @@ const char *service_rejected(const struct service *, const char *colour); /* why
 void watch_due(struct service *);
 void watch_now(struct service *);
 void watch_stop(struct service *); /* drops the reading in progress */
+/* A reading that an act made: taken like one of the schedule, or only kept as the newest one. */
+void watch_take(struct service *, const struct hd_live *);
+void watch_rebase(struct service *, const struct hd_policy *, const struct hd_live *);
 /* From here on this value in the router is our doing (I11), also after a restart. NULL: no more. */
 void service_ours(struct service *, const char *value);
 /* The share of a colour in a reading, ppm. */

@@ -210,21 +210,35 @@ static void guard_reading(struct guard *g, const struct store_reading *last,
         detect(s, last, now, stable); /* does nothing while the guard lives */
 }
 
-static void take_reading(struct service *s, const struct hd_live *live)
+/* Makes it the newest reading; returns the arena of the one before. */
+static struct hd_arena *keep_reading(struct service *s, const struct hd_policy *policy,
+                                     const struct hd_live *live)
 {
-    if (s->guard && act_busy(s->guard))
-        return; /* the act reads for itself; what it decided on stays the newest reading */
-    struct hd_arena *a = arena_new();
-    struct store_reading now, last = s->last;
-    live_to_reading(a, s, policy_of(s), live, &now);
-    bool same = last.service && str_is(last.value, now.value);
-    bool reloaded = last.service && last.memory && now.memory && !str_is(last.memory, now.memory);
-    if (same)
-        now.first_ms = last.first_ms;
+    struct hd_arena *a = arena_new(), *old = s->last_arena;
+    struct store_reading now;
+    live_to_reading(a, s, policy, live, &now);
+    if (s->last.service && str_is(s->last.value, now.value))
+        now.first_ms = s->last.first_ms;
     free(s->forgets_to);
     s->forgets_to = live->forgets_to ? strdup(live->forgets_to) : NULL;
     s->last = now;
     s->last_dirty = true;
+    s->last_arena = a;
+    return old;
+}
+
+void watch_rebase(struct service *s, const struct hd_policy *policy, const struct hd_live *live)
+{
+    arena_free(keep_reading(s, policy, live));
+}
+
+void watch_take(struct service *s, const struct hd_live *live)
+{
+    struct store_reading last = s->last;
+    struct hd_arena *old = keep_reading(s, policy_of(s), live);
+    struct store_reading now = s->last;
+    bool same = last.service && str_is(last.value, now.value);
+    bool reloaded = last.service && last.memory && now.memory && !str_is(last.memory, now.memory);
     if (s->guard)
         guard_reading(s->guard, &last, &now, reloaded);
     else if (last.service && !same)
@@ -232,8 +246,7 @@ static void take_reading(struct service *s, const struct hd_live *live)
     if (s->our_value && ((last.service && last.ours && !now.ours) ||
                          s->p->now.wall_ms - s->ours_ms > OURS_LATE_MS))
         service_ours(s, NULL); /* somebody moved on from it: the same value later is theirs */
-    arena_free(s->last_arena);
-    s->last_arena = a;
+    arena_free(old);
 }
 
 static void unread(struct service *s, const struct hd_error *err)
@@ -280,8 +293,8 @@ static void reading_done(void *user, struct talk *t, enum hd_code code, const st
             readable_again(s);
         if (s->reading_policy != policy_of(s))
             s->read_again = true; /* a guard ended or a config came meanwhile: read by the new one */
-        else if (!s->observe.live.settling)
-            take_reading(s, &s->observe.live);
+        else if (!s->observe.live.settling && !(s->guard && act_busy(s->guard)))
+            watch_take(s, &s->observe.live); /* an act reads for itself, and keeps what it decided on */
     }
     config_unref(pin);
     command_read(s, code ? err : NULL);

@@ -7,6 +7,7 @@ given, a human's change in the middle, a reload before and after the revert (I3,
 
 Every service has a HAProxy of its own, so that one daemon plays all of it at once.
 """
+import http.server
 import os
 import sys
 import time
@@ -17,6 +18,8 @@ import world as w  # noqa: E402
 BAD, GOOD = (25, 25), (50, 0)
 PLAN = 2  # lines of one change: raise, lower
 HALF = {"blue": 50, "green": 50}
+SERVERS = ("blue1", "blue2", "green1", "green2")
+THIRD = {"blue": (100, 50), "green": 30}  # no part of our change leads there
 
 
 def states(d, service):
@@ -58,6 +61,49 @@ def reload_while_watching(d, routers):
             "I5 and nothing is written")
     time.sleep(2.2)
     w.equal(states(d, "forgets"), ["superseded"], "what the reload did is no switch")
+
+
+class Probe:
+    """A target for probes; the first one that asks finds that `human` is called meanwhile."""
+
+    def __init__(self, human):
+        probe = self
+        self.human = human
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                human, probe.human = probe.human, None
+                if human:
+                    human()
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        self.url = f"http://127.0.0.1:{w.serve(Handler).server_address[1]}"
+
+
+def human_in_between(d, routers, alertmanager):
+    """Somebody is faster than we: after the decision and before our own look at the router, and
+    between our change and its read-back (I5)."""
+    r = routers["between"]
+    g = d.wait_state("superseded refused reverted aftercare", 12, "between")
+    w.equal((g["state"], r.weights("between"), r.relay.sets(), d.intents("between")),
+            ("superseded", HALF, [], []), "I5 a change after the decision wins, nothing is written",
+            g["why"])
+    r = routers["middle"]
+    g = d.wait_state("superseded not_verified refused reverted aftercare", 12, "middle")
+    w.equal((g["state"], g["needs_human"], r.weights("middle"), [w.outcome(i) for i in d.intents("middle")]),
+            ("superseded", True, THIRD, ["conflict"]), "I5 a change after ours wins, and is on record",
+            g["why"])
+    w.equal(len(r.relay.sets()), 1, "I5 the rest of our change is not sent", r.relay.sets())
+    w.wait(lambda: alertmanager.pages("middle"), 5, "a page")
+    w.ok("socat" in alertmanager.pages("middle")[0]["annotations"].get("command", ""),
+         "I3 a conflict is paged", alertmanager.pages("middle"))
+    time.sleep(2.2)
+    w.equal(states(d, "between") + states(d, "middle"), ["superseded"] * 2,
+            "I11 and neither is a switch to stable")
 
 
 def turn_bad(prometheus, names):
@@ -156,7 +202,7 @@ def crowd(world):
 
 def main(world):
     names = ("back", "third", "step", "forgets", "cut", "drop", "mute", "garbage", "returns", "gone",
-             "undone", "again", "filed")
+             "undone", "again", "filed", "between", "middle")
     in_file = {"undone": w.GREEN, "filed": w.GREEN}
     routers = {n: w.Router(world, n, (n,), in_file.get(n, w.BLUE)) for n in names}
     for n in in_file:
@@ -168,6 +214,9 @@ def main(world):
     services = {n: w.service(routers[n], n, guard={"cooldown": "0s" if n == "undone" else "60s"},
                              verify={"timeout": "4s", "aftercare": "60s" if n in long else "0s"})
                 for n in names}
+    probe = Probe(lambda: routers["between"].set(HALF, "between"))
+    services["between"] = w.service(routers["between"], "between",
+                                    target=f'{{probe: {{url: "{probe.url}"}}}}')
     d = w.Daemon(world, w.config(services, prometheus, alertmanager, limits="reverts_per_hour: 100, brake: 100"))
     d.start()
     d.wait_read(names)
@@ -183,12 +232,17 @@ def main(world):
     reload_while_watching(d, routers)
     for n in ("returns", "gone"):
         routers[n].relay.close()
+    relay = routers["middle"].relay
+    relay.after = lambda: w.say(relay.target, "; ".join(
+        f"set server middle/{s} weight {n}" for s, n in zip(SERVERS, (100, 50, 30, 30))))
+    relay.only_sets, relay.fault, relay.times = True, "cut", 1
     turn_bad(prometheus, ("cut", "drop", "mute", "garbage", "returns", "gone", "undone", "again",
-                          "filed"))
+                          "filed", "between", "middle"))
     d.wait_state("deciding", 8, "returns")
     time.sleep(1)
     routers["returns"].relay.open()
     lost_answers(d, routers, alertmanager)
+    human_in_between(d, routers, alertmanager)
     away(d, routers, alertmanager)
     reload_after_revert(d, routers)
     undone_by_human(d, routers)

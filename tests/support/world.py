@@ -292,11 +292,13 @@ class Relay:
     """Between haldane and HAProxy's socket. Records every line; `fault` decides what becomes of the
     next ones: None pass, "hang" (accept, never answer), "cut" (HAProxy gets it, the answer is lost),
     "drop" (closed, HAProxy never gets it), "garbage", or a number of seconds to wait first.
-    `only_sets` spares the reads; `times` limits how often."""
+    `only_sets` spares the reads; `times` limits how often. `after` is called once, when HAProxy has
+    done a change and its answer is not out yet."""
 
     def __init__(self, path, target):
         self.path, self.target = path, target
         self.lines, self.fault, self.only_sets, self.times = [], None, False, None
+        self.after = None
         self.listener = None
         self.open()
 
@@ -357,6 +359,9 @@ class Relay:
             return
         self.lines.append(line.decode())
         reply = say(self.target, line)
+        if mutates and self.after:
+            after, self.after = self.after, None
+            after()
         if fault != "cut":
             peer.sendall(reply)
 
