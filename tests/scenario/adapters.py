@@ -82,7 +82,9 @@ def main(world):
     web, race = Web(), Web()
     ok_set, once = w.Exec(world, "set", "set"), w.Exec(world, "once", "once")
     mute, deaf = w.Exec(world, "mute", "once", mute=True), w.Exec(world, "deaf", "once", obeys=False)
-    routers = {"web": web, "race": race, "set": ok_set, "once": once, "mute": mute, "deaf": deaf}
+    late = w.Exec(world, "late", "once", lag=7)
+    routers = {"web": web, "race": race, "set": ok_set, "once": once, "mute": mute, "deaf": deaf,
+               "late": late}
     http_check = lambda to: (f'[{{name: up, http: {{url: "{to.url}/check/{{{{colour}}}}", timeout: 1s}}, '
                              "min: 1}]")
     exec_check = lambda n: (f"[{{name: smoke, exec: {{command: [{world.path('smoke')}, "
@@ -101,7 +103,7 @@ def main(world):
     w.ok(all(d.guard(n)["state"] == "watching" for n in routers), "good checks leave a release alone")
     race.race = True
     web.status["green"] = race.status["green"] = 503
-    for n in ("set", "once", "deaf"):
+    for n in ("set", "once", "deaf", "late"):
         open(world.path(f"{n}.green"), "w").close()  # SMOKE says no from here on
     g = d.wait_state("reverted", 15, "web")
     w.equal((web.live, web.puts), ("blue", [(True, "blue")]), "webhook: one PUT with the right version",
@@ -124,6 +126,12 @@ def main(world):
     d.wait_state("aftercare reverted", 15, "mute")
     w.equal((mute.read()["live"], mute.read()["sets"]), ("blue", 1),
             "I6 exec, once: a lost answer and a kill -9 give no second order")
+    w.equal(d.wait_state("not_verified", 15, "late")["needs_human"], True,
+            "I3 exec, once: an effect that is too late is not waited for")
+    w.wait(lambda: time.time() > late.read()["from"], 10, "its effect")
+    time.sleep(2.2)  # readings of it
+    w.equal([g["state"] for g in d.guards("late")], ["not_verified"],
+            "I11 our own change is no switch, however late it shows")
     for n in routers:
         w.equal(len(d.intents(n)), 1, f"I6 {n}: one intent")
     d.stop()
