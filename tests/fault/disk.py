@@ -117,6 +117,8 @@ def lost_pages(world):
     w.equal(s.metric("haldane_store_lost"), 1, "the metric says it")
     status, answer = s.d.order("/services/shop/hold", reason="x", **{"for": "1m"})
     w.equal(status, 503, "I7 no 2xx without a commit", answer)
+    status, answer = s.d.order("/services/shop/rearm", reason="x")
+    w.equal(status, 503, "I7 nor for an order that waits for the turn's commit", answer)
     shim.write(disk_errno=0)
     g = s.d.wait_state("refused", 10)
     w.equal((g["needs_human"], s.d.intents()), (True, []), "the store heals, and has it on record")
