@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon's own life: a switch while it is down, a reload of its config, SIGTERM in the middle of
-a revert, two daemons on one store, a jump of the wall clock (I9).
+"""The daemon's own life: a switch while it is down, a guard over a kill -9, who may give orders, a
+reload of its config, SIGTERM in the middle of a revert, two daemons on one store, a jump of the wall
+clock (I9).
 
     lifecycle.py HALDANE SHIM
 """
 import datetime
+import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -71,6 +74,53 @@ def while_down(world):
             g["why"])
     w.ok(at(g["decided_at"]) - started < 4, "at once: what happened meanwhile is asked of the source",
          f"{g['decided_at']} started {started}")
+    d.stop()
+
+
+def restart(world):
+    """A guard over a kill -9: its time, its polls and its counts go on, nothing is counted twice."""
+    s = Shop(world, "restart", guard={"duration": "12s"})
+    d = s.watch()
+    switched = at(d.guard()["switch"]["to"])
+    time.sleep(max(0, switched + 8 - time.time()))
+    d.kill()
+    d.start()
+    g = d.wait_state("passed inconclusive", 12)
+    ended = at(g["ended_at"])
+    w.equal(g["verdict"], "pass", "I9 what was watched before the kill counts", g["why"])
+    w.ok(11 < ended - switched < 15, "I9 the guard's clock goes on", f"{ended - switched:.1f} s")
+    engine = d.rows("SELECT engine FROM guard_memory")[0]["engine"]
+    counted = float.fromhex(re.search(r"\bsum_exposure=(\S+)", engine)[1])
+    first, last = (s.prometheus.counter("shop", "green", 0, t) for t in (switched - 1, ended))
+    w.ok(0.7 * (last - first) < counted <= last - first, "I9 every request is counted once",
+         f"{counted} of {last - first}")
+    again = subprocess.run([world.binary, "replay", g["id"], "--store", d.db], capture_output=True,
+                           text=True, timeout=20, check=False)
+    w.equal(again.returncode, 0, "I9 the stored evidence gives the same verdict", again.stdout)
+    d.stop()
+
+
+def orders(world):
+    """A token of another's service, of a lower role, or of nobody: refused, and nothing is done."""
+    s = Shop(world, "orders")
+    tokens = {"ci": "operator, services: [shop]", "other": "operator, services: [other]",
+              "reader": "viewer, services: [shop]"}
+    for n in tokens:
+        with open(world.path(f"{n}.hash"), "w") as f:
+            f.write(hashlib.sha256(f"hld_{n}".encode()).hexdigest())
+    rows = ", ".join(f'{n}: {{role: {t}, hash: "${{file:{world.path(n)}.hash}}"}}'
+                     for n, t in tokens.items())
+    s.d.write(s.text() + f"auth: {{tokens: {{{rows}}}}}\n")
+    d = s.start()
+    hold, reload = ("/services/shop/hold", '{"reason": "x", "for": "1m"}'), ("/config/reload", "{}")
+    for who, (path, body), want in (("", hold, 401), ("hld_nobody", hold, 401), ("hld_reader", hold, 403),
+                                    ("hld_other", hold, 403), ("hld_ci", ("/holds", hold[1]), 403),
+                                    ("hld_ci", reload, 403), ("hld_ci", hold, 201)):
+        held = d.rows("SELECT count(*) AS n FROM hold")[0]["n"]
+        head = {"Content-Type": "application/json", **({"Authorization": f"Bearer {who}"} if who else {})}
+        status, text = d.request("POST", f"/api/v1{path}", body, head)
+        now = d.rows("SELECT count(*) AS n FROM hold")[0]["n"]
+        w.equal((status, now - held), (want, int(want == 201)), f"{path} by {who or 'nobody'}: {want}", text)
     d.stop()
 
 
@@ -167,7 +217,7 @@ def clock(world):
 
 
 def main(world):
-    for scenario in (while_down, config, sigterm, two_daemons, clock):
+    for scenario in (while_down, restart, orders, config, sigterm, two_daemons, clock):
         try:
             scenario(world)
         except (TimeoutError, RuntimeError) as e:
