@@ -51,7 +51,7 @@ def ms(d, service, *columns):
 def main(world):
     router = w.Router(world, backends=("shop", "other", "half"))
     prometheus, ill, alertmanager = w.Prometheus(), w.Prometheus(), w.Alertmanager()
-    hook = w.Alertmanager()
+    hook, refuses = w.Alertmanager(), w.Alertmanager()
     for job, p in (("shop", prometheus), ("other", ill), ("half", prometheus), ("half", ill)):
         p.say(job, blue=(50, 0), green=(50, 0))
     services = {"shop": w.service(router, "shop", datasource="prom"),
@@ -59,7 +59,8 @@ def main(world):
                 "half": w.service(router, "half", checks=HALF)}
     text = w.config(services, {"prom": prometheus, "ill": "{type: prometheus, url: \"%s\", timeout: "
                                "20s}" % ill.url}, alertmanager)
-    text = text.replace("notifiers:\n", f"notifiers:\n  chat: {{type: webhook, url: \"{hook.url}\"}}\n")
+    text = text.replace("notifiers:\n", f"notifiers:\n  chat: {{type: webhook, url: \"{hook.url}\"}}\n"
+                        f"  ticket: {{type: webhook, url: \"{refuses.url}\"}}\n")
     d = w.Daemon(world, text).start()
     d.wait_read(services)
     for n in services:
@@ -68,6 +69,7 @@ def main(world):
     w.wait(lambda: d.rows("SELECT 1 FROM evidence WHERE after = 1"), 8, "a poll")
     # From here on nobody answers but the router, and Prometheus until the bad news is out.
     alertmanager.fault = hook.fault = "hang"
+    refuses.fault = "503"
     ill.fault = "hang"
     sockets, stop, sent = crowd(d), threading.Event(), []
     threads = [threading.Thread(target=flood, args=(d, stop, sent), daemon=True) for _ in range(FLOOD)]
@@ -101,8 +103,11 @@ def main(world):
     for s in sockets:
         s.close()
     # Nothing was lost: what could not be told is told as soon as they listen.
-    alertmanager.fault = hook.fault = prometheus.fault = ill.fault = None
+    refuses.alerts.clear()
+    for server in (alertmanager, hook, refuses, prometheus, ill):
+        server.fault = None
     w.wait(lambda: hook.alerts or alertmanager.alerts, 20, "the messages that waited")
+    w.wait(lambda: "Moving the traffic back" in str(refuses.alerts), 20, "the message that was refused")
     w.ok(True, "the messages that waited are delivered")
     g = d.wait_state("reverted", 20, "shop")
     w.equal(g["needs_human"], False, "and the guard ends by itself", g["why"])
