@@ -62,6 +62,9 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/engine/counts.c", "    m.fresh = b->any;\n", "    m.fresh = true;\n"),)),
     ("series_uncapped", "I8", COUNTS, (
         ("src/engine/look.c", "if (rows->n > HD_SERIES_MAX)", "if (rows->n > HD_SERIES_MAX + 1)"),)),
+    ("memory_uncapped", "I8", COUNTS, (
+        ("src/engine/counts.c", "    if (w.next.n > HD_SERIES_MAX) {\n",
+         "    if (w.next.n > 2 * HD_SERIES_MAX) {\n"),)),
     ("replicas_mixed", "I1", ("sources",), (
         ("src/pipeline/talk.c", "    t->said.n = 0;\n    turn(t);\n", "    turn(t);\n"),)),
     ("error_is_no_error", "I1", ("sources",), (
@@ -162,6 +165,9 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/watch.c",
          "            superseded(g, reloaded ? HD_REASON_ROUTER_RELOADED : HD_REASON_CHANGED_BY_OTHER, now);\n",
          "            g->dirty = true;\n"),)),
+    ("humans_change_is_a_switch", "I11", ("router",), (
+        ("src/pipeline/act.c", "    watch_take(g->service, live); /*",
+         "    guard_end(g, HD_STATE_SUPERSEDED, HD_REASON_CHANGED_BY_OTHER, live->owner); /*"),)),
     ("own_revert_is_a_switch", "I11", ("adapters",), (
         ("src/pipeline/watch.c", ".ours = str_is(live->value, s->our_value),", ".ours = false,"),)),
     ("reload_fought_for_ever", "I6", ("router",), (
