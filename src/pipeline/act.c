@@ -221,12 +221,57 @@ static void steps_json(const struct hd_plan *plan, struct buf *to)
     json_end(&o, ']');
 }
 
+static bool has_word(const char *text, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *p = text; p && (p = strstr(p, word)); p++) {
+        if ((p == text || p[-1] == ' ') && (!p[len] || p[len] == ' '))
+            return true;
+    }
+    return false;
+}
+
+/* Every word of the live value is one of what was or of what we want; else it is somebody's. Words
+ * of several routers that disagree ("address: ... | address: ...") are told from these. */
+static bool made_of(const char *live, const char *from, const char *to)
+{
+    ARENA_AUTO a = arena_new();
+    char *save;
+    for (char *w = strtok_r(arena_text(a, live), " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+        if (!has_word(from, w) && !has_word(to, w) && !str_is(w, "|") && !str_ends(w, ":"))
+            return false;
+    }
+    return true;
+}
+
+/* True when what is missing now is the last part of the journaled plan, and not all of it. */
+static bool is_rest(const struct guard *g, const struct hd_plan *rest)
+{
+    BUF_AUTO json = BUF_INIT(HD_BLOB_BYTES_MAX);
+    if (!rest->n || !g->act.intent.steps)
+        return false;
+    steps_json(rest, &json);
+    json.at[0] = ','; /* "[{...}]": other steps must come before */
+    return str_ends(g->act.intent.steps, json.at);
+}
+
+/* A change of ours that went a part of the way, and nobody else's. */
+static bool half_done(const struct guard *g, const struct talk *t, const struct hd_live *live)
+{
+    ARENA_AUTO a = arena_new();
+    struct hd_goal goal = {.value = g->goal, .stamp = arena_print(a, STAMP, g->row.id)};
+    struct hd_plan rest = {.n = 0};
+    return made_of(live->value, g->act.intent.from, g->goal) &&
+           !g->actuator->plan(a, &g->policy->site, &t->said, &goal, &rest, NULL) && is_rest(g, &rest);
+}
+
 static void fill_intent(struct guard *g, const char *from)
 {
     struct act *a = &g->act;
     BUF_AUTO steps = BUF_INIT(HD_BLOB_BYTES_MAX);
     steps_json(&a->plan, &steps);
-    a->intent.steps = keep(&a->texts.steps, buf_at(&steps));
+    if (!is_rest(g, &a->plan)) /* the rest of a plan is known by the whole of it */
+        a->intent.steps = keep(&a->texts.steps, buf_at(&steps));
     a->intent.native = keep(&a->texts.native, a->plan.native);
     a->intent.sends++;
     a->intent.step = 0;
@@ -436,26 +481,6 @@ static void proven(struct guard *g)
     care_begin(g);
 }
 
-/* True when every step that is missing now is one of those journaled: a change of ours that went
- * half the way, and nobody else's. */
-static bool half_done(const struct guard *g, const struct hd_plan *rest)
-{
-    const char *steps = g->act.intent.steps;
-    if (!steps || !rest->n)
-        return false;
-    for (size_t i = 0; i < rest->n; i++) {
-        BUF_AUTO one = BUF_INIT(HD_BLOB_BYTES_MAX);
-        struct hd_plan single = {.step = {rest->step[i]}, .n = 1};
-        steps_json(&single, &one);
-        BUF_AUTO inner = BUF_INIT(HD_BLOB_BYTES_MAX);
-        if (one.len > 2)
-            buf_add(&inner, one.at + 1, one.len - 2);
-        if (!strstr(steps, buf_at(&inner)))
-            return false;
-    }
-    return true;
-}
-
 static void send_again(struct guard *g, struct talk *t)
 {
     struct act *a = &g->act;
@@ -493,8 +518,6 @@ static void read_back(struct guard *g, struct talk *t, const struct hd_live *liv
 {
     struct act *a = &g->act;
     ARENA_AUTO arena = arena_new();
-    struct hd_plan rest = {.n = 0};
-    struct hd_goal goal = {.value = g->goal, .stamp = arena_print(arena, STAMP, g->row.id)};
     if (str_is(live->value, g->goal)) {
         proven(g);
     } else if (a->refused) {
@@ -508,8 +531,7 @@ static void read_back(struct guard *g, struct talk *t, const struct hd_live *liv
             send_again(g, t);
         else
             again(g); /* until the deadline says unverified */
-    } else if (!g->actuator->plan(arena, &g->policy->site, &t->said, &goal, &rest, NULL) &&
-               half_done(g, &rest)) {
+    } else if (half_done(g, t, live)) {
         if (may_send_again(g))
             send_again(g, t);
         else

@@ -161,6 +161,12 @@ static enum weight weight_of(const struct service *s)
     return s->last_dirty || (g && (g->dirty || g->queue || g->n_bands)) ? EVIDENCE : NOTHING;
 }
 
+/* A commit that did not wait for the disk is owed one that does, within DURABLE_MS. */
+static bool is_owed(const struct pipeline *p)
+{
+    return p->owed && p->now.boot_ms - p->durable_ms >= DURABLE_MS;
+}
+
 static enum weight weigh(const struct pipeline *p)
 {
     enum weight heaviest = p->services_dirty || p->events || p->ended ? ACTS : NOTHING;
@@ -168,13 +174,14 @@ static enum weight weigh(const struct pipeline *p)
         enum weight w = weight_of(p->services[i]);
         heaviest = w > heaviest ? w : heaviest;
     }
-    return heaviest;
+    return heaviest == NOTHING && is_owed(p) ? EVIDENCE : heaviest;
 }
 
 /* Evidence waits for the disk once in DURABLE_MS: that much a power cut can cost. */
 static enum hd_code begin(struct pipeline *p, enum weight w, struct hd_error *err)
 {
-    if (w == EVIDENCE && p->now.boot_ms - p->durable_ms < DURABLE_MS)
+    p->owed = w == EVIDENCE && p->now.boot_ms - p->durable_ms < DURABLE_MS;
+    if (p->owed)
         return store_begin_relaxed(p->o.store, err);
     p->durable_ms = p->now.boot_ms;
     return store_begin(p->o.store, err);
@@ -182,7 +189,10 @@ static enum hd_code begin(struct pipeline *p, enum weight w, struct hd_error *er
 
 static enum hd_code write_all(struct pipeline *p, enum weight w, struct hd_error *err)
 {
+    bool was_owed = p->owed;
     enum hd_code code = begin(p, w, err);
+    if (!code && was_owed && !p->owed) /* something must be written for the log to be synced */
+        code = store_put_fact(p->o.store, "durable", "", err);
     if (!code && p->services_dirty)
         code = write_services(p, err);
     for (size_t i = 0; !code && i < p->n_services; i++) {

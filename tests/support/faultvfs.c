@@ -568,6 +568,20 @@ struct faultvfs *faultvfs_new(const char *name, uint64_t seed)
     return disk;
 }
 
+struct faultvfs *faultvfs_durable(const struct faultvfs *from, const char *name)
+{
+    struct faultvfs *disk = faultvfs_new(name, 1);
+    for (const struct node *n = from->nodes; n; n = n->next) {
+        if (!n->name || !n->name_durable || n->unlinked)
+            continue;
+        struct node *copy = node_new(disk, n->name);
+        bytes_write(&copy->durable, 0, n->durable.at, n->durable.len);
+        bytes_write(&copy->now, 0, n->durable.at, n->durable.len);
+        copy->name_durable = true;
+    }
+    return disk;
+}
+
 struct faultvfs *faultvfs_free(struct faultvfs *disk)
 {
     if (!disk)

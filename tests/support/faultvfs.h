@@ -27,6 +27,9 @@ enum fault {
 
 /* Registered under `name` (kept by reference), never as the default. */
 struct faultvfs *faultvfs_new(const char *name, uint64_t seed);
+/* Another disk with what would be left of this one if the power went now and nothing that was not
+ * synced were kept: to look at while the first one is in use. */
+struct faultvfs *faultvfs_durable(const struct faultvfs *, const char *name);
 /* Every file must be closed. Takes NULL, returns NULL. */
 struct faultvfs *faultvfs_free(struct faultvfs *);
 

@@ -1,0 +1,697 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The invariants, judged by what the world knows and by rows read through handles of its own: what
+ * a second process would see, and what would be left if the power went now. Never asks the daemon
+ * what it thinks.
+ */
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "pipeline/internal.h"
+
+#define GUARDS_MAX 1024
+#define INTENTS_MAX 1024
+#define WRITES_MAX 14       /* lines of the daemon between two changes by others: 3 sends and a
+                               re-apply of 3, of two lines */
+#define SLACK_MS 5000
+#define IN_FLIGHT_MAX 64
+#define BYTE_MS 1000        /* I10: from decision to first byte when nothing is in its way */
+#define STALE_READ_MS 1000  /* I5: a write's reading may be so old */
+#define EMPTY_WINDOW_MS 200  /* the same, with the slowest answers */
+#define WINDOW_MS 30        /* what slips in between reading and writing both steps */
+
+struct seen_guard {
+    char id[27];
+    int service, state, stable, candidate;
+    bool traffic, loose; /* loose: its clock went through a jump or another boot */
+    int64_t seq, version, first_t, t_ms, polls, max_poll, end_t, switch_t, decided_t, started_t;
+    int64_t polls_t; /* when the newest poll was first seen */
+    unsigned reverts, reapplies;
+};
+
+struct seen_intent {
+    int64_t seq, first_t, since;
+    int outcome;
+    bool automatic, revert;
+};
+
+struct audit {
+    struct seen_guard guard[GUARDS_MAX];
+    struct seen_intent intent[INTENTS_MAX];
+    size_t n_guards, n_intents;
+    int64_t looked_t, power_t;
+    char boot_id[32];
+};
+
+static int colour_of(const char *word) { return word && *word == 'g'; }
+
+static int service_of(const struct sim *sim, const char *name)
+{
+    for (int i = 0; i < sim->n_services; i++) {
+        if (str_is(sim->service[i].name, name))
+            return i;
+    }
+    return 0;
+}
+
+static const char *text_of(sqlite3_stmt *q, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(q, column);
+    return text ? text : "";
+}
+
+static int64_t sim_of_wall(const struct sim *sim, int64_t wall_ms)
+{
+    return wall_ms - WALL0 - sim->wall_off;
+}
+
+/* "blue1=100 blue2=0/drain ..." */
+static bool read_value(const char *text, struct split *ret)
+{
+    *ret = (struct split){.set = {{0}}};
+    for (int i = 0; i < N_MEMBERS; i++) {
+        char name[16], hold[8] = "";
+        unsigned weight;
+        int n = 0;
+        if (sscanf(text, " %15[a-z0-9]=%u%n", name, &weight, &n) != 2)
+            return false;
+        text += n;
+        if (*text == '/' && sscanf(text, "/%7[a-z]%n", hold, &n) == 1)
+            text += n;
+        ret->set[i] = (struct setting){weight, str_is(hold, "drain")};
+    }
+    return true;
+}
+
+/* --- handles --- */
+
+static sqlite3_stmt *prepare(struct sim *sim, sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *q = NULL;
+    if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) != SQLITE_OK)
+        violation(sim, "audit", "%s: %s", sql, sqlite3_errmsg(db));
+    return q;
+}
+
+void audit_open(struct sim *sim)
+{
+    if (sqlite3_open_v2(DB_PATH, &sim->reader, SQLITE_OPEN_READWRITE, "sim") != SQLITE_OK) {
+        violation(sim, "audit", "cannot open the store");
+        return;
+    }
+    (void)sqlite3_exec(sim->reader, "PRAGMA query_only = ON", NULL, NULL, NULL);
+    sim->guards_of = prepare(
+        sim, sim->reader,
+        "SELECT g.seq, g.id, g.service, g.state, g.version, g.\"trigger\", g.stable, g.candidate,"
+        " g.started_ms, g.switch_to_ms, json_extract(m.resume, '$.t_ms'),"
+        " json_extract(m.resume, '$.polls'),"
+        " (SELECT max(poll) FROM evidence e WHERE e.guard = g.seq AND e.after = 1), g.live, g.switch_from_ms,"
+        " g.ended_ms"
+        " FROM guard g LEFT JOIN guard_memory m ON m.guard = g.seq WHERE g.seq >= ? ORDER BY g.seq");
+    sim->intents_of = prepare(
+        sim, sim->reader,
+        "SELECT i.seq, i.guard, i.kind, i.automatic, i.outcome, i.sends,"
+        " (SELECT count(*) FROM event e WHERE e.guard = i.guard AND e.severity = 2"
+        "  AND e.wall_ms = i.done_ms), i.service"
+        " FROM intent i WHERE i.seq >= ? ORDER BY i.seq");
+}
+
+void audit_close(struct sim *sim)
+{
+    (void)sqlite3_finalize(sim->guards_of);
+    (void)sqlite3_finalize(sim->intents_of);
+    (void)sqlite3_close(sim->reader);
+    sim->guards_of = sim->intents_of = NULL;
+    sim->reader = NULL;
+}
+
+void audit_init(struct sim *sim)
+{
+    sim->audit = calloc(1, sizeof *sim->audit);
+    if (!sim->audit)
+        abort();
+    sim->audit->power_t = -1;
+}
+
+void audit_free(struct sim *sim)
+{
+    free(sim->audit);
+    sim->audit = NULL;
+}
+
+/* Runs a query on what would survive a power cut now; `row` is called for its first row. */
+static bool on_durable(struct sim *sim, const char *sql, const char *const *args,
+                       void (*row)(struct sim *, sqlite3_stmt *, void *), void *user)
+{
+    struct faultvfs *copy = faultvfs_durable(sim->disk, "sim-durable");
+    sqlite3 *db = NULL;
+    bool found = false;
+    if (sqlite3_open_v2(DB_PATH, &db, SQLITE_OPEN_READWRITE, "sim-durable") == SQLITE_OK) {
+        sqlite3_stmt *q = NULL;
+        int rc = sqlite3_prepare_v2(db, sql, -1, &q, NULL);
+        for (int i = 0; rc == SQLITE_OK && args && args[i]; i++)
+            (void)sqlite3_bind_text(q, i + 1, args[i], -1, SQLITE_STATIC);
+        found = rc == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
+        if (found)
+            row(sim, q, user);
+        (void)sqlite3_finalize(q);
+    }
+    (void)sqlite3_close(db);
+    faultvfs_free(copy);
+    return found;
+}
+
+/* --- I1, I9, I11: guards --- */
+
+static struct seen_guard *guard_find(struct audit *a, const char *id)
+{
+    for (size_t i = a->n_guards; i > 0; i--) {
+        if (str_is(a->guard[i - 1].id, id))
+            return &a->guard[i - 1];
+    }
+    return NULL;
+}
+
+/* I11: did anybody else change the split between the two readings? */
+static void check_cause(struct sim *sim, const struct seen_guard *g, int64_t from_t, int64_t started_t)
+{
+    const struct router *r = &sim->service[g->service].router;
+    bool settled = sim->t - started_t < 3000 && sim->t - started_t >= 0 && sim->jump_t < 0;
+    bool others = false;
+    for (uint64_t i = r->n_past; i > 0 && i + SPLITS_KEEP > r->n_past; i--) {
+        const struct past *p = &r->past[(i - 1) % SPLITS_KEEP];
+        if (p->t <= started_t && p->t >= from_t - 300) /* a reading is some milliseconds old */
+            others |= p->by != BY_DAEMON;
+    }
+    if (g->traffic && settled && !others && !r->unjournaled)
+        violation(sim, "I11", "guard %s was started, and nobody but haldane had changed the traffic", g->id);
+}
+
+static void new_guard(struct sim *sim, sqlite3_stmt *q)
+{
+    struct audit *a = sim->audit;
+    if (a->n_guards == GUARDS_MAX) {
+        violation(sim, "I8", "more than %d guards in one episode", GUARDS_MAX);
+        return;
+    }
+    struct seen_guard *g = &a->guard[a->n_guards++];
+    *g = (struct seen_guard){
+        .service = service_of(sim, text_of(q, 2)),
+        .seq = sqlite3_column_int64(q, 0),
+        .stable = colour_of(text_of(q, 6)),
+        .candidate = colour_of(text_of(q, 7)),
+        .traffic = str_is(text_of(q, 5), "traffic"),
+        .first_t = sim->t,
+        .end_t = -1,
+        .decided_t = -1,
+        .t_ms = -1,
+        .polls = -1,
+        .max_poll = -1,
+        .version = -1,
+        .switch_t = sim_of_wall(sim, sqlite3_column_int64(q, 9)),
+    };
+    (void)snprintf(g->id, sizeof g->id, "%s", text_of(q, 1));
+    g->loose = (sim->jump_t >= 0 && sim->t - sim->jump_t < 20000) ||
+               sim->t - g->switch_t > sim->set.duration_ms;
+    g->started_t = sim->jump_t < 0 ? sim_of_wall(sim, sqlite3_column_int64(q, 8)) : sim->t - 1000;
+    sim->n_guards++;
+    check_cause(sim, g, sim_of_wall(sim, sqlite3_column_int64(q, 14)), g->started_t);
+    for (size_t i = 0; !hd_state_terminal(sqlite3_column_int(q, 3)) && i + 1 < a->n_guards; i++) {
+        if (a->guard[i].service == g->service && a->guard[i].end_t < 0)
+            violation(sim, "I9", "guard %s lives beside guard %s", g->id, a->guard[i].id);
+    }
+}
+
+/* I1: how much of a guard's time the candidate was really shown to the daemon. */
+static void check_pass(struct sim *sim, const struct seen_guard *g, int64_t end_t)
+{
+    if (str_is(sim->set.on_inconclusive, "pass"))
+        return;
+    const struct app *s = &sim->service[g->service];
+    const struct settings *set = &sim->set;
+    const struct watched *w = &s->watched[0][g->candidate]; /* the critical check */
+    int64_t seen_ms = 0, newest = g->switch_t;
+    for (size_t i = 0; i < w->n; i++) {
+        const struct told *t = &w->told[i];
+        int64_t from = t->from > newest ? t->from : newest;
+        if (t->t < g->started_t || t->to <= from)
+            continue;
+        seen_ms += t->to - from;
+        newest = t->to;
+    }
+    int64_t last_ms = 3 * set->interval_ms;
+    if (last_ms < 2 * set->scrape_ms + set->interval_ms)
+        last_ms = 2 * set->scrape_ms + set->interval_ms;
+    if (seen_ms < set->duration_ms / 2 - set->scrape_ms)
+        violation(sim, "I1", "guard %s passed, and was shown %lld ms of %lld", g->id, (long long)seen_ms,
+                  (long long)set->duration_ms);
+    else if (sim->jump_t < g->first_t && end_t - newest > last_ms + set->scrape_ms + set->interval_ms + 2000)
+        violation(sim, "I1", "guard %s passed, and saw nothing for the last %lld ms", g->id,
+                  (long long)(end_t - newest));
+}
+
+static void ended(struct sim *sim, struct seen_guard *g, int64_t end_t)
+{
+    struct app *s = &sim->service[g->service];
+    g->end_t = sim->t;
+    say(sim, s->name, "guard %s ended as %s", g->id, hd_state_word(g->state));
+    if (g->state == HD_STATE_PASSED) {
+        sim->n_passes++;
+        check_pass(sim, g, end_t);
+    }
+    sim->n_reverts += g->state == HD_STATE_REVERTED;
+    if (g->first_t >= s->switch_t && s->switch_t >= 0) {
+        s->passed |= g->state == HD_STATE_PASSED;
+        s->judged = true;
+    }
+}
+
+/* The guard's clock against the world's: never back, never faster. */
+static void check_time(struct sim *sim, struct seen_guard *g, int64_t t_ms, bool fresh)
+{
+    if (t_ms < g->t_ms)
+        violation(sim, "I9", "guard %s: its time went back from %lld to %lld", g->id, (long long)g->t_ms,
+                  (long long)t_ms);
+    bool jumped = sim->jump_t >= g->first_t || sim->audit->power_t >= g->first_t;
+    g->loose |= jumped;
+    int64_t want = sim->t - g->switch_t;
+    if (g->traffic && fresh && !g->loose && (t_ms > want + 2000 || t_ms < want - 3000))
+        violation(sim, "I9", "guard %s: its time is %lld, and %lld passed since the switch", g->id,
+                  (long long)t_ms, (long long)want);
+    g->t_ms = t_ms;
+}
+
+static void look_at_guard(struct sim *sim, struct seen_guard *g, sqlite3_stmt *q)
+{
+    int state = sqlite3_column_int(q, 3);
+    int64_t version = sqlite3_column_int64(q, 4), polls = sqlite3_column_int64(q, 11);
+    int64_t max_poll = sqlite3_column_int64(q, 12);
+    if (hd_state_terminal(g->state) && g->version >= 0 && state != g->state)
+        violation(sim, "I9", "guard %s went on after its end: %s to %s", g->id, hd_state_word(g->state),
+                  hd_state_word(state));
+    bool fresh = version != g->version && g->version >= 0;
+    if (g->state == HD_STATE_PENDING) /* its time begins with the switch */
+        g->t_ms = -1;
+    g->version = version;
+    g->state = state;
+    if (g->decided_t < 0 && state >= HD_STATE_DECIDING)
+        g->decided_t = sim->t;
+    if (hd_state_terminal(state)) {
+        if (g->end_t < 0)
+            ended(sim, g, sim_of_wall(sim, sqlite3_column_int64(q, 15)));
+        return;
+    }
+    sim->guard_ms += (double)(sim->t - sim->audit->looked_t);
+    /* A power cut may cost the evidence of the last second before it, and no more. */
+    bool cut = g->polls_t >= sim->cut_t - 1500 && g->polls_t <= sim->cut_t;
+    if (polls != g->polls)
+        g->polls_t = sim->t;
+    int64_t spare = cut ? 1 : 0;
+    if (polls < g->polls - spare || max_poll < g->max_poll - spare)
+        violation(sim, "I9", "guard %s lost polls: %lld and %lld, were %lld and %lld", g->id,
+                  (long long)polls, (long long)max_poll, (long long)g->polls, (long long)g->max_poll);
+    g->polls = polls;
+    g->max_poll = max_poll;
+    check_time(sim, g, sqlite3_column_int64(q, 10), fresh);
+}
+
+void audit_live_guard(struct sim *sim, const struct app *s, char id[64])
+{
+    id[0] = '\0';
+    for (size_t i = 0; i < sim->audit->n_guards; i++) {
+        const struct seen_guard *g = &sim->audit->guard[i];
+        if (g->end_t < 0 && g->service == s->index)
+            (void)snprintf(id, 64, "%s", g->id);
+    }
+}
+
+static int64_t oldest_open_guard(const struct audit *a)
+{
+    for (size_t i = 0; i < a->n_guards; i++) {
+        if (a->guard[i].end_t < 0)
+            return a->guard[i].seq;
+    }
+    return a->n_guards ? a->guard[a->n_guards - 1].seq + 1 : 0;
+}
+
+static void look_at_guards(struct sim *sim)
+{
+    struct audit *a = sim->audit;
+    sqlite3_stmt *q = sim->guards_of;
+    size_t live = 0;
+    (void)sqlite3_bind_int64(q, 1, oldest_open_guard(a));
+    while (!sim->failed && sqlite3_step(q) == SQLITE_ROW) {
+        struct seen_guard *g = guard_find(a, text_of(q, 1));
+        if (!g) {
+            new_guard(sim, q);
+            g = guard_find(a, text_of(q, 1));
+        }
+        if (g)
+            look_at_guard(sim, g, q);
+        live += sqlite3_column_int(q, 13) != 0;
+    }
+    (void)sqlite3_reset(q);
+    if (live != pipeline_live_guards(sim->pipeline) && !sim->pipeline->store_lost)
+        violation(sim, "I9", "%zu guards live on disk, %zu in the daemon", live,
+                  pipeline_live_guards(sim->pipeline));
+}
+
+/* --- I3, I6: intents --- */
+
+static struct seen_intent *intent_of(struct sim *sim, int64_t seq)
+{
+    struct audit *a = sim->audit;
+    for (size_t i = 0; i < a->n_intents; i++) {
+        if (a->intent[i].seq == seq)
+            return &a->intent[i];
+    }
+    if (a->n_intents == INTENTS_MAX) {
+        violation(sim, "I6", "more than %d intents in one episode", INTENTS_MAX);
+        return NULL;
+    }
+    a->intent[a->n_intents] = (struct seen_intent){.seq = seq, .first_t = sim->t, .since = sim->t};
+    return &a->intent[a->n_intents++];
+}
+
+static void new_intent(struct sim *sim, struct seen_intent *i, sqlite3_stmt *q)
+{
+    struct audit *a = sim->audit;
+    struct seen_guard *g = guard_find(a, text_of(q, 1));
+    i->automatic = sqlite3_column_int(q, 3) != 0;
+    i->revert = str_is(text_of(q, 2), "revert");
+    if (!g)
+        violation(sim, "I2", "intent %lld has no guard", (long long)i->seq);
+    else if (i->revert && i->automatic && ++g->reverts > 1)
+        violation(sim, "I6", "a second automatic revert of guard %s", g->id);
+    else if (!i->revert && ++g->reapplies > 1)
+        violation(sim, "I6", "a second re-apply of guard %s", g->id);
+    int in_hour = 0;
+    for (size_t k = 0; k < a->n_intents; k++)
+        in_hour += a->intent[k].automatic && a->intent[k].revert;
+    if (sim->jump_t < 0 && in_hour > sim->set.reverts_per_hour && sim->end <= 3600000)
+        violation(sim, "I6", "%d automatic reverts, and %d an hour are allowed", in_hour,
+                  sim->set.reverts_per_hour);
+}
+
+static void look_at_intent(struct sim *sim, struct seen_intent *i, sqlite3_stmt *q)
+{
+    int outcome = sqlite3_column_int(q, 4);
+    bool open = outcome < HD_INTENT_VERIFIED, was_open = i->outcome < HD_INTENT_VERIFIED;
+    if (!was_open && outcome != i->outcome)
+        violation(sim, "I3", "intent %lld: its outcome changed after it was final", (long long)i->seq);
+    if (sqlite3_column_int(q, 5) > 3)
+        violation(sim, "I6", "intent %lld was sent %d times", (long long)i->seq, sqlite3_column_int(q, 5));
+    if (!open && was_open && outcome != HD_INTENT_VERIFIED && !sqlite3_column_int(q, 6))
+        violation(sim, "I3", "intent %lld is %s, and no act-now notice was committed with it",
+                  (long long)i->seq, hd_intent_word(outcome));
+    i->outcome = outcome;
+    if (sim->alive_since > i->since)
+        i->since = sim->alive_since;
+    if (sim->disk_bad_until)
+        i->since = sim->t;
+    if (open && sim->t - i->since > sim->set.timeout_ms + SLACK_MS)
+        violation(sim, "I3", "intent %lld is still %s after %lld ms", (long long)i->seq,
+                  hd_intent_word(outcome), (long long)(sim->t - i->since));
+}
+
+static void look_at_intents(struct sim *sim)
+{
+    struct audit *a = sim->audit;
+    sqlite3_stmt *q = sim->intents_of;
+    int64_t from = 0;
+    for (size_t i = 0; i < a->n_intents; i++) {
+        from = a->intent[i].seq;
+        if (a->intent[i].outcome < HD_INTENT_VERIFIED)
+            break;
+        from++;
+    }
+    (void)sqlite3_bind_int64(q, 1, from);
+    while (!sim->failed && sqlite3_step(q) == SQLITE_ROW) {
+        size_t known = a->n_intents;
+        struct seen_intent *i = intent_of(sim, sqlite3_column_int64(q, 0));
+        if (i && a->n_intents > known)
+            new_intent(sim, i, q);
+        if (i)
+            look_at_intent(sim, i, q);
+    }
+    (void)sqlite3_reset(q);
+}
+
+/* --- a world in good weather: it must also end well --- */
+
+static void check_lives(struct sim *sim, struct app *s)
+{
+    const struct settings *set = &sim->set;
+    const struct release *r = &s->tried;
+    if (!s->clean || s->switch_t < 0 || sim->weather.chaos > 0)
+        return;
+    int64_t age = sim->t - s->switch_t;
+    bool back = s->router.by == BY_DAEMON && split_same(&s->router.live, &s->before);
+    if (back && !s->reverted) {
+        s->reverted = true;
+        if (age > sim->slowest_revert_ms)
+            sim->slowest_revert_ms = age;
+        if (r->good)
+            violation(sim, "liveness", "a good release was reverted on %s", s->name);
+    }
+    bool seen = !r->slow || r->slow < 0.1 || set->latency;
+    int64_t bad_by = set->detect_ms + 2 * set->scrape_ms + 6 * set->interval_ms + 40000 +
+                     (r->slow > 0.1 ? set->warmup_ms : 0) + (r->crashes ? 30000 : 0);
+    if (r->bad && seen && !s->reverted && age > bad_by)
+        violation(sim, "liveness", "release '%s' on %s is not reverted after %lld ms", r->name, s->name,
+                  (long long)age);
+    int64_t good_by = set->detect_ms + set->duration_ms + 4 * set->interval_ms + 2 * set->scrape_ms + 50000;
+    if (r->good && !s->passed && age > good_by)
+        violation(sim, "liveness", "a good release on %s has not passed after %lld ms", s->name,
+                  (long long)age);
+}
+
+/* I8: what may grow must have its end. */
+static void check_memory(struct sim *sim)
+{
+    const struct pipeline *p = sim->pipeline;
+    if (p->n_events > 10000)
+        violation(sim, "I8", "%zu events in memory", p->n_events);
+    for (size_t i = 0; i < p->n_services; i++) {
+        const struct guard *g = p->services[i]->guard;
+        if (g && g->n_queue > PENDING_EVIDENCE_MAX)
+            violation(sim, "I8", "%zu polls wait for the store", g->n_queue);
+    }
+    if (sim->in_flight_max > IN_FLIGHT_MAX)
+        violation(sim, "I8", "%zu requests in flight", sim->in_flight_max);
+}
+
+void audit_look(struct sim *sim)
+{
+    if (!str_is(sim->audit->boot_id, sim->boot_id)) {
+        if (sim->audit->boot_id[0])
+            sim->audit->power_t = sim->t;
+        (void)snprintf(sim->audit->boot_id, sizeof sim->audit->boot_id, "%s", sim->boot_id);
+    }
+    if (sim->alive && sim->reader) {
+        look_at_guards(sim);
+        look_at_intents(sim);
+        check_memory(sim);
+    }
+    for (int i = 0; i < sim->n_services; i++)
+        check_lives(sim, &sim->service[i]);
+    sim->audit->looked_t = sim->t;
+}
+
+/* --- I2, I4, I5, I10, I11: a byte of a change leaves --- */
+
+static bool was_live(const struct app *s, const struct split *v)
+{
+    const struct router *r = &s->router;
+    for (uint64_t i = r->n_past > SPLITS_KEEP ? r->n_past - SPLITS_KEEP : 0; i < r->n_past; i++) {
+        if (split_same(&r->past[i % SPLITS_KEEP].split, v))
+            return true;
+    }
+    return false;
+}
+
+static void check_target(struct sim *sim, const struct app *s, const char *to, int stable, int candidate)
+{
+    struct split v, alone = split_alone(s, stable);
+    if (!read_value(to, &v)) {
+        violation(sim, "I4", "'%s' is no value of this router", to);
+        return;
+    }
+    if (!was_live(s, &v) && !split_same(&v, &alone))
+        violation(sim, "I4", "'%s' was never live, and is not %s alone", to, stable ? "green" : "blue");
+    if (!router_share(s, &v, stable))
+        violation(sim, "I4", "'%s' gives %s nothing", to, stable ? "green" : "blue");
+    if (router_share(s, &v, candidate) > router_share(s, &s->router.live, candidate) &&
+        split_same(&s->router.live, &s->router.read))
+        violation(sim, "I4", "'%s' gives the candidate more than it has", to);
+    if (!s->router.read_ready[stable])
+        violation(sim, "I4", "%s has no ready member by haldane's own reading", stable ? "green" : "blue");
+}
+
+/* I5: nothing is written over what somebody else has set, but for what slips in between reading
+ * and writing. */
+static void check_others(struct sim *sim, const struct app *s, sqlite3_stmt *q)
+{
+    const struct router *r = &s->router;
+    const char *kind = text_of(q, 4), *after = text_of(q, 10);
+    struct split watched;
+    bool theirs = r->by == BY_HUMAN || r->by == BY_RELOAD;
+    if (!split_same(&r->live, &r->read)) {
+        if (theirs && sim->t - r->reader_t > STALE_READ_MS && sim->t - r->by_t > STALE_READ_MS)
+            violation(sim, "I5", "written over a change %lld ms ago, after a reading %lld ms ago",
+                      (long long)(sim->t - r->by_t), (long long)(sim->t - r->reader_t));
+        return;
+    }
+    if (!theirs || sim->t - r->by_t < WINDOW_MS || !read_value(after, &watched) ||
+        split_same(&r->live, &watched))
+        return;
+    if (r->by == BY_RELOAD && str_is(kind, "reapply"))
+        return;
+    int candidate = colour_of(text_of(q, 9));
+    bool step = router_share(s, &r->live, candidate) > router_share(s, &watched, candidate);
+    if (!step)
+        violation(sim, "I5", "a %s is sent over what the %s set %lld ms ago", kind, who_word[r->by],
+                  (long long)(sim->t - r->by_t));
+}
+
+/* I10: only its own reading, the gate and one commit stand between decision and first byte. */
+static void check_delay(struct sim *sim, struct app *s, const char *guard, int64_t decided_t)
+{
+    int64_t delay = sim->t - decided_t;
+    bool first = !str_is(s->router.byte_of, guard);
+    bool clear = s->router.trouble_t < decided_t && sim->alive_since < decided_t &&
+                 sim->jump_t < decided_t && !sim->disk_bad_until && !sim->disk_error;
+    (void)snprintf(s->router.byte_of, sizeof s->router.byte_of, "%s", guard);
+    if (!clear || !first)
+        return;
+    if (delay > sim->slowest_byte_ms)
+        sim->slowest_byte_ms = delay;
+    if (delay > BYTE_MS)
+        violation(sim, "I10", "%lld ms from the decision to the first byte", (long long)delay);
+}
+
+static void intent_row(struct sim *sim, sqlite3_stmt *q, void *user)
+{
+    struct app *s = user;
+    int stable = colour_of(text_of(q, 8)), candidate = colour_of(text_of(q, 9));
+    check_target(sim, s, text_of(q, 2), stable, candidate);
+    check_others(sim, s, q);
+    if (str_is(text_of(q, 4), "revert"))
+        check_delay(sim, s, text_of(q, 1), sim_of_wall(sim, sqlite3_column_int64(q, 7)));
+    const struct seen_guard *bad = guard_find(sim->audit, text_of(q, 11));
+    if (sqlite3_column_int(q, 5) && bad && bad->decided_t >= 0 && bad->decided_t > s->router.rearm_t + 1000)
+        violation(sim, "I11", "a revert to %s, which guard %s had rejected", text_of(q, 8), bad->id);
+}
+
+void audit_send(struct sim *sim, struct app *s, const struct hd_request *r)
+{
+    static const char sql[] =
+        "SELECT i.seq, i.guard, i.\"to\", i.\"from\", i.kind, i.automatic, i.outcome, g.decided_ms,"
+        " g.stable, g.candidate, g.value_after,"
+        /* the newest judged guard over the target as a candidate, if it did not pass */
+        " (SELECT CASE WHEN o.state = 7 THEN NULL ELSE o.id END FROM guard o"
+        "  WHERE o.service = i.service AND o.candidate = g.stable AND o.seq < g.seq"
+        "  AND o.state BETWEEN 7 AND 12 ORDER BY o.seq DESC LIMIT 1)"
+        " FROM intent i JOIN guard g ON g.id = i.guard, json_each(i.steps) s"
+        " WHERE i.service = ?1 AND i.outcome <= 3 AND json_extract(s.value, '$.text') = ?2"
+        " ORDER BY i.seq DESC LIMIT 1";
+    char *text = strndup(r->body.at, r->body.len);
+    const char *const args[] = {s->name, text, NULL};
+    say(sim, "haldane", "sends %.*s", (int)strcspn(text, "\n"), text);
+    bool found = on_durable(sim, sql, args, intent_row, s);
+    bool lost = str_is(sim->set.store_lost, "revert") && (sim->disk_bad_until || sim->disk_error);
+    s->router.unjournaled |= !found;
+    if (!found && !lost)
+        violation(sim, "I2", "no durable intent holds '%.*s'", (int)strcspn(text, "\n"), text);
+    free(text);
+}
+
+void audit_router(struct sim *sim, struct app *s, int64_t others_t)
+{
+    unsigned all = 0;
+    for (int i = 0; i < N_MEMBERS; i++)
+        all += s->router.live.set[i].drain ? 0 : s->router.live.set[i].weight;
+    /* Somebody between our reading and our two steps is the window that the actuator states. */
+    if (!all && sim->t - others_t > EMPTY_WINDOW_MS)
+        violation(sim, "I4", "haldane took all traffic away from %s", s->name);
+    if (++s->router.writes > WRITES_MAX)
+        violation(sim, "I6", "%u orders of haldane to %s since somebody else changed it",
+                  s->router.writes, s->name);
+}
+
+/* For the story of a failure: what the guards that live had on disk. */
+void audit_story(struct sim *sim)
+{
+    sqlite3_stmt *q = sim->reader ? prepare(sim, sim->reader,
+        "SELECT g.service, g.id, g.headline, g.why, m.engine FROM guard g JOIN guard_memory m"
+        " ON m.guard = g.seq WHERE g.live = 1") : NULL;
+    while (q && sqlite3_step(q) == SQLITE_ROW)
+        say(sim, text_of(q, 0), "guard %s: %s; %s\n%s", text_of(q, 1), text_of(q, 2), text_of(q, 3),
+            text_of(q, 4));
+    (void)sqlite3_finalize(q);
+    q = sim->reader ? prepare(sim, sim->reader,
+        "SELECT e.guard, o.sink, o.resolving, o.done, o.tries, o.error, e.text FROM outbox o JOIN event e"
+        " ON e.seq = o.event WHERE e.severity = 2") : NULL;
+    while (q && sqlite3_step(q) == SQLITE_ROW)
+        say(sim, text_of(q, 1), "act of %s: resolving %s done %s tries %s %s: %s", text_of(q, 0),
+            text_of(q, 2), text_of(q, 3), text_of(q, 4), text_of(q, 5), text_of(q, 6));
+    (void)sqlite3_finalize(q);
+}
+
+/* --- I7 --- */
+
+static void order_row(struct sim *sim, sqlite3_stmt *q, void *user)
+{
+    if (sqlite3_column_int64(q, 0) < 1)
+        violation(sim, "I7", "'%s' was answered well, and is not on the disk", (const char *)user);
+}
+
+void audit_order(struct sim *sim, const char *sql, const char *what)
+{
+    if (!on_durable(sim, sql, NULL, order_row, (void *)(uintptr_t)what))
+        violation(sim, "I7", "'%s' was answered well, and the disk knows nothing of it", what);
+}
+
+/* --- the end --- */
+
+static int64_t number(struct sim *sim, const char *sql)
+{
+    sqlite3_stmt *q = prepare(sim, sim->reader, sql);
+    int64_t n = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : -1;
+    (void)sqlite3_finalize(q);
+    return n;
+}
+
+static void check_pages(struct sim *sim)
+{
+    sqlite3_stmt *q = prepare(sim, sim->reader, "SELECT DISTINCT guard FROM event WHERE severity = 2 AND guard NOT NULL");
+    while (!sim->failed && sqlite3_step(q) == SQLITE_ROW) {
+        if (!strstr(buf_at(&sim->alerts), text_of(q, 0)))
+            violation(sim, "I3", "the pager never heard that guard %s needs a human", text_of(q, 0));
+    }
+    (void)sqlite3_finalize(q);
+}
+
+void audit_end(struct sim *sim)
+{
+    if (!sim->alive || !sim->reader) {
+        violation(sim, "liveness", "the daemon does not come back");
+        return;
+    }
+    audit_look(sim);
+    if (number(sim, "SELECT count(*) FROM intent WHERE outcome <= 3"))
+        violation(sim, "I3", "an intent is open at the end");
+    if (number(sim, "SELECT count(*) FROM outbox WHERE done = 0"))
+        violation(sim, "liveness", "a message waits still at the end");
+    if (number(sim, "SELECT count(*) FROM guard WHERE live = 1"))
+        violation(sim, "liveness", "a guard lives still at the end");
+    check_pages(sim);
+    sqlite3_stmt *q = prepare(sim, sim->reader, "PRAGMA integrity_check");
+    if (sqlite3_step(q) != SQLITE_ROW || !str_is(text_of(q, 0), "ok"))
+        violation(sim, "I9", "the database is damaged: %s", text_of(q, 0));
+    (void)sqlite3_finalize(q);
+}
