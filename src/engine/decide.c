@@ -154,6 +154,8 @@ bool decide(const struct hd_policy *p, struct hd_guard_state *g)
     g->score = score_of(p, g, false);
     if (failed(p, g) || g->t_ms < p->guard.duration_ms + g->extended_ms)
         return false;
+    if (g->silent) /* it fails in a few polls, or speaks again */
+        return false;
     enum hd_cause cause;
     bool open = undecided(p, g, &cause);
     bool low = decide_low_score(p, g->score);

@@ -98,7 +98,9 @@ static void gather(const struct poll *p, uint32_t i, struct hd_check_state *s)
     const struct hd_check *c = &p->policy->checks[i];
     const struct hd_measurement *mine = p->m[i][HD_CANDIDATE];
     s->observed++;
-    s->observed_ms = p->t_ms;
+    int64_t newest_ms = mine->age_ms > 0 ? p->t_ms - mine->age_ms : p->t_ms;
+    if (newest_ms > s->observed_ms) /* what is old was not observed now (I1) */
+        s->observed_ms = newest_ms;
     s->gather_ms = add_ms(s->gather_ms, covered_ms(p, c, mine), p->t_ms);
     if (c->query.kind == HD_QUERY_GAUGE)
         return;

@@ -36,7 +36,7 @@
     F(u8, broke_by)         /* index of the limit that broke last: 0 none 1 max 2 min 3 worse 4 below */ \
     F(u32, reason)          /* enum hd_reason_number behind the outcome */                         \
     F(i64, tripped_ms)                                                                             \
-    F(i64, observed_ms)     /* guard time of the last usable evidence; 0: the switch itself */     \
+    F(i64, observed_ms)     /* guard time of the newest usable sample; 0: the switch itself */     \
     F(i64, watched_ms)      /* time covered by evidence that was judged */                         \
     F(f64, sum_events) F(f64, sum_exposure)                 /* candidate, whole guard */           \
     F(f64, stable_events) F(f64, stable_exposure)           /* stable, whole guard */              \

@@ -48,8 +48,9 @@ void pod_set(struct sim *sim, struct pod *p, bool up)
 static void pod_init(struct sim *sim, struct app *s, int i)
 {
     struct pod *p = &s->pod[i];
-    (void)snprintf(p->instance, sizeof p->instance, "%s-%s%d:80", s->name, colour_word[i / N_PODS],
-                   i % N_PODS + 1);
+    char name[sizeof p->instance];
+    (void)snprintf(name, sizeof name, "%s-%s%d:80", s->name, colour_word[i / N_PODS], i % N_PODS + 1);
+    memcpy(p->instance, name, sizeof name);
     p->up = true;
     p->flip = INT64_MAX;
     p->started = p->since = -3600000; /* an hour old */

@@ -179,7 +179,13 @@ static enum hd_code reply(struct hd_arena *a, const void *config, const struct h
                           int32_t *ret_retry_ms, struct hd_error *err)
 {
     (void)config;
-    return notifiers_reply(a, x, ret_retry_ms, err);
+    enum hd_code code = notifiers_reply(a, x, ret_retry_ms, err);
+    const struct hd_response *r = x->response;
+    for (size_t i = 0; !code && i < r->n_headers; i++) {
+        if (str_is(r->headers[i].name, "content-type") && str_begins(r->headers[i].value, "text/html"))
+            code = hd_fail(err, HD_BUSY, "a web page: a login?"); /* Alertmanager answers with none */
+    }
+    return code;
 }
 
 const struct hd_notifier notifier_alertmanager = {

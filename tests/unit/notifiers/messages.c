@@ -227,6 +227,22 @@ static void every_reply_has_its_code(void **state)
     }
 }
 
+/* Slack says "ok" as text/html; what looks like a page in front of Alertmanager is no delivery. */
+static void a_login_page_is_no_delivery(void **state)
+{
+    (void)state;
+    for (size_t n = 0; hd_notifiers[n]; n++) {
+        ARENA_AUTO a = arena_new();
+        struct hd_pair h = {"content-type", "text/html; charset=utf-8"};
+        struct hd_response r = {.status = 200, .headers = &h, .n_headers = 1, .body = {"<html>", 6}};
+        struct hd_exchange x = {NULL, &r};
+        struct hd_error err = {0};
+        int32_t retry_ms = 0;
+        bool page = str_is(hd_notifiers[n]->name, "alertmanager");
+        assert_int_equal(hd_notifiers[n]->reply(a, NULL, &x, &retry_ms, &err), page ? HD_BUSY : HD_OK);
+    }
+}
+
 static const struct {
     const char *notifier;
     struct opt cfg[4];
@@ -268,7 +284,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_as_recorded),       cmocka_unit_test(every_body_is_json),
         cmocka_unit_test(labels_are_the_identity),  cmocka_unit_test(long_texts_are_cut),
-        cmocka_unit_test(every_reply_has_its_code), cmocka_unit_test(configurations_are_checked),
+        cmocka_unit_test(every_reply_has_its_code), cmocka_unit_test(a_login_page_is_no_delivery),
+        cmocka_unit_test(configurations_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
