@@ -119,19 +119,10 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/act.c", "if (automatic && why) {", "if (automatic && why && g->act.reapply) {"),)),
 
     # --- acting ---
-    ("send_before_commit", "I2", ("kill_points_orders",), (
-        ("src/pipeline/act.c", """
-    if (save_all(g->p, &err) && !act_without_store(g, &err))
-        return;
-    a->step = 0;
-    a->tries = 0;
-    send_step(g);
-""", """
-    a->step = 0;
-    a->tries = 0;
-    send_step(g);
-    (void)save_all(g->p, &err);
-"""),)),
+    ("send_before_commit", "I2", ("kill_points_weights",), (
+        ("src/pipeline/act.c", "    if (save_all(g->p, &err) && !act_without_store(g, &err))\n        return;\n", ""),
+        ("src/pipeline/pipeline.c", "    if (!p->store_lost || now.boot_ms >= p->store_try_ms)\n",
+         "    if ((!p->store_lost || now.boot_ms >= p->store_try_ms) && !pipeline_busy(p))\n"))),
     ("journal_after_the_answer", "I2", ("kill_points_weights",), (
         ("src/pipeline/save.c", "    if (!code && g->act.intent_dirty) {\n",
          "    if (!code && g->act.intent_dirty && g->act.intent.outcome >= HD_INTENT_ACCEPTED) {\n"),)),
@@ -165,6 +156,9 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/watch.c",
          "            superseded(g, reloaded ? HD_REASON_ROUTER_RELOADED : HD_REASON_CHANGED_BY_OTHER, now);\n",
          "            g->dirty = true;\n"),)),
+    ("revert_follows_itself", "I11", ("orders",), (
+        ("src/pipeline/command.c", "    if (!named && s->last.ours) {\n",
+         "    if (!named && s->last.ours && rejected && !*rejected) {\n"),)),
     ("humans_change_is_a_switch", "I11", ("router",), (
         ("src/pipeline/act.c", "    watch_take(g->service, live); /*",
          "    guard_end(g, HD_STATE_SUPERSEDED, HD_REASON_CHANGED_BY_OTHER, live->owner); /*"),)),
