@@ -25,6 +25,7 @@
 #define AGAIN_CAP_MS 2000
 #define UNCHANGED_READS 2    /* read-backs without effect before a set is sent again */
 #define STORE_TRIES 3
+#define STEP_WINDOW_MS 20    /* a step answered later than this is followed by a reading, not by the next step */
 #define STAMP "haldane %s"   /* what routers that keep a note are told: who */
 
 bool act_busy(const struct guard *g)
@@ -221,29 +222,6 @@ static void steps_json(const struct hd_plan *plan, struct buf *to)
     json_end(&o, ']');
 }
 
-static bool has_word(const char *text, const char *word)
-{
-    size_t len = strlen(word);
-    for (const char *p = text; p && (p = strstr(p, word)); p++) {
-        if ((p == text || p[-1] == ' ') && (!p[len] || p[len] == ' '))
-            return true;
-    }
-    return false;
-}
-
-/* Every word of the live value is one of what was or of what we want; else it is somebody's. Words
- * of several routers that disagree ("address: ... | address: ...") are told from these. */
-static bool made_of(const char *live, const char *from, const char *to)
-{
-    ARENA_AUTO a = arena_new();
-    char *save;
-    for (char *w = strtok_r(arena_text(a, live), " ", &save); w; w = strtok_r(NULL, " ", &save)) {
-        if (!has_word(from, w) && !has_word(to, w) && !str_is(w, "|") && !str_ends(w, ":"))
-            return false;
-    }
-    return true;
-}
-
 /* True when what is missing now is the last part of the journaled plan, and not all of it. */
 static bool is_rest(const struct guard *g, const struct hd_plan *rest)
 {
@@ -261,7 +239,7 @@ static bool half_done(const struct guard *g, const struct talk *t, const struct 
     ARENA_AUTO a = arena_new();
     struct hd_goal goal = {.value = g->goal, .stamp = arena_print(a, STAMP, g->row.id)};
     struct hd_plan rest = {.n = 0};
-    return made_of(live->value, g->act.intent.from, g->goal) &&
+    return value_made_of(live->value, g->act.intent.from, g->goal) &&
            !g->actuator->plan(a, &g->policy->site, &t->said, &goal, &rest, NULL) && is_rest(g, &rest);
 }
 
@@ -369,7 +347,7 @@ static void look(struct guard *g, const char *text)
     read_world(g, ACT_BACK);
 }
 
-static void step_answered(struct guard *g, const struct hd_reply *reply)
+static void step_answered(struct guard *g, const struct hd_reply *reply, bool slow)
 {
     struct act *a = &g->act;
     if (reply->follow)
@@ -379,7 +357,9 @@ static void step_answered(struct guard *g, const struct hd_reply *reply)
         a->intent.step = (uint32_t)++a->step;
         a->tries = 0;
         a->intent_dirty = true;
-        if (a->step < a->plan.n)
+        if (a->step < a->plan.n && slow)
+            read_world(g, ACT_BACK); /* the reading has grown old: somebody may have come between */
+        else if (a->step < a->plan.n)
             send_step(g);
         else
             all_accepted(g);
@@ -424,7 +404,7 @@ static void step_done(void *user, const struct hd_response *response)
     }
     log_info(g->service->name, "guard %s: %s: %s", g->row.id, request->label,
              reply.answer == HD_ANSWER_ACCEPTED ? "accepted" : reply.text ? reply.text : "");
-    step_answered(g, &reply);
+    step_answered(g, &reply, response->took_ms > STEP_WINDOW_MS);
 }
 
 static void send_step(struct guard *g)

@@ -304,6 +304,9 @@ void watch_rebase(struct service *, const struct hd_policy *, const struct hd_li
 void service_ours(struct service *, const char *value);
 /* The share of a colour in a reading, ppm. */
 uint32_t reading_share(const struct store_reading *, const char *colour);
+/* Every word of the value is one of `from` or of `to`; else somebody else had a hand in it. The words
+ * of several routers that disagree ("address: ... | address: ...") are told from these. */
+bool value_made_of(const char *value, const char *from, const char *to);
 void live_to_reading(struct hd_arena *, const struct service *, const struct hd_policy *,
                      const struct hd_live *, struct store_reading *ret);
 

@@ -51,6 +51,38 @@ uint32_t reading_share(const struct store_reading *r, const char *colour)
     return 0;
 }
 
+static bool has_word(const char *text, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *p = text; p && (p = strstr(p, word)); p++) {
+        if ((p == text || p[-1] == ' ') && (!p[len] || p[len] == ' '))
+            return true;
+    }
+    return false;
+}
+
+bool value_made_of(const char *live, const char *from, const char *to)
+{
+    ARENA_AUTO a = arena_new();
+    char *save;
+    for (char *w = strtok_r(arena_text(a, live), " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+        if (!has_word(from, w) && !has_word(to, w) && !str_is(w, "|") && !str_ends(w, ":"))
+            return false;
+    }
+    return true;
+}
+
+/* What haldane wrote last, or a part of it beside what was there: a revert that nobody could read
+ * back may have gone half the way. */
+static bool is_ours(const struct service *s, const char *value)
+{
+    const struct store_reading *last = &s->last;
+    if (str_is(value, s->our_value))
+        return true;
+    return s->our_value && last->service && !last->ours && !str_is(value, last->value) &&
+           value_made_of(value, last->value, s->our_value);
+}
+
 void live_to_reading(struct hd_arena *a, const struct service *s, const struct hd_policy *policy,
                      const struct hd_live *live, struct store_reading *ret)
 {
@@ -63,7 +95,7 @@ void live_to_reading(struct hd_arena *a, const struct service *s, const struct h
         .owner = arena_text(a, live->owner),
         .memory = arena_text(a, live->memory),
         .note = arena_text(a, live->note),
-        .ours = str_is(live->value, s->our_value),
+        .ours = is_ours(s, live->value),
         .n_sides = policy->n_colours,
     };
     for (uint32_t i = 0; i < policy->n_colours; i++)
