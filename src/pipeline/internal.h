@@ -267,8 +267,6 @@ struct pipeline {
     bool services_dirty;
     bool store_lost;
     int64_t store_try_ms;       /* boot: when to try again */
-    int64_t durable_ms;         /* boot: newest commit that waited for the disk */
-    bool owed;                  /* a later one did not */
     int64_t evict_ms, outbox_ms, ballast_ms; /* boot: next */
     uint64_t random;
     bool stopping;

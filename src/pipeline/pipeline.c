@@ -422,8 +422,6 @@ int64_t pipeline_tick(struct pipeline *p, struct hd_now now)
     tick_metrics(p);
     if (p->later)
         return now.boot_ms;
-    if (p->owed) /* soon: a power cut must not cost more */
-        return least(now.boot_ms + 200, least(sched_due(p->sched), notify_next(p)));
     int64_t next = least(sched_due(p->sched), notify_next(p));
     /* What needs the store waits for the next try to commit. */
     next = least(next, p->store_lost ? p->store_try_ms : p->evict_ms);

@@ -14,8 +14,6 @@
 #include "base/str.h"
 #include "json/json.h"
 
-#define DURABLE_MS 1000
-
 /* Which sinks hear of an event: `page` ones what needs a human, the others what is told. */
 static size_t sinks_for(const struct pipeline *p, const struct event_item *e, const char **ret)
 {
@@ -141,58 +139,28 @@ static enum hd_code write_services(struct pipeline *p, struct hd_error *err)
     return store_put_services(p->o.store, row, p->c->n_services, err);
 }
 
-/* What waits: the more, the worse it would be to lose it in a power cut. */
-enum weight {
-    NOTHING,
-    EVIDENCE, /* can be asked for again: the guards' memory goes back with it */
-    ACTS,     /* what acts, answers or was told */
-};
-
-static enum weight weight_of(const struct service *s)
+static bool service_waits(const struct service *s)
 {
     const struct guard *g = s->guard;
     for (size_t k = 0; k < HD_SIDES_MAX; k++) {
         if (s->mark[k].dirty)
-            return ACTS;
+            return true;
     }
-    if (s->ours_dirty || (g && (g->act.intent_dirty || (g->dirty && !g->added))) ||
-        (s->last_dirty && s->last.first_ms == s->last.last_ms)) /* a new value of the router */
-        return ACTS;
-    return s->last_dirty || (g && (g->dirty || g->queue || g->n_bands)) ? EVIDENCE : NOTHING;
+    return s->last_dirty || s->ours_dirty ||
+           (g && (g->dirty || g->queue || g->n_bands || g->act.intent_dirty));
 }
 
-/* A commit that did not wait for the disk is owed one that does, within DURABLE_MS. */
-static bool is_owed(const struct pipeline *p)
+static bool anything(const struct pipeline *p)
 {
-    return p->owed && p->now.boot_ms - p->durable_ms >= DURABLE_MS;
+    bool any = p->services_dirty || p->events || p->ended;
+    for (size_t i = 0; i < p->n_services && !any; i++)
+        any = service_waits(p->services[i]);
+    return any;
 }
 
-static enum weight weigh(const struct pipeline *p)
+static enum hd_code write_all(struct pipeline *p, struct hd_error *err)
 {
-    enum weight heaviest = p->services_dirty || p->events || p->ended ? ACTS : NOTHING;
-    for (size_t i = 0; i < p->n_services && heaviest < ACTS; i++) {
-        enum weight w = weight_of(p->services[i]);
-        heaviest = w > heaviest ? w : heaviest;
-    }
-    return heaviest == NOTHING && is_owed(p) ? EVIDENCE : heaviest;
-}
-
-/* Evidence waits for the disk once in DURABLE_MS: that much a power cut can cost. */
-static enum hd_code begin(struct pipeline *p, enum weight w, struct hd_error *err)
-{
-    p->owed = w == EVIDENCE && p->now.boot_ms - p->durable_ms < DURABLE_MS;
-    if (p->owed)
-        return store_begin_relaxed(p->o.store, err);
-    p->durable_ms = p->now.boot_ms;
-    return store_begin(p->o.store, err);
-}
-
-static enum hd_code write_all(struct pipeline *p, enum weight w, struct hd_error *err)
-{
-    bool was_owed = p->owed;
-    enum hd_code code = begin(p, w, err);
-    if (!code && was_owed && !p->owed) /* something must be written for the log to be synced */
-        code = store_put_fact(p->o.store, "durable", "", err);
+    enum hd_code code = store_begin(p->o.store, err);
     if (!code && p->services_dirty)
         code = write_services(p, err);
     for (size_t i = 0; !code && i < p->n_services; i++) {
@@ -277,15 +245,14 @@ static void forget_numbers(struct pipeline *p)
 
 enum hd_code save_all(struct pipeline *p, struct hd_error *err)
 {
-    enum weight w = weigh(p);
-    if (w == NOTHING && !p->store_lost)
+    if (!anything(p) && !p->store_lost)
         return HD_OK;
     bool spent = store_ballast_used(p->o.store);
-    enum hd_code code = write_all(p, w, err);
+    enum hd_code code = write_all(p, err);
     if (code == HD_FULL && !spent && store_ballast_used(p->o.store)) {
         forget_numbers(p);
         log_error(NULL, "the disk is full: the ballast was freed to go on");
-        code = write_all(p, w, err);
+        code = write_all(p, err);
     }
     if (code) {
         forget_numbers(p);

@@ -213,38 +213,13 @@ struct store *store_close(struct store *s)
     return NULL;
 }
 
-/* Every transaction that does not ask for less waits for the disk. */
-static void tighten(struct store *s)
-{
-    if (s->relaxed && !s->open)
-        s->relaxed = sqlite3_exec(s->db, "PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK;
-}
-
-static enum hd_code begin(struct store *s, struct hd_error *err)
-{
-    enum hd_code code = sql_run(s, s->reader ? "BEGIN" : "BEGIN IMMEDIATE", err);
-    s->open = !code;
-    s->failed = HD_OK;
-    return code;
-}
-
 enum hd_code store_begin(struct store *s, struct hd_error *err)
 {
     if (s->open)
         return hd_fail(err, HD_INVALID, "%s: a transaction is open already", s->path);
-    tighten(s);
-    return begin(s, err);
-}
-
-enum hd_code store_begin_relaxed(struct store *s, struct hd_error *err)
-{
-    if (s->open)
-        return hd_fail(err, HD_INVALID, "%s: a transaction is open already", s->path);
-    enum hd_code code = sql_run(s, "PRAGMA synchronous = NORMAL", err);
-    s->relaxed |= !code;
-    if (!code)
-        code = begin(s, err);
-    tighten(s);
+    enum hd_code code = sql_run(s, s->reader ? "BEGIN" : "BEGIN IMMEDIATE", err);
+    s->open = !code;
+    s->failed = HD_OK;
     return code;
 }
 
@@ -260,7 +235,6 @@ enum hd_code store_commit(struct store *s, struct hd_error *err)
     if (code)
         store_rollback(s);
     s->open = false;
-    tighten(s);
     return code;
 }
 
@@ -269,7 +243,6 @@ void store_rollback(struct store *s)
     if (!sqlite3_get_autocommit(s->db))
         (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     s->open = false;
-    tighten(s);
     s->failed = HD_OK;
 }
 

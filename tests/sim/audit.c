@@ -29,7 +29,6 @@ struct seen_guard {
     int service, state, stable, candidate;
     bool traffic, loose; /* loose: its clock went through a jump or another boot */
     int64_t seq, version, first_t, t_ms, polls, max_poll, end_t, switch_t, decided_t, started_t;
-    int64_t polls_t; /* when the newest poll was first seen */
     unsigned reverts, reapplies;
 };
 
@@ -306,12 +305,7 @@ static void look_at_guard(struct sim *sim, struct seen_guard *g, sqlite3_stmt *q
         return;
     }
     sim->guard_ms += (double)(sim->t - sim->audit->looked_t);
-    /* A power cut may cost the evidence of the last second before it, and no more. */
-    bool cut = g->polls_t >= sim->cut_t - 1500 && g->polls_t <= sim->cut_t;
-    if (polls != g->polls)
-        g->polls_t = sim->t;
-    int64_t spare = cut ? 1 : 0;
-    if (polls < g->polls - spare || max_poll < g->max_poll - spare)
+    if (polls < g->polls || max_poll < g->max_poll)
         violation(sim, "I9", "guard %s lost polls: %lld and %lld, were %lld and %lld", g->id,
                   (long long)polls, (long long)max_poll, (long long)g->polls, (long long)g->max_poll);
     g->polls = polls;

@@ -188,8 +188,6 @@ void daemon_die(struct sim *sim, enum fault fault, int64_t back_in_ms)
     bool power = fault == FAULT_POWER || sim->power_armed;
     sim->power_armed = false;
     sim->kills++;
-    if (power)
-        sim->cut_t = sim->t;
     say(sim, "fate", power ? "the power is gone" : "haldane is dead");
     stop(sim);
     cable_daemon_died(sim, power);

@@ -241,7 +241,6 @@ struct sim {
     bool disk_error;       /* one change is to fail, or has failed lately */
     int64_t jump_t, down_ms;
     bool power_armed;      /* what is armed on the disk is a power cut */
-    int64_t cut_t; /* when the power went last */
     bool no_hook, drop_last; /* of the config now */
     int64_t spin_t;
     unsigned spins;
