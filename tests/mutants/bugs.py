@@ -151,7 +151,8 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/act.c", "str_is(live->value, s->last.value))\n        return false;",
          "str_is(live->value, s->last.value) || live->value)\n        return false;"),)),
     ("third_value_overwritten", "I5", ("router",), (
-        ("src/pipeline/act.c", "        if (!strstr(steps, buf_at(&inner)))\n            return false;\n", ""),)),
+        ("src/pipeline/act.c", "    } else if (half_done(g, t, live)) {\n",
+         "    } else if (half_done(g, t, live) || live->value) {\n"),)),
     ("superseded_unseen", "I5", ("router",), (
         ("src/pipeline/watch.c",
          "            superseded(g, reloaded ? HD_REASON_ROUTER_RELOADED : HD_REASON_CHANGED_BY_OTHER, now);\n",
@@ -173,7 +174,7 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/notify.c", "outbox_put(d, 0, p->now.wall_ms +", "outbox_put(d, 1, p->now.wall_ms +"),)),
     ("any_text_is_accepted", "actuators", ("actuators_replies",), (
         ("src/actuators/haproxy/write.c", "        ret->answer = HD_ANSWER_REFUSED;\n", ""),)),
-    ("rehearsal_writes", "actuators", ("actuators_conformance", "router"), (
+    ("rehearsal_writes", "actuators", ("router",), (
         ("src/pipeline/rehearse.c", "    goal.rehearse = true;\n", ""),
         ("src/pipeline/rehearse.c", "rehearsal.step[i]->effect != HD_EFFECT_READ",
          "rehearsal.step[i]->effect == HD_EFFECT_ONCE"),)),
