@@ -164,7 +164,7 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/act.c", "    watch_take(g->service, live); /*",
          "    guard_end(g, HD_STATE_SUPERSEDED, HD_REASON_CHANGED_BY_OTHER, live->owner); /*"),)),
     ("own_revert_is_a_switch", "I11", ("adapters",), (
-        ("src/pipeline/watch.c", ".ours = str_is(live->value, s->our_value),", ".ours = false,"),)),
+        ("src/pipeline/watch.c", ".ours = is_ours(s, live->value),", ".ours = is_ours(s, live->value) && !policy,"),)),
     ("reload_fought_for_ever", "I6", ("router",), (
         ("src/pipeline/care.c", "if (!g->reapplied && g->policy", "if (g->policy"),)),
     ("notifier_before_revert", "I10", ("hanging",), (
