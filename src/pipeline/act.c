@@ -79,6 +79,12 @@ static const char *keep(char **slot, const char *text)
     return *slot = copy;
 }
 
+/* What went wrong last: the intent's text too, once there is an intent. */
+static void note_words(struct act *a, const char *text)
+{
+    a->intent.text = keep(&a->texts.words, text);
+}
+
 static void schedule(struct guard *g)
 {
     const struct act *a = &g->act;
@@ -112,7 +118,7 @@ static void set_outcome(struct guard *g, int outcome, const char *text)
         return;
     a->intent.outcome = outcome;
     if (text)
-        a->intent.text = keep(&a->texts.words, text);
+        note_words(a, text);
     if (outcome >= HD_INTENT_VERIFIED) {
         a->intent.done_ms = g->p->now.wall_ms;
         count_actuation(g, outcome);
@@ -265,6 +271,7 @@ static void fill_intent(struct guard *g, const char *from)
         a->intent.candidate_version = g->row.candidate_version;
         a->intent.from = keep(&a->texts.from, from);
         a->intent.to = g->goal;
+        a->intent.text = NULL; /* words from before it say nothing about it */
         a->intent.journaled_ms = g->p->now.wall_ms;
         a->intent.sent_ms = a->intent.done_ms = -1;
         a->intent.deadline_ms = g->p->now.wall_ms + left;
@@ -583,7 +590,7 @@ static void world_read(void *user, struct talk *t, enum hd_code code, const stru
     a->talk = NULL;
     if (code) {
         log_warn(g->service->name, "guard %s: cannot read the router: %s", g->row.id, err->text);
-        (void)keep(&a->texts.words, err->text);
+        note_words(a, err->text);
         again(g);
     } else if (a->observe.live.settling) {
         again(g);
@@ -642,7 +649,7 @@ static void probe_done(void *user, struct talk *t, enum hd_code code, const stru
     }
     a->probe_bad = code != HD_OK;
     if (code)
-        (void)keep(&a->texts.words, err->text);
+        note_words(a, err->text);
     read_world(g, a->resumed ? ACT_BACK : ACT_READ);
 }
 
@@ -693,7 +700,7 @@ void act_resume(struct guard *g, const struct store_intent *i)
     a->intent.steps = keep(&a->texts.steps, i->steps);
     a->intent.native = keep(&a->texts.native, i->native);
     a->intent.follow = keep(&a->texts.follow, i->follow);
-    a->intent.text = keep(&a->texts.words, i->text);
+    note_words(a, i->text);
     free(g->goal);
     g->goal = strdup(i->to);
     a->intent.to = g->goal;
