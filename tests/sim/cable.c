@@ -23,7 +23,7 @@ struct flight {
     uint64_t id;
     enum peer peer;
     enum trouble trouble;
-    enum hd_effect effect;
+    enum hd_via via;
     char *body, *path;
     uint32_t cap;
     int64_t left, arrive, back, deadline; /* back: when the answer is here, INT64_MAX: not known */
@@ -42,7 +42,8 @@ static enum peer peer_of(const struct sim *sim, const struct hd_request *r)
 {
     const char *base = r->base < r->at->n_bases ? r->at->bases[r->base] : "";
     for (int i = 0; i < sim->n_services; i++) {
-        if (str_begins(base, "unix:/sim/") && strstr(base, sim->service[i].name))
+        if ((str_begins(base, "unix:/sim/") || str_begins(base, "http://flip.")) &&
+            strstr(base, sim->service[i].name))
             return (enum peer)(PEER_ROUTER + i);
     }
     if (str_begins(base, "http://prom"))
@@ -101,7 +102,7 @@ static uint64_t wire_send(void *ctx, const struct hd_request *r, int64_t deadlin
         sim->kill_at_send = 0;
     f->peer = peer_of(sim, r);
     f->trouble = trouble_of(sim, f->peer);
-    f->effect = r->effect;
+    f->via = r->via;
     f->body = strndup(r->body.at ? r->body.at : "", r->body.len);
     f->path = strdup(r->via == HD_VIA_HTTP ? r->u.http.path : "");
     f->cap = r->cap_bytes;
@@ -123,6 +124,8 @@ static uint64_t wire_send(void *ctx, const struct hd_request *r, int64_t deadlin
     } else {
         if (f->peer < PEER_PROM && r->effect != HD_EFFECT_READ)
             audit_send(sim, &sim->service[f->peer], r);
+        if (r->effect == HD_EFFECT_ONCE && f->peer < PEER_PROM && f->trouble != REFUSED)
+            audit_once(sim, &sim->service[f->peer]);
         add(sim, f);
     }
     if (struck) {
@@ -173,7 +176,9 @@ static void serve(struct sim *sim, struct flight *f)
     f->tell.check = -1;
     if (!has_effect(f))
         return;
-    if (f->peer < PEER_PROM)
+    if (f->peer < PEER_PROM && f->via == HD_VIA_HTTP)
+        f->status = router_http(sim, &sim->service[f->peer], f->path, &f->answer);
+    else if (f->peer < PEER_PROM)
         router_talk(sim, &sim->service[f->peer], f->body, BY_DAEMON, &f->answer);
     else if (f->peer == PEER_PROM)
         f->status = prom_answer(sim, f->body, f->trouble, &f->answer, &f->tell);
@@ -183,7 +188,7 @@ static void serve(struct sim *sim, struct flight *f)
 
 static void spoil(struct sim *sim, struct flight *f)
 {
-    bool http = f->peer >= PEER_PROM;
+    bool http = f->via == HD_VIA_HTTP;
     int64_t there = f->arrive, way = latency(sim, f->peer);
     f->io = HD_IO_OK;
     f->back = there + way;
@@ -266,7 +271,7 @@ static void give(struct sim *sim, struct flight *f)
         .io = f->io,
         .status = f->status,
         .headers = f->trouble == HTML ? html : json,
-        .n_headers = f->peer >= PEER_PROM,
+        .n_headers = f->via == HD_VIA_HTTP,
         .body = f->io == HD_IO_OK ? buf_span(&f->answer) : (struct hd_span){"", 0},
         .text = f->io == HD_IO_OK ? "" : trouble_word[f->trouble],
         .sent_ms = WALL0 + f->left + sim->wall_off,

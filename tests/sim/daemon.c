@@ -31,10 +31,10 @@ void settings_draw(struct sim *sim)
     static const char *const inconclusive[] = {"page", "page", "wait", "revert", "pass"};
     struct settings *s = &sim->set;
     *s = (struct settings){
-        .duration_ms = rng_between(r, 2, 5) * 60000,
+        .duration_ms = rng_chance(r, 0.5) ? rng_between(r, 2, 5) * 60000 : 900000, /* or the default */
         .interval_ms = rng_chance(r, 0.8) ? 5000 : 10000,
         .warmup_ms = warmup[rng_below(r, 3)],
-        .detect_ms = rng_chance(r, 0.5) ? 2000 : 5000,
+        .detect_ms = rng_chance(r, 0.3) ? 2000 : 5000,
         .scrape_ms = scrape[rng_below(r, 4)],
         .aftercare_ms = rng_between(r, 60000, 180000),
         .recover_ms = rng_between(r, 60000, 120000),
@@ -60,17 +60,25 @@ void settings_draw(struct sim *sim)
     }
 }
 
-static void put_service(const struct sim *sim, const char *name, struct buf *to)
+static void put_service(const struct sim *sim, const struct app *app, struct buf *to)
 {
     const struct settings *s = &sim->set;
+    const char *name = app->name;
+    buf_print(to, "  %s:\n    colours: [blue, green]\n", name);
+    if (app->toggles)
+        buf_print(to,
+                  "    actuator: {type: webhook, url: 'http://flip.%s', kind: once, timeout: 2s,\n"
+                  "      read: {path: /live, value: '$.live', ready: '$.ready.{{colour}}'},\n"
+                  "      write: [{method: POST, path: /flip, body: '{\"to\":\"{{value}}\"}'}]}\n",
+                  name);
+    else
+        buf_print(to, "    actuator: {type: haproxy, socket: /sim/%s.sock, backend: %s, timeout: 2s}\n",
+                  name, name);
     buf_print(to,
-              "  %s:\n"
-              "    colours: [blue, green]\n"
-              "    actuator: {type: haproxy, socket: /sim/%s.sock, backend: %s, timeout: 2s}\n"
               "    detect: {every: %lldms, switch_at: %g}\n"
               "    checks:\n"
               "      - {use: http-5xx-ratio, with: {job: %s}, max: 2%%, critical: true%s}\n",
-              name, name, name, (long long)s->detect_ms, s->switch_at, name,
+              (long long)s->detect_ms, s->switch_at, name,
               s->relative ? ", worse_than_baseline: 3x" : "");
     if (s->latency)
         buf_print(to, "      - {use: http-slower-than, with: {job: %s}, bound: 450ms, max: 5%%}\n", name);
@@ -104,7 +112,7 @@ void daemon_config(struct sim *sim, struct buf *to)
     buf_text(to, "services:\n");
     for (int i = 0; i < sim->n_services; i++) {
         if (!(sim->drop_last && i && i == sim->n_services - 1))
-            put_service(sim, sim->service[i].name, to);
+            put_service(sim, &sim->service[i], to);
     }
 }
 

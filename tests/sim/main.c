@@ -6,25 +6,28 @@
 #include "sim.h"
 
 #include <getopt.h>
-#include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/log.h"
+
+#define SETTLE_MS 240000 /* after the last trouble, before an end is looked for */
 
 struct sim *sim_now;
 
 static const struct weather weathers[] = {
-    /* name       switches chaos ambush kills disk  net   humans clocks */
-    {"calm",      6,       0,    0,     false, false, false, false, false},
-    {"windy",     8,       30,   0,     false, false, true,  false, false},
-    {"busy",      10,      30,   0.3,   false, false, true,  true,  false},
-    {"crashes",   10,      20,   0.7,   true,  false, false, false, false},
-    {"crashes and people", 10, 30, 0.7, true,  false, true,  true,  false},
-    {"bad disk",  10,      20,   0.6,   true,  true,  false, false, false},
-    {"all at once", 10,    60,   0.7,   true,  true,  true,  true,  true},
+    /* name                chaos ambush kills disk   net    humans clocks */
+    {"calm",               0,    0,     false, false, false, false, false},
+    {"windy",              20,   0,     false, false, true,  false, false},
+    {"busy",               20,   0.3,   false, false, true,  true,  false},
+    {"crashes",            15,   0.7,   true,  false, false, false, false},
+    {"crashes and people", 20,   0.7,   true,  false, true,  true,  false},
+    {"bad disk",           15,   0.6,   true,  true,  false, false, false},
+    {"all at once",        60,   0.7,   true,  true,  true,  true,  true},
 };
 
 static void stamp(const struct sim *sim, char out[32])
@@ -119,7 +122,7 @@ static bool episode(struct sim *sim)
 {
     sim_now = sim;
     daemon_start(sim);
-    while (!sim->failed && sim->t < sim->end)
+    while (!sim->failed && sim->t < sim->end && !(sim->t > sim->calm_from + SETTLE_MS && audit_idle(sim)))
         step(sim);
     if (!sim->failed)
         audit_end(sim);
@@ -137,20 +140,23 @@ static bool episode(struct sim *sim)
 /* --- the run --- */
 
 static const char help[] =
-    "usage: sim [--seed N] [--episodes N | --hours N] [--episode N] [--every N] [-v]\n"
+    "usage: sim [--seed N] [--episodes N | --hours N | --episode N] [--jobs N] [-v]\n"
     "Runs haldane's pipeline, engine, codecs and store in a simulated world and checks the eleven\n"
-    "invariants against what the world knows.\n"
+    "invariants against what the world knows. An episode is drawn from the seed and its number alone.\n"
     "  --seed N      the number everything is drawn from (default 1)\n"
     "  --episodes N  how many (default 20)\n"
-    "  --hours N     as many as N hours of guarding take\n"
+    "  --hours N     as many as N hours of live guards take\n"
     "  --episode N   this one only\n"
-    "  --keep-going  count failures instead of stopping at the first\n"
-    "  --every N     a line of output after every N (default 50)\n"
+    "  --jobs N      processes (default 1)\n"
+    "  --every N     a line of output after every N episodes (default 50)\n"
+    "  --keep-going  count violations instead of stopping at the first\n"
     "  -v            the whole story of each episode\n";
 
+#define JOBS_MAX 64
+
 struct run {
-    uint64_t seed, episodes, only, every;
-    bool one, verbose, go_on;
+    uint64_t seed, episodes, only, every, jobs;
+    bool help, verbose, go_on;
     double hours;
 };
 
@@ -159,52 +165,75 @@ static bool read_run(int argc, char **argv, struct run *ret)
     static const struct option options[] = {
         {"seed", required_argument, NULL, 's'},    {"episodes", required_argument, NULL, 'n'},
         {"hours", required_argument, NULL, 'h'},   {"episode", required_argument, NULL, 'e'},
-        {"every", required_argument, NULL, 'l'},   {"verbose", no_argument, NULL, 'v'},
-        {"keep-going", no_argument, NULL, 'k'},    {"help", no_argument, NULL, '?'},
-        {NULL, 0, NULL, 0},
+        {"every", required_argument, NULL, 'l'},   {"jobs", required_argument, NULL, 'j'},
+        {"verbose", no_argument, NULL, 'v'},       {"keep-going", no_argument, NULL, 'k'},
+        {"help", no_argument, NULL, '?'},          {NULL, 0, NULL, 0},
     };
     for (int c; (c = getopt_long(argc, argv, "v", options, NULL)) != -1;) {
-        if (c == 's')
-            ret->seed = strtoull(optarg, NULL, 10);
-        else if (c == 'n')
-            ret->episodes = strtoull(optarg, NULL, 10);
+        uint64_t *number = c == 's' ? &ret->seed : c == 'n' ? &ret->episodes : c == 'e' ? &ret->only
+                           : c == 'l' ? &ret->every : c == 'j' ? &ret->jobs : NULL;
+        if (number)
+            *number = strtoull(optarg, NULL, 10);
         else if (c == 'h')
             ret->hours = strtod(optarg, NULL);
-        else if (c == 'l')
-            ret->every = strtoull(optarg, NULL, 10);
         else if (c == 'v')
             ret->verbose = true;
         else if (c == 'k')
             ret->go_on = true;
-        else if (c == 'e')
-            ret->only = strtoull(optarg, NULL, 10), ret->one = true;
         else
-            return false;
+            ret->help = true;
     }
-    return ret->seed > 0 && ret->every > 0;
+    if (ret->only || ret->verbose)
+        ret->jobs = 1;
+    return !ret->help && ret->seed && ret->every && ret->jobs && ret->jobs <= JOBS_MAX;
 }
 
+/* What an episode adds; small enough for one write into a pipe. */
 struct sum {
-    uint64_t episodes, failed, guards, reverts, passes, pages, kills;
+    uint64_t episode, episodes, failed, guards, reverts, passes, pages, kills;
     double hours, guard_hours;
     int64_t revert_ms, byte_ms;
+    char why[600];
 };
 
-static void count(struct sum *to, const struct sim *sim)
+static struct sum run_one(const struct run *run, uint64_t number)
 {
-    to->episodes++;
-    to->failed += sim->failed;
-    to->guards += sim->n_guards;
-    to->reverts += sim->n_reverts;
-    to->passes += sim->n_passes;
-    to->pages += sim->n_pages;
-    to->kills += sim->kills;
-    to->hours += (double)sim->t / 3600000;
-    to->guard_hours += sim->guard_ms / 3600000;
-    if (sim->slowest_revert_ms > to->revert_ms)
-        to->revert_ms = sim->slowest_revert_ms;
-    if (sim->slowest_byte_ms > to->byte_ms)
-        to->byte_ms = sim->slowest_byte_ms;
+    static struct sim sim;
+    begin(&sim, run->seed, number, run->verbose);
+    bool well = episode(&sim);
+    struct sum sum = {.episode = number,
+                      .episodes = 1,
+                      .failed = !well,
+                      .guards = sim.n_guards,
+                      .reverts = sim.n_reverts,
+                      .passes = sim.n_passes,
+                      .pages = sim.n_pages,
+                      .kills = sim.kills,
+                      .hours = (double)sim.t / 3600000,
+                      .guard_hours = sim.guard_ms / 3600000,
+                      .revert_ms = sim.slowest_revert_ms,
+                      .byte_ms = sim.slowest_byte_ms};
+    if (!well)
+        (void)snprintf(sum.why, sizeof sum.why, "FAILED %.400s\n  weather: %s; see: sim --seed %llu --episode %llu -v",
+                       buf_at(&sim.why), sim.weather.name, (unsigned long long)run->seed,
+                       (unsigned long long)number);
+    buf_clear(&sim.why);
+    return sum;
+}
+
+static void count(struct sum *to, const struct sum *one)
+{
+    to->episodes += one->episodes;
+    to->failed += one->failed;
+    to->guards += one->guards;
+    to->reverts += one->reverts;
+    to->passes += one->passes;
+    to->pages += one->pages;
+    to->kills += one->kills;
+    to->hours += one->hours;
+    to->guard_hours += one->guard_hours;
+    to->revert_ms = one->revert_ms > to->revert_ms ? one->revert_ms : to->revert_ms;
+    to->byte_ms = one->byte_ms > to->byte_ms ? one->byte_ms : to->byte_ms;
 }
 
 static void report(const struct sum *s)
@@ -219,27 +248,66 @@ static void report(const struct sum *s)
     (void)fflush(stdout);
 }
 
+static bool is_last(const struct run *run, uint64_t number)
+{
+    return run->only || (run->hours <= 0 && number + run->jobs > run->episodes);
+}
+
+/* Every jobs-th episode; a pipe of results, so that nobody shares anything else. */
+static pid_t start_worker(const struct run *run, uint64_t k, int to)
+{
+    (void)fflush(stdout);
+    pid_t pid = fork();
+    if (pid)
+        return pid;
+    for (uint64_t i = run->only ? run->only : k + 1;; i += run->jobs) {
+        struct sum one = run_one(run, i);
+        (void)fflush(stdout);
+        if (write(to, &one, sizeof one) != sizeof one || is_last(run, i))
+            _exit(0);
+    }
+}
+
+/* True when the run is over. */
+static bool take(const struct run *run, struct sum *sum, const struct sum *one)
+{
+    count(sum, one);
+    if (one->failed)
+        printf("%s\n", one->why);
+    bool over = (one->failed && !run->go_on) || (run->hours > 0 && sum->guard_hours >= run->hours);
+    if (!over && sum->episodes % run->every == 0)
+        report(sum);
+    return over;
+}
+
 int main(int argc, char **argv)
 {
-    static struct sim sim;
-    struct run run = {.seed = 1, .episodes = 20, .every = 50};
-    struct sum sum = {0};
+    struct run run = {.seed = 1, .episodes = 20, .every = 50, .jobs = 1};
+    struct sum sum = {0}, one;
+    pid_t worker[JOBS_MAX];
+    int results[2];
     if (!read_run(argc, argv, &run)) {
-        (void)fputs(help, stderr);
+        (void)fputs(help, run.help ? stdout : stderr);
+        return run.help ? 0 : 2;
+    }
+    if (pipe(results))
         return 2;
+    for (uint64_t k = 0; k < run.jobs; k++)
+        worker[k] = start_worker(&run, k, results[1]);
+    (void)close(results[1]);
+    bool over = false;
+    while (!over && read(results[0], &one, sizeof one) == sizeof one)
+        over = take(&run, &sum, &one);
+    bool well = sum.episodes > 0;
+    for (uint64_t k = 0; k < run.jobs; k++) {
+        int status = 0;
+        if (over)
+            (void)kill(worker[k], SIGKILL);
+        if (waitpid(worker[k], &status, 0) < 0 || (!over && status)) {
+            printf("FAILED: a process of the simulation ended with status %d\n", status);
+            well = false;
+        }
     }
-    for (uint64_t i = run.one ? run.only : 1;; i++) {
-        begin(&sim, run.seed, i, run.verbose);
-        bool well = episode(&sim);
-        count(&sum, &sim);
-        if (!well)
-            printf("FAILED %s\n  weather: %s; see: sim --seed %llu --episode %llu -v\n", buf_at(&sim.why),
-                   sim.weather.name, (unsigned long long)run.seed, (unsigned long long)i);
-        buf_clear(&sim.why);
-        bool last = run.one || (run.hours > 0 ? sum.guard_hours >= run.hours : i >= run.episodes);
-        if (last || sum.episodes % run.every == 0 || (!well && !run.go_on))
-            report(&sum);
-        if (last || (!well && !run.go_on))
-            return sum.failed != 0;
-    }
+    report(&sum);
+    return sum.failed || !well;
 }

@@ -67,14 +67,17 @@ unsigned router_share(const struct app *s, const struct split *v, int colour)
     return all ? 100 * mine / all : 0;
 }
 
+struct split router_view(const struct app *s, const struct split *v)
+{
+    return s->toggles ? split_mix(s, router_share(s, v, 1) > 50, 100) : *v;
+}
+
 static void remember(struct sim *sim, struct app *s, enum who by)
 {
     struct router *r = &s->router;
     r->past[r->n_past++ % SPLITS_KEEP] = (struct past){sim->t, by, r->live};
     r->by = by;
     r->by_t = sim->t;
-    if (by == BY_HUMAN)
-        r->human_t = sim->t;
     if (by != BY_DAEMON)
         r->writes = 0;
     BUF_AUTO b = BUF_INIT(1000);
@@ -87,7 +90,7 @@ void router_init(struct sim *sim, struct app *s)
     struct router *r = &s->router;
     r->pid = 100 + s->index;
     r->started = -3600000;
-    r->human_t = r->reader_t = r->trouble_t = r->rearm_t = -1;
+    r->reload_t = r->reader_t = r->trouble_t = r->rearm_t = -1;
     for (int i = 0; i < N_MEMBERS; i++) {
         bool blue = i < N_PODS;
         (void)snprintf(r->server[i].name, sizeof r->server[i].name, "%s%d", blue ? "blue" : "green",
@@ -115,7 +118,7 @@ void router_reload(struct sim *sim, struct app *s, bool keep)
     struct split before = r->live;
     world_advance(sim, sim->t);
     r->pid += 1000;
-    r->started = sim->t;
+    r->started = r->reload_t = sim->t;
     for (int i = 0; i < N_MEMBERS; i++) {
         if (keep)
             r->server[i].file_weight = r->live.set[i].weight;
@@ -178,7 +181,7 @@ static void note_reading(struct sim *sim, struct app *s)
 {
     struct router *r = &s->router;
     r->reader_t = sim->t;
-    r->read = r->live;
+    r->read = router_view(s, &r->live);
     memset(r->read_ready, 0, sizeof r->read_ready);
     for (int i = 0; i < N_MEMBERS; i++)
         r->read_ready[i / N_PODS] += r->server[i].ready;
@@ -210,4 +213,43 @@ void router_talk(struct sim *sim, struct app *s, const char *line, enum who by, 
     router_set(sim, s, &next, by);
     if (by == BY_DAEMON)
         audit_router(sim, s, others_t);
+}
+
+/* --- the one that toggles --- */
+
+/* An order is taken at once and done after a while. */
+int router_http(struct sim *sim, struct app *s, const char *path, struct buf *answer)
+{
+    struct router *r = &s->router;
+    if (str_is(path, "/flip")) {
+        int i = 0;
+        while (i < FLIPS_MAX - 1 && r->flip[i].t)
+            i++;
+        bool soon = rng_chance(&sim->world_rng, 0.5);
+        r->flip[i] = (struct flip){sim->t + (soon ? 1 : rng_between(&sim->world_rng, 100, 6000)), sim->t};
+        buf_text(answer, "{}");
+        return 202;
+    }
+    note_reading(sim, s);
+    buf_print(answer, "{\"live\":\"%s\",\"ready\":{\"blue\":%u,\"green\":%u}}",
+              router_share(s, &r->live, 1) > 50 ? "green" : "blue", r->read_ready[0], r->read_ready[1]);
+    return 200;
+}
+
+void router_step(struct sim *sim, struct app *s)
+{
+    struct router *r = &s->router;
+    for (int i = 0; i < FLIPS_MAX; i++) {
+        struct flip *f = &r->flip[i];
+        if (!f->t || f->t > sim->t)
+            continue;
+        f->t = 0;
+        /* Who changes the split while a toggle is on its way shares what comes of it. */
+        bool theirs = r->by != BY_DAEMON && r->by_t >= f->ordered_t - 300; /* our reading is as old */
+        int64_t others_t = r->by == BY_DAEMON ? -1 : r->by_t;
+        struct split v = split_mix(s, router_share(s, &r->live, 1) <= 50, 100);
+        router_set(sim, s, &v, theirs ? r->by : BY_DAEMON);
+        if (!theirs)
+            audit_router(sim, s, others_t);
+    }
 }

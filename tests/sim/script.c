@@ -11,8 +11,7 @@
 #include <string.h>
 
 #define HOUR 3600000.0
-
-static const char *const colour_word[] = {"blue", "green"};
+#define ROLL_OUT_MS 70000 /* a switch with all its steps, and until its guard is seen */
 
 static const struct release releases[] = {
     {"good", 0.001, 0.005, false, true, false},
@@ -94,7 +93,7 @@ static void begin_switch(struct sim *sim, const struct todo *t)
     s->switch_t = sim->t;
     s->clean = true;
     s->reverted = s->passed = s->judged = false;
-    bool steps = rng_chance(r, 0.3);
+    bool steps = rng_chance(r, 0.3) && !s->toggles;
     static const unsigned percent[] = {10, 50, 100};
     for (int i = steps ? 0 : 2, at = 0; i < 3; i++, at += 20000) {
         struct todo *next = add(sim, at, shift, t->service);
@@ -104,15 +103,21 @@ static void begin_switch(struct sim *sim, const struct todo *t)
     }
 }
 
+/* The next one comes soon after the guard of the last has ended, so that guards fill most of the
+ * time; where things go wrong also before it has. */
 static void new_switch(struct sim *sim, const struct todo *t)
 {
     struct app *s = &sim->service[t->service];
     struct rng *r = &sim->script_rng;
-    int64_t next = wait_ms(sim, sim->weather.switches);
-    if (!sim->weather.chaos) /* one after the other */
-        next = 2 * sim->set.duration_ms + sim->set.aftercare_ms + sim->set.recover_ms + 120000;
+    char guard[64];
+    audit_live_guard(sim, s, guard);
+    bool rolls_out = s->switch_t >= 0 && sim->t - s->switch_t < ROLL_OUT_MS;
+    bool waits = (*guard || rolls_out) && !(sim->weather.chaos > 0 && rng_chance(r, 0.03));
+    int64_t next = waits ? 15000 : rng_between(r, 20000, 150000);
     if (sim->t + next < sim->calm_from)
         add(sim, next, new_switch, t->service);
+    if (waits)
+        return;
     size_t clear = 5, all = sizeof releases / sizeof *releases; /* the arguable ones come last */
     const struct release *release = &releases[rng_below(r, sim->weather.chaos > 0 ? all : clear)];
     world_deploy(sim, t->service, !carrier(s), release);
@@ -137,6 +142,8 @@ static void human_edit(struct sim *sim, const struct todo *t)
     struct rng *r = &sim->script_rng;
     struct split v = s->router.live;
     touch(sim, s);
+    if (s->toggles)
+        return; /* it has no weights */
     give_up(s, sim->t);
     int i = (int)rng_below(r, N_MEMBERS);
     if (rng_chance(r, 0.3))
@@ -228,6 +235,8 @@ static void human_again(struct sim *sim, const struct todo *t)
 
 static void reload(struct sim *sim, const struct todo *t)
 {
+    if (sim->service[t->service].toggles)
+        return; /* it forgets nothing */
     touch(sim, &sim->service[t->service]);
     give_up(&sim->service[t->service], sim->t);
     router_reload(sim, &sim->service[t->service], rng_chance(&sim->script_rng, 0.5));
@@ -469,7 +478,7 @@ static void calm(struct sim *sim, const struct todo *t)
 void script_init(struct sim *sim)
 {
     for (int i = 0; i < sim->n_services; i++)
-        add(sim, 400000 + 30000 * i + rng_between(&sim->script_rng, 0, 20000), new_switch, i);
+        add(sim, 60000 + rng_between(&sim->script_rng, 0, 300000), new_switch, i);
     if (sim->weather.chaos > 0)
         add(sim, wait_ms(sim, sim->weather.chaos), chaos, 0);
     add(sim, sim->calm_from, calm, 0);
@@ -494,5 +503,4 @@ void script_free(struct sim *sim)
         sim->todo = t->next;
         free(t);
     }
-    (void)colour_word;
 }

@@ -11,6 +11,7 @@
  *   daemon.c   starts, turns, kills the daemon; its clocks and its disk
  *   script.c   what humans and fate do
  *   audit.c    the invariants, by the world's own knowledge
+ *   bytes.c    the same at the moment when a change leaves
  *   main.c     episodes, output
  */
 #ifndef SIM_H
@@ -29,6 +30,7 @@
 #define SERVICES_MAX 3
 #define SCRAPES_KEEP 1024 /* newest ones of a pod that Prometheus knows */
 #define SPLITS_KEEP 256
+#define FLIPS_MAX 8
 #define WALL0 1795000000000 /* of the simulated time 0 */
 #define DB_PATH "/sim.db"
 #define TOKEN "hld_the_operator_of_the_simulation"
@@ -110,11 +112,15 @@ struct router {
         struct split split;
     } past[SPLITS_KEEP];
     uint64_t n_past;
-    int64_t human_t;      /* newest change by a human */
+    int64_t reload_t;     /* newest reload, whether it changed the split or not; -1: none */
     int64_t trouble_t;    /* when it was last in trouble, for what is measured in good times only */
     char byte_of[27];     /* guard whose first byte came through last */
     int64_t rearm_t;      /* when a human re-armed its sides; -1: never */
     bool unjournaled;     /* store_lost: revert; the daemon may not remember its own write */
+    struct flip {         /* orders on their way to an effect */
+        int64_t t, ordered_t; /* t 0: none */
+    } flip[FLIPS_MAX];
+    char once_of[27];     /* guard whose once-only order has left */
     unsigned writes;      /* orders of the daemon that came through since the last other change */
 };
 
@@ -128,6 +134,7 @@ struct watched { /* what the daemon was told about one check of one colour */
 struct app {
     char name[16];
     int index;
+    bool toggles; /* its router knows one order: the other colour, now; repeated, it goes back */
     double rps;
     struct pod pod[N_MEMBERS];
     struct release release[N_COLOURS];
@@ -187,7 +194,6 @@ struct todo {
 /* --- the whole --- */
 struct weather { /* of one episode */
     const char *name;
-    double switches;  /* an hour and service */
     double chaos;     /* random events an hour */
     double ambush;    /* share of decisions at which something happens */
     bool kills, disk, net, humans, clocks;
@@ -272,6 +278,11 @@ void world_free(struct sim *);
 void router_init(struct sim *, struct app *);
 /* One line of the runtime socket, as HAProxy answers it. */
 void router_talk(struct sim *, struct app *, const char *line, enum who, struct buf *answer);
+/* The same of a router that toggles, over HTTP. */
+int router_http(struct sim *, struct app *, const char *path, struct buf *answer);
+void router_step(struct sim *, struct app *);
+/* A split as the router shows it: one that toggles knows only who carries. */
+struct split router_view(const struct app *, const struct split *);
 void router_set(struct sim *, struct app *, const struct split *, enum who);
 void router_reload(struct sim *, struct app *, bool keep);
 unsigned router_share(const struct app *, const struct split *, int colour); /* percent */
@@ -320,9 +331,11 @@ void audit_close(struct sim *);
 void audit_live_guard(struct sim *, const struct app *, char id[64]); /* "": none */
 void audit_look(struct sim *);  /* every simulated second */
 void audit_send(struct sim *, struct app *, const struct hd_request *); /* a byte of a change leaves */
+void audit_once(struct sim *, struct app *); /* a byte of a once-only order has left */
 void audit_router(struct sim *, struct app *, int64_t others_t); /* and arrives */
 void audit_order(struct sim *, const char *sql, const char *what); /* I7: true on the durable disk? */
 void audit_story(struct sim *);
+bool audit_idle(const struct sim *); /* no guard lives, no intent is open */
 void audit_end(struct sim *);
 void audit_free(struct sim *);
 

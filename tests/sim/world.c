@@ -64,6 +64,7 @@ void world_init(struct sim *sim)
         struct app *s = &sim->service[i];
         *s = (struct app){.index = i, .switch_t = -1, .rps = 60 + 40.0 * i};
         (void)snprintf(s->name, sizeof s->name, "%s", name[i]);
+        s->toggles = rng_chance(&sim->world_rng, 0.25);
         for (int k = 0; k < N_COLOURS; k++)
             s->release[k] = (struct release){.name = "first", .errors = 0.001, .slow = 0.005, .good = true};
         for (int k = 0; k < N_MEMBERS; k++)
@@ -141,6 +142,10 @@ int64_t world_next(const struct sim *sim)
 {
     int64_t next = (sim->t / STEP_MS + 1) * STEP_MS;
     for (int k = 0; k < sim->n_services; k++) {
+        for (int i = 0; i < FLIPS_MAX; i++) {
+            int64_t at = sim->service[k].router.flip[i].t;
+            next = at && at < next ? at : next;
+        }
         for (int i = 0; i < N_MEMBERS; i++) {
             int64_t at = pod_next(&sim->service[k].pod[i]);
             next = at < next ? at : next;
@@ -183,6 +188,7 @@ void world_step(struct sim *sim)
             if (sim->t - p->since >= CHECK_MS)
                 s->router.server[i].ready = p->up;
         }
+        router_step(sim, s);
     }
 }
 

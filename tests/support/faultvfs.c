@@ -575,9 +575,7 @@ struct faultvfs *faultvfs_durable(const struct faultvfs *from, const char *name)
         if (!n->name || !n->name_durable || n->unlinked)
             continue;
         struct node *copy = node_new(disk, n->name);
-        bytes_write(&copy->durable, 0, n->durable.at, n->durable.len);
         bytes_write(&copy->now, 0, n->durable.at, n->durable.len);
-        copy->name_durable = true;
     }
     return disk;
 }
