@@ -46,7 +46,7 @@ struct hd_reason {
     uint8_t role;
     uint8_t baseline; /* 0 none, 1 concurrent, 2 before */
     double value, limit, stable, n; /* NaN where it does not apply */
-    uint32_t k, of;
+    uint32_t k, of; /* of: UINT32_MAX where nobody knows */
 };
 
 struct hd_verdict {
