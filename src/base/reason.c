@@ -120,13 +120,13 @@ static void fill(struct buf *b, const char *name, const struct hd_reason *r,
         buf_text(b, names->text ? names->text : "");
 }
 
-/* Drops "({baseline} {stable})" when there is no baseline and ", n={n}" for a gauge: a sentence
- * must not say "no value". */
+/* Drops "({baseline} {stable})" when there is no baseline, ", n={n}" for a gauge and " of {of}" when
+ * nobody knows of how many: a sentence must not say "no value". */
 static const char *skip_absent(const char *p, const struct hd_reason *r,
                                const struct reason_names *names)
 {
     static const char base[] = " ({baseline} {stable})", count[] = ", n={n}",
-                      inner[] = ", {baseline} {stable}", words[] = ": {text}";
+                      inner[] = ", {baseline} {stable}", words[] = ": {text}", of[] = " of {of}";
     if (!isfinite(r->stable) && str_begins(p, base))
         return p + sizeof base - 1;
     if (!isfinite(r->stable) && str_begins(p, inner))
@@ -135,6 +135,8 @@ static const char *skip_absent(const char *p, const struct hd_reason *r,
         return p + sizeof words - 1;
     if (!(r->n > 0) && str_begins(p, count))
         return p + sizeof count - 1;
+    if (r->of == UINT32_MAX && str_begins(p, of))
+        return p + sizeof of - 1;
     return NULL;
 }
 
