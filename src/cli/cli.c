@@ -29,9 +29,26 @@ static const struct cli_command help = {.name = "help",
 static const struct cli_command *const commands[] = {
     &cli_serve,  &cli_check,  &cli_guard,   &cli_wait,   &cli_status, &cli_show, &cli_list,
     &cli_revert, &cli_hold,   &cli_release, &cli_cancel, &cli_rearm,  &cli_ack,  &cli_reload,
-    &cli_query,  &cli_replay, &cli_db,      &version,    &help,
+    &cli_query,  &cli_replay, &cli_db,      &cli_man,    &cli_completion, &version,    &help,
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)
+
+const struct cli_exit_row cli_exit_rows[] = {
+    {CLI_OK, "passed, or done"},
+    {CLI_REVERTED, "failed, and reverted and verified"},
+    {CLI_USAGE, "wrong arguments or configuration"},
+    {CLI_INCONCLUSIVE, "inconclusive: not enough evidence"},
+    {CLI_NOT_VERIFIED, "a revert is not verified, was not possible, or users have not recovered"},
+    {CLI_ADVISED, "failed; by its settings haldane only said so"},
+    {CLI_UNREACHABLE, "the daemon does not answer"},
+    {CLI_AUTH, "no token, or one that may not"},
+    {CLI_TIMEOUT, "the wait timed out; the guard goes on"},
+    {CLI_SUPERSEDED, "somebody else changed the traffic, or an operator cancelled"},
+    {CLI_INTERRUPTED, "interrupted; the guard goes on"},
+    {0, NULL},
+};
+
+const struct cli_command *cli_command_at(size_t i) { return i < N_COMMANDS ? commands[i] : NULL; }
 
 static const struct cli_command *command_of(const char *name)
 {
@@ -49,7 +66,7 @@ static void print_commands(FILE *to)
                 "usage: haldane COMMAND [...]      haldane COMMAND --help\n\n",
                 to);
     for (size_t i = 0; i < N_COMMANDS; i++)
-        (void)fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->help);
+        (void)fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->help);
 }
 
 static int unknown_command(const char *name)
@@ -79,10 +96,9 @@ static int print_help(const struct cli_args *args)
         return CLI_OK;
     }
     print_commands(stdout);
-    (void)puts("\nExit codes: 0 passed or done, 1 failed and reverted, 2 usage or configuration,\n"
-               "3 inconclusive, 4 revert not verified or not possible, 5 failed and only advised,\n"
-               "6 daemon unreachable, 7 not authorised, 8 wait timed out, 9 superseded or\n"
-               "cancelled, 130 interrupted.");
+    (void)puts("\nExit codes:");
+    for (const struct cli_exit_row *r = cli_exit_rows; r->help; r++)
+        (void)printf("  %3d  %s\n", r->code, r->help);
     return CLI_OK;
 }
 

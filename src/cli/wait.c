@@ -5,6 +5,7 @@
  */
 #include "cli/wait.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/progress.h"
+#include "cli/report.h"
 
 #define POLL_MS 500         /* an answer is a few KiB; a verdict is seen within a second */
 #define AWAY_MS (5 * 60000) /* without --timeout: how long a daemon may be away */
@@ -22,6 +24,7 @@
 struct waiting {
     struct client *client;
     const struct wait_options *o;
+    const char *id;
     char path[64];
     struct progress progress;
     bool tty, live_line;         /* a live line stands on the terminal */
@@ -51,7 +54,11 @@ static bool read_codes(const char *text, uint32_t *ret)
 int wait_read_options(const struct cli_args *args, struct wait_options *ret)
 {
     const char *timeout = cli_option(args, "timeout"), *fail_on = cli_option(args, "fail-on");
-    *ret = (struct wait_options){.timeout_ms = -1, .fail_on = UINT32_MAX, .json = cli_json(args)};
+    const char *ci = cli_option(args, "ci");
+    *ret = (struct wait_options){.timeout_ms = -1, .fail_on = UINT32_MAX, .json = cli_json(args),
+                                 .github = ci != NULL, .junit = cli_option(args, "junit")};
+    if (ci && !str_is(ci, "github"))
+        return cli_usage(args, "--ci is github, not '%s'", ci);
     if (timeout && (!str_read_duration(timeout, &ret->timeout_ms) || ret->timeout_ms <= 0))
         return cli_usage(args, "--timeout is a duration like 20m or 90s, not '%s'", timeout);
     if (fail_on && !read_codes(fail_on, &ret->fail_on))
@@ -106,11 +113,38 @@ static void tell(struct waiting *w, const struct face_guard *g, int64_t wall_ms)
     w->live_line = true;
 }
 
+/* For the CI system. A file that cannot be written changes nothing of what the guard's end means. */
+static void report(struct waiting *w, const struct face_guard *g, int status, const char *why)
+{
+    BUF_AUTO github = BUF_INIT(1u << 20);
+    BUF_AUTO junit = BUF_INIT(1u << 20);
+    if (w->o->github) {
+        report_github(g, status, why, &github);
+        (void)fputs(buf_at(&github), stderr);
+    }
+    if (!w->o->junit)
+        return;
+    report_junit(g, status, why, clock_now().wall_ms, &junit);
+    if (!report_save(w->o->junit, &junit))
+        (void)cli_fail(status, "%s cannot be written: %s", w->o->junit, strerror(errno));
+}
+
+/* The end of a wait that saw no end of the guard. */
+static int give_up(struct waiting *w, int status, const char *why)
+{
+    struct face_guard none = {.id = w->id, .service = w->id, .state = "not known", .headline = why,
+                              .started_ms = -1, .ended_ms = -1};
+    wipe(w);
+    report(w, &none, status, why);
+    return cli_fail(status, "%s", why);
+}
+
 static int finish(struct waiting *w, const struct face_guard *g, const struct client_answer *answer,
                   int status)
 {
     BUF_AUTO text = BUF_INIT(1u << 16);
     wipe(w);
+    report(w, g, status, status == CLI_TIMEOUT ? "the wait timed out; the guard goes on" : NULL);
     if (!w->o->json)
         progress_result(g, &text);
     (void)printf("%s%s", w->o->json ? buf_at(&answer->raw) : buf_at(&text), w->o->json ? "\n" : "");
@@ -132,7 +166,7 @@ static int away(struct waiting *w, const struct client_answer *answer, int64_t b
     }
     bool late = w->o->timeout_ms < 0 ? boot_ms - w->away_ms > AWAY_MS
                                      : boot_ms - w->started_ms >= w->o->timeout_ms;
-    return late ? cli_fail(CLI_UNREACHABLE, "%s", answer->why) : -1;
+    return late ? give_up(w, CLI_UNREACHABLE, answer->why) : -1;
 }
 
 /* One look; -1 to go on. */
@@ -145,10 +179,8 @@ static int look(struct waiting *w)
         return -1;
     if (status == CLI_UNREACHABLE)
         return remap(w->o, away(w, &answer, now.boot_ms));
-    if (status) {
-        wipe(w);
-        return cli_fail(status, "%s", answer.why);
-    }
+    if (status)
+        return give_up(w, status, answer.why);
     if (w->away_ms >= 0)
         say(w, "the daemon answers again\n");
     w->away_ms = -1;
@@ -174,7 +206,7 @@ static int64_t pause_ms(const struct waiting *w)
 int wait_guard(struct client *client, const char *id, const struct wait_options *o)
 {
     const char *no_colour = getenv("NO_COLOR");
-    struct waiting w = {.client = client, .o = o, .started_ms = clock_now().boot_ms, .away_ms = -1};
+    struct waiting w = {.client = client, .o = o, .id = id, .started_ms = clock_now().boot_ms, .away_ms = -1};
     (void)snprintf(w.path, sizeof w.path, "/guards/%s", id);
     w.tty = isatty(STDERR_FILENO) == 1;
     w.progress.colour = w.tty && !(no_colour && *no_colour);
@@ -186,8 +218,9 @@ int wait_guard(struct client *client, const char *id, const struct wait_options 
     }
     if (status >= 0)
         return status;
-    wipe(&w);
-    return cli_fail(CLI_INTERRUPTED, "interrupted; the guard goes on: haldane wait %s", id);
+    ARENA_AUTO a = arena_new();
+    return give_up(&w, CLI_INTERRUPTED,
+                   arena_print(a, "interrupted; the guard goes on: haldane wait %s", id));
 }
 
 /* --- haldane wait --- */
@@ -214,7 +247,7 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_wait = {
     .name = "wait",
-    .synopsis = "ID|SERVICE [--timeout T] [--fail-on CODES] [-o json]",
+    .synopsis = "ID|SERVICE [--timeout T] [--fail-on CODES] [--ci github] [--junit FILE] [-o json]",
     .help = "wait for the end of a guard",
     .notes = "A service stands for its newest guard. Changes are told on stderr, the result on\n"
              "stdout. After a verified revert the wait ends when users have recovered.\n"

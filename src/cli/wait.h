@@ -9,6 +9,8 @@
 
 #define WAIT_OPTIONS                                                                               \
     {"timeout", 't', "T", "wait no longer than this (\"20m\"); the guard goes on, exit 8"},        \
+        {"ci", '\0', "github", "tell the end as workflow commands of GitHub Actions, on stderr"},  \
+        {"junit", '\0', "FILE", "write the end as a JUnit file, a test case for each check"},      \
     {                                                                                              \
         "fail-on", '\0', "CODES", "of these exit codes (\"1,3\"); 0 instead of 1 3 4 5 6 8 9 else" \
     }
@@ -16,7 +18,8 @@
 struct wait_options {
     int64_t timeout_ms; /* -1: none */
     uint32_t fail_on;   /* bit by exit code */
-    bool json;
+    bool json, github;
+    const char *junit; /* file, or NULL */
 };
 
 /* Reads --timeout, --fail-on and --output; an exit status. */
