@@ -247,7 +247,7 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_wait = {
     .name = "wait",
-    .synopsis = "ID|SERVICE [--timeout T] [--fail-on CODES] [--ci github] [--junit FILE] [-o json]",
+    .synopsis = "ID|SERVICE [--timeout T] [--fail-on CODES] [--ci github] [...]",
     .help = "wait for the end of a guard",
     .notes = "A service stands for its newest guard. Changes are told on stderr, the result on\n"
              "stdout. After a verified revert the wait ends when users have recovered.\n"
