@@ -92,6 +92,10 @@ static void read_columns(struct sql_row *row, struct store_guard *guard)
     GUARD_COLUMNS(TAKE_T, TAKE_I, TAKE_D)
     guard->checks = row_text(row);
     guard->resume = row_text(row);
+    guard->marked_ms = row_int(row);
+    guard->false_alarm = row_int(row);
+    guard->mark_reason = row_text(row);
+    guard->mark_actor = row_text(row);
 }
 
 static enum hd_code read_listed(struct sql_row *row, void *ret, struct hd_error *err)
@@ -122,8 +126,11 @@ static enum hd_code read_guard(struct sql_row *row, void *ret, struct hd_error *
 
 #define TABLES                                                                                     \
     " FROM guard LEFT JOIN guard_pin ON guard_pin.guard = guard.seq"                               \
-    " LEFT JOIN guard_memory ON guard_memory.guard = guard.seq"
-#define LISTED "SELECT id, version" GUARD_COLUMNS(NAME, NAME, NAME) ", checks, resume"
+    " LEFT JOIN guard_memory ON guard_memory.guard = guard.seq"                                    \
+    " LEFT JOIN guard_mark ON guard_mark.guard = guard.seq"
+#define LISTED                                                                                     \
+    "SELECT id, version" GUARD_COLUMNS(NAME, NAME, NAME) ", checks, resume,"                       \
+    " coalesce(marked_ms, -1), coalesce(false_alarm, 0), guard_mark.reason, guard_mark.actor"
 
 enum hd_code store_guard(struct store *s, struct hd_arena *arena, const char *id,
                          struct store_guard *ret, struct hd_error *err)
@@ -138,10 +145,16 @@ enum hd_code store_guard(struct store *s, struct hd_arena *arena, const char *id
 #define LIST(clause)                                                                               \
     LISTED TABLES " WHERE " clause " (?1 IS NULL OR service = ?1) AND (?2 = 0 OR live = 1)"        \
                   " AND (?3 = 0 OR needs_human = 1) AND (?4 < 0 OR verdict = ?4)"                  \
-                  " AND started_ms >= ?5 AND (?6 IS NULL OR id < ?6) ORDER BY id DESC LIMIT ?7"
+                  " AND started_ms >= ?5 AND (?6 IS NULL OR id < ?6)"                              \
+                  " AND (?8 = 0 OR (?8 >> state) & 1) AND (?9 = 0 OR started_ms < ?9)"             \
+                  " ORDER BY id DESC LIMIT ?7"
+/* No older id is looked at: the guards that began in time are found by their index. */
+#define SINCE "id >= (SELECT min(id) FROM guard WHERE started_ms >= ?5) AND"
 static const char list_live[] = LIST("live = 1 AND");
 static const char list_needs_human[] = LIST("needs_human = 1 AND");
 static const char list_service[] = LIST("service = ?1 AND");
+static const char list_service_since[] = LIST("service = ?1 AND " SINCE);
+static const char list_since[] = LIST(SINCE);
 static const char list_all[] = LIST("");
 
 enum hd_code store_guards(struct store *s, struct hd_arena *arena,
@@ -150,14 +163,37 @@ enum hd_code store_guards(struct store *s, struct hd_arena *arena,
 {
     const char *sql = filter->live          ? list_live
                       : filter->needs_human ? list_needs_human
-                      : filter->service     ? list_service
-                                            : list_all;
+                      : filter->service && filter->since_ms > 0 ? list_service_since
+                      : filter->service                         ? list_service
+                      : filter->since_ms > 0                    ? list_since
+                                                                : list_all;
     size_t limit = filter->limit && filter->limit < HD_ROWS_MAX ? filter->limit : HD_ROWS_MAX;
     struct sql_query q = {sql,
                           ARGS(TEXT_ARG(filter->service), INT_ARG(filter->live),
                                INT_ARG(filter->needs_human), INT_ARG(filter->verdict),
                                INT_ARG(filter->since_ms), TEXT_ARG(filter->before),
-                               INT_ARG((int64_t)limit)),
+                               INT_ARG((int64_t)limit), INT_ARG(filter->states),
+                               INT_ARG(filter->until_ms)),
                           read_listed, sizeof **ret};
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
+}
+
+enum hd_code store_mark_guard(struct store *s, const char *id, bool false_alarm, const char *reason,
+                              const char *actor, int64_t wall_ms, struct hd_error *err)
+{
+    int64_t seq;
+    enum hd_code code = guard_seq(s, id, &seq, err);
+    if (!code)
+        code = sql_write(s,
+                         "INSERT INTO guard_mark (guard, false_alarm, reason, actor, marked_ms)"
+                         " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (guard) DO UPDATE SET"
+                         " false_alarm = excluded.false_alarm, reason = excluded.reason,"
+                         " actor = excluded.actor, marked_ms = excluded.marked_ms",
+                         ARGS(INT_ARG(seq), INT_ARG(false_alarm), TEXT_ARG(reason),
+                              TEXT_ARG(actor), INT_ARG(wall_ms)),
+                         err);
+    if (!code) /* whoever saw it before sees that it changed */
+        code = sql_write(s, "UPDATE guard SET version = version + 1 WHERE seq = ?1",
+                         ARGS(INT_ARG(seq)), err);
+    return code;
 }

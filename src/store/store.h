@@ -114,6 +114,10 @@ struct store_guard {
     const char *resume;     /* JSON of the pipeline: what is needed to go on; NULL */
     const char *counts;     /* text of the collector: series memories; NULL */
     const struct hd_guard_state *engine; /* NULL: none stored */
+    /* What a human said of it, by store_mark_guard; -1: nothing was said. */
+    int64_t marked_ms;
+    bool false_alarm;
+    const char *mark_reason, *mark_actor; /* NULL */
 };
 enum hd_code store_add_guard(struct store *, const struct store_guard *, struct hd_error *err);
 /* Everything but what is set once. HD_ABSENT: no such guard. */
@@ -124,13 +128,19 @@ struct store_filter {
     const char *service; /* NULL: all */
     bool live, needs_human;
     int32_t verdict;     /* -1: all */
+    uint32_t states;     /* bits by state; 0: all */
     int64_t since_ms;    /* started at or after; 0: all */
+    int64_t until_ms;    /* started before; 0: all */
     const char *before;  /* id: older than this one (keyset paging); NULL */
     size_t limit;
 };
 /* Newest first; without pin, counts and engine. At most HD_ROWS_MAX; limit 0: as many. */
 enum hd_code store_guards(struct store *, struct hd_arena *, const struct store_filter *,
                           struct store_guard **ret, size_t *ret_n, struct hd_error *err);
+
+/* A human's word on a verdict, once more replaces it. HD_ABSENT. */
+enum hd_code store_mark_guard(struct store *, const char *id, bool false_alarm, const char *reason,
+                              const char *actor, int64_t wall_ms, struct hd_error *err);
 
 /* --- evidence: one packed row per guard and poll --- */
 struct store_evidence {

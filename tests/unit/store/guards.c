@@ -163,6 +163,14 @@ static void test_list(void **state)
         {"verdict", {.verdict = HD_VERDICT_FAIL}, 12, 39},
         {"verdict none", {.verdict = HD_VERDICT_NONE}, 6, 5},
         {"since", {.verdict = -1, .since_ms = 3030}, 10, 39},
+        {"since, of one", {.service = "shop", .verdict = -1, .since_ms = 3030}, 5, 38},
+        {"since later than all", {.verdict = -1, .since_ms = 999999}, 0, 0},
+        {"until", {.verdict = -1, .until_ms = 3010}, 10, 9},
+        {"state", {.verdict = -1, .states = 1u << HD_STATE_WATCHING}, 6, 5},
+        {"one of two states",
+         {.verdict = -1, .states = 1u << HD_STATE_WATCHING | 1u << HD_STATE_PASSED},
+         40,
+         39},
     };
     add_forty(f);
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -188,6 +196,31 @@ static void test_list_leaves_out(void **state)
     assert_int_equal(n, 1);
     same_guard(&got[0], &g);
     assert_true(!got[0].pin && !got[0].counts && !got[0].engine);
+}
+
+/* What a human says of a verdict is kept beside it, the last word counts, and whoever holds the
+ * row's version sees that it is another. */
+static void test_mark(void **state)
+{
+    struct fixture *f = *state;
+    struct store_guard got, *list;
+    size_t n;
+    fixture_begin(f);
+    fixture_add_guard(f, 1);
+    assert_int_equal(store_mark_guard(f->s, fixture_id(2), true, "", NULL, 5, &f->err), HD_ABSENT);
+    fixture_commit(f);
+    OK(f, store_guard(f->s, f->arena, fixture_id(1), &got, &f->err));
+    assert_true(got.marked_ms == -1 && !got.false_alarm && !got.mark_reason);
+    int64_t version = got.version;
+    fixture_begin(f);
+    OK(f, store_mark_guard(f->s, fixture_id(1), true, "the probe was wrong", "anna", 5, &f->err));
+    OK(f, store_mark_guard(f->s, fixture_id(1), false, "no, it was right", "bob", 7, &f->err));
+    OK(f, store_mark_guard(f->s, fixture_id(1), true, "yes it was", NULL, 9, &f->err));
+    fixture_commit(f);
+    OK(f, store_guards(f->s, f->arena, &(struct store_filter){.verdict = -1}, &list, &n, &f->err));
+    assert_true(n == 1 && list[0].false_alarm && list[0].marked_ms == 9 && !list[0].mark_actor);
+    assert_string_equal(list[0].mark_reason, "yes it was");
+    assert_int_equal(list[0].version, version + 3);
 }
 
 /* Pages of 7 give every guard once, newest first, also while new ones are added. */
@@ -255,7 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_round_trip), T(test_put), T(test_finished), T(test_same_id_twice), T(test_list),
-        T(test_list_leaves_out), T(test_pages), T(test_list_cap), T(test_longest_text),
+        T(test_list_leaves_out), T(test_pages), T(test_list_cap), T(test_mark), T(test_longest_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
