@@ -141,6 +141,7 @@ static void reload(struct daemon *d)
     struct hd_error err;
     if (load_again(d, &fresh, &err)) {
         log_error("config", "reload refused: %s", err.text);
+        pipeline_reload_refused(d->pipeline, clock_now(), err.text);
         return;
     }
     pipeline_reload(d->pipeline, clock_now(), fresh);

@@ -157,6 +157,19 @@ static void collect_ask(struct collect *c);
 static void collect_done(struct collect *c);
 static int8_t role_of(const struct guard *g, uint32_t colour);
 
+/* What the faces say of a source changes only when it does: no write for each answer. */
+static void source_is(struct source *s, const struct pipeline *p, bool well, const char *why)
+{
+    metric_add(well ? s->ok : s->failed, 1);
+    if (s->well == (well ? 1 : -1))
+        return;
+    s->well = well ? 1 : -1;
+    s->well_ms = p->now.wall_ms;
+    free(s->ill);
+    s->ill = well ? NULL : strdup(why);
+    s->dirty = true;
+}
+
 static void clocks_ready(struct pipeline *p)
 {
     for (size_t i = 0; i < p->n_services; i++) {
@@ -186,7 +199,7 @@ static void clock_done(void *user, struct talk *t, enum hd_code code, const stru
         log_warn(s->name, "cannot ask the time: %s", code ? err->text : "the answer has none");
     }
     s->clock_read_ms = p->now.boot_ms;
-    metric_add(code ? s->failed : s->ok, 1);
+    source_is(s, p, s->clock_known, code ? err->text : "the answer has no time");
     fetch_free(f);
     clocks_ready(p);
 }
@@ -247,7 +260,7 @@ static void fetch_done(void *user, struct talk *t, enum hd_code code, const stru
         f->source->base = t->base;
         f->source->clock_known = false; /* another replica, another clock */
     }
-    metric_add(code ? f->source->failed : f->source->ok, 1);
+    source_is(f->source, f->p, !code, code ? err->text : "");
     struct hd_arena *arena = t->arena; /* the rows live there */
     t->arena = NULL;
     while (f->waiters) {
@@ -846,6 +859,7 @@ void collect_stop(struct pipeline *p)
         }
         free(s->name);
         free(s->address);
+        free(s->ill);
         free(s);
     }
     free(p->sources);

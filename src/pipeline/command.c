@@ -495,6 +495,7 @@ static void order_reload(struct order *o)
         return;
     }
     if (p->o.load(p->o.load_ctx, &fresh, &err)) {
+        pipeline_reload_refused(p, p->now, err.text);
         problem(o, 422, "bad_config", arena_text(o->arena, err.text));
         return;
     }

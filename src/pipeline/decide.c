@@ -332,6 +332,9 @@ void decide_revert(struct guard *g, bool automatic, const char *why_now)
 {
     struct pipeline *p = g->p;
     g->row.decided_ms = p->now.wall_ms;
+    g->ordered = !automatic;
+    if (g->ordered)
+        guard_why(g, &(struct hd_reason){.number = HD_REASON_OPERATOR, .check = HD_NO_CHECK}, why_now);
     guard_move(g, HD_STATE_DECIDING);
     if (automatic && g->row.verdict == HD_VERDICT_NONE)
         g->row.verdict = HD_VERDICT_FAIL;

@@ -252,26 +252,81 @@ void guard_why(struct guard *g, const struct hd_reason *r, const char *text)
     g->dirty = true;
 }
 
+/* Of the worst reason by the last poll; the engine's alone, orders have none. */
+static bool both_turned_bad(const struct guard *g)
+{
+    return g->verdict.n && g->verdict.reason[0].number == HD_REASON_BOTH_BAD_AFTER_SWITCH;
+}
+
+static void headline_watching(const struct guard *g, struct buf *b)
+{
+    const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
+    if (g->told_shared && both_turned_bad(g))
+        buf_print(b, "Both %s and %s turned bad after the switch - act now", stable, candidate);
+    else if (g->told_shared)
+        buf_print(b, "Both %s and %s are failing: likely not the deploy - act now", stable, candidate);
+    else if (g->told_blind)
+        buf_print(b, "Watching %s (from %s), partly blind - look", candidate, stable);
+    else
+        buf_print(b, "Watching %s (from %s)%s", candidate, stable,
+                  g->row.state == HD_STATE_WARMING ? ", warming up" : "");
+}
+
+static void headline_inconclusive(const struct guard *g, struct buf *b)
+{
+    const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
+    if (g->row.cause == HD_CAUSE_SHARED)
+        buf_print(b, "Both %s and %s are failing: not the deploy - act now", stable, candidate);
+    else if (both_turned_bad(g))
+        buf_print(b, "Both %s and %s turned bad after the switch; cannot tell why - act now", stable,
+                  candidate);
+    else
+        buf_print(b, "Not enough evidence about %s%s", candidate,
+                  g->row.needs_human ? " - decide yourself" : "");
+}
+
+/* What a human ordered is not told as if the release had failed. */
+static bool headline_ordered(const struct guard *g, struct buf *b)
+{
+    const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
+    switch (g->row.state) {
+    case HD_STATE_DECIDING:
+        buf_print(b, "Ordered back to %s: checking that it can take the traffic", stable);
+        return true;
+    case HD_STATE_REVERTING:
+    case HD_STATE_VERIFYING:
+        buf_print(b, "Moving the traffic back from %s to %s, as ordered", candidate, stable);
+        return true;
+    case HD_STATE_AFTERCARE:
+    case HD_STATE_REVERTED:
+        buf_print(b, g->row.recovered_ms >= 0
+                         ? "Rolled back to %s as ordered, users are well - no action needed"
+                         : "Rolled back to %s as ordered, verified; watching that users are well",
+                  stable);
+        return true;
+    case HD_STATE_REFUSED:
+        buf_print(b, "The ordered roll-back to %s could NOT be made - act now", stable);
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* One sentence, at most 120 characters, that answers "am I needed?". */
 void guard_headline(struct guard *g)
 {
     const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
     struct buf *b = &g->headline;
-    bool shared = g->row.cause == HD_CAUSE_SHARED;
     buf_clear(b);
+    if (g->ordered && headline_ordered(g, b))
+        return;
     switch (g->row.state) {
     case HD_STATE_PENDING:
         buf_print(b, "Waiting for the switch to %s", candidate);
         break;
     case HD_STATE_WARMING:
     case HD_STATE_WATCHING:
-        if (g->told_shared)
-            buf_print(b, "Both %s and %s are failing: likely not the deploy - act now", stable, candidate);
-        else if (g->told_blind)
-            buf_print(b, "Watching %s (from %s), partly blind - look", candidate, stable);
-        else
-            buf_print(b, "Watching %s (from %s)%s", candidate, stable,
-                      g->row.state == HD_STATE_WARMING ? ", warming up" : "");
+        headline_watching(g, b);
         break;
     case HD_STATE_DECIDING:
         buf_print(b, "%s is failing: checking that %s can take the traffic back", candidate, stable);
@@ -308,11 +363,7 @@ void guard_headline(struct guard *g)
             buf_print(b, "%s is failing; haldane did not roll back - act now", candidate);
         break;
     case HD_STATE_INCONCLUSIVE:
-        if (shared)
-            buf_print(b, "Both %s and %s are failing: not the deploy - act now", stable, candidate);
-        else
-            buf_print(b, "Not enough evidence about %s%s", candidate,
-                      g->row.needs_human ? " - decide yourself" : "");
+        headline_inconclusive(g, b);
         break;
     case HD_STATE_SUPERSEDED:
         if (g->row.needs_human)
@@ -467,6 +518,7 @@ static void pack_resume(struct guard *g)
     json_put_bool(&o, "reapplied", g->reapplied);
     json_put_bool(&o, "from_rejected", g->from_rejected);
     json_put_bool(&o, "automatic", g->act.automatic);
+    json_put_bool(&o, "ordered", g->ordered);
     json_put_bool(&o, "reapply", g->act.reapply);
     json_put_text(&o, "why_now", g->act.why_now);
     json_end(&o, '}');

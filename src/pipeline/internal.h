@@ -88,6 +88,10 @@ struct source {
     char *name, *address;     /* address: every base, as text */
     const struct hd_provider *provider;
     uint32_t base;            /* replica that answered last */
+    int8_t well;              /* 1 it answers, -1 it fails, 0 not asked yet */
+    int64_t well_ms;          /* wall: since when */
+    char *ill;                /* why it fails, or NULL */
+    bool dirty;               /* the store does not know this yet */
     bool clock_known;
     bool clock_failing;       /* the last try failed: nobody waits for the next one */
     uint16_t clock_reason;    /* why not */
@@ -205,6 +209,7 @@ struct guard {
     int64_t verified_t_ms;      /* guard time of the proof */
     uint32_t well;              /* polls in a row in which stable was well */
     bool reapplied;
+    bool ordered;               /* a human asked for the revert */
     char *goal;                 /* value of the revert */
     struct guard *next_ended;   /* list of those to free at the end of the turn */
 };
@@ -265,6 +270,8 @@ struct pipeline {
     size_t n_acts;              /* act events in the store that are not resolved */
     bool acts_old;              /* n_acts must be counted anew */
     bool services_dirty;
+    int64_t config_ms;          /* wall: since when this configuration is in force */
+    char *refused;              /* "MS TEXT" of a reload that failed, until it is stored; or NULL */
     bool store_lost;
     int64_t store_try_ms;       /* boot: when to try again */
     int64_t evict_ms, outbox_ms, ballast_ms; /* boot: next */

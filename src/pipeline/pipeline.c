@@ -243,6 +243,7 @@ static void take_config(struct pipeline *p, struct config *config)
         due_set(p, DUE_READ, s->index, p->now.boot_ms);
     }
     p->services_dirty = true;
+    p->config_ms = p->now.wall_ms;
     config_unref(old);
 }
 
@@ -261,6 +262,13 @@ void pipeline_reload(struct pipeline *p, struct hd_now now, struct config *confi
     reload_metrics(p, true);
     event_add(p, NULL, NULL, "daemon", HD_REASON_NONE, "Configuration reloaded", p->c->hash, false);
     log_info(NULL, "configuration reloaded: %s", p->c->hash);
+}
+
+void pipeline_reload_refused(struct pipeline *p, struct hd_now now, const char *why)
+{
+    ARENA_AUTO a = arena_new();
+    free(p->refused);
+    p->refused = strdup(arena_print(a, "%lld %s", (long long)now.wall_ms, why));
 }
 
 enum hd_code pipeline_new(const struct pipeline_options *o, struct hd_now now, struct pipeline **ret,
@@ -306,6 +314,7 @@ struct pipeline *pipeline_free(struct pipeline *p)
         p->ended = next;
     }
     sinks_free(p);
+    free(p->refused);
     collect_stop(p);
     while (p->events) {
         struct event_item *next = p->events->next;

@@ -54,6 +54,8 @@ void pipeline_command(struct pipeline *, struct hd_now now, struct hd_span packe
 
 /* Swaps the whole config; live guards keep what they started with. */
 void pipeline_reload(struct pipeline *, struct hd_now now, struct config *);
+/* Somebody asked for one and it cannot be loaded: the page says so until one succeeds. */
+void pipeline_reload_refused(struct pipeline *, struct hd_now now, const char *why);
 
 /* The end of the program: true while a revert is on its way and should be finished first. */
 bool pipeline_busy(const struct pipeline *);

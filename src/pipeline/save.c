@@ -113,6 +113,31 @@ static void json_about(const struct hd_policy *policy, struct buf *to)
     json_end(&o, '}');
 }
 
+/* "source/NAME": "ok 1795220000000" or "bad 1795220000000 connection refused". */
+static enum hd_code write_source(struct pipeline *p, const struct source *s, struct hd_error *err)
+{
+    ARENA_AUTO a = arena_new();
+    return store_put_fact(p->o.store, arena_print(a, "source/%s", s->name),
+                          arena_print(a, "%s %lld%s%s", s->well > 0 ? "ok" : "bad",
+                                      (long long)s->well_ms, s->ill ? " " : "", s->ill ? s->ill : ""),
+                          err);
+}
+
+/* What the settings page shows: the effective text, and since when it is the one. */
+static enum hd_code write_config(struct pipeline *p, struct hd_error *err)
+{
+    ARENA_AUTO a = arena_new();
+    BUF_AUTO text = BUF_INIT(HD_BLOB_BYTES_MAX);
+    config_print(p->config, &text);
+    enum hd_code code = store_put_fact(p->o.store, "config/text", buf_at(&text), err);
+    if (!code)
+        code = store_put_fact(p->o.store, "config/loaded",
+                              arena_print(a, "%lld %s", (long long)p->config_ms, p->c->hash), err);
+    if (!code)
+        code = store_put_fact(p->o.store, "config/refused", "", err);
+    return code;
+}
+
 static enum hd_code write_services(struct pipeline *p, struct hd_error *err)
 {
     static const char *const kind[] = {"blue_green", "canary"};
@@ -152,7 +177,9 @@ static bool service_waits(const struct service *s)
 
 static bool anything(const struct pipeline *p)
 {
-    bool any = p->services_dirty || p->events || p->ended;
+    bool any = p->services_dirty || p->events || p->ended || p->refused;
+    for (size_t i = 0; i < p->n_sources && !any; i++)
+        any = p->sources[i]->dirty;
     for (size_t i = 0; i < p->n_services && !any; i++)
         any = service_waits(p->services[i]);
     return any;
@@ -163,6 +190,14 @@ static enum hd_code write_all(struct pipeline *p, struct hd_error *err)
     enum hd_code code = store_begin(p->o.store, err);
     if (!code && p->services_dirty)
         code = write_services(p, err);
+    if (!code && p->services_dirty)
+        code = write_config(p, err);
+    if (!code && p->refused)
+        code = store_put_fact(p->o.store, "config/refused", p->refused, err);
+    for (size_t i = 0; !code && i < p->n_sources; i++) {
+        if (p->sources[i]->dirty)
+            code = write_source(p, p->sources[i], err);
+    }
     for (size_t i = 0; !code && i < p->n_services; i++) {
         struct service *s = p->services[i];
         if (s->last_dirty)
@@ -204,6 +239,10 @@ static void guard_saved(struct guard *g)
 static void all_saved(struct pipeline *p)
 {
     p->services_dirty = false;
+    free(p->refused);
+    p->refused = NULL;
+    for (size_t i = 0; i < p->n_sources; i++)
+        p->sources[i]->dirty = false;
     for (size_t i = 0; i < p->n_services; i++) {
         struct service *s = p->services[i];
         s->last_dirty = s->ours_dirty = false;
