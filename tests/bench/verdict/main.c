@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The program behind tests/bench/verdict/run: lists scenarios, writes files of verdict-bench/1, or
+ * makes the runs of one cell in memory and lets every rule decide on them. Prints how many runs
+ * each rule ended at which second; scores nothing.
+ */
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "generate.h"
+#include "peers.h"
+
+#define ENDS_MAX (SCENARIO_SECONDS + 601)
+
+struct order {
+    struct generate_cell cell;
+    uint32_t first, runs;
+    const char *rules; /* names between commas; NULL: all */
+};
+
+static int usage(void)
+{
+    (void)fputs("usage: verdict-bench list\n"
+                "       verdict-bench gen  [OPTIONS] SCENARIO canary|guard RPS RUNS SEED\n"
+                "       verdict-bench cell [OPTIONS] SCENARIO canary|guard RPS RUNS SEED\n"
+                "\n"
+                "gen writes verdict-bench/1; cell prints when each rule decided, as one line of JSON.\n"
+                "\n"
+                "  --poll S      5 or 10 (default 10)\n"
+                "  --scrape S    scrape interval; 0 (default): a poll sees everything\n"
+                "  --first N     number of the first run (default 0): a cell can be done in parts\n"
+                "  --rules A,B   cell: only these rules\n",
+                stderr);
+    return 2;
+}
+
+static void list(void)
+{
+    for (size_t i = 0; i < n_scenarios; i++)
+        (void)printf("%s\t%s\tonset=%g\n", scenarios[i].name,
+                     scenarios[i].rollback ? "alt" : "null", scenarios[i].onset_s);
+}
+
+static void gen(const struct order *o)
+{
+    struct bench_head head = generate_head(&o->cell, o->runs);
+    generate_write_head(&head, stdout);
+    for (uint32_t i = 0; i < o->runs; i++) {
+        ARENA_AUTO a = arena_new();
+        struct bench_run run = generate_run(a, &o->cell, o->first + i);
+        generate_write_run(&head, &run, stdout);
+    }
+}
+
+static bool wanted(const struct order *o, const char *rule)
+{
+    size_t n = strlen(rule);
+    for (const char *at = o->rules; at && (at = strstr(at, rule)); at += n) {
+        if ((at == o->rules || at[-1] == ',') && (at[n] == ',' || !at[n]))
+            return true;
+    }
+    return !o->rules;
+}
+
+/* How many runs ended at which second, and how many were kept. */
+struct ends {
+    uint32_t kept, at[ENDS_MAX];
+};
+
+static void note(struct ends *e, double decision_s)
+{
+    if (isnan(decision_s))
+        e->kept++;
+    else
+        e->at[decision_s < ENDS_MAX ? (size_t)decision_s : ENDS_MAX - 1]++;
+}
+
+static void print_ends(const char *rule, const struct ends *e, bool first)
+{
+    (void)printf("%s\"%s\":{\"kept\":%u", first ? "" : ",", rule, e->kept);
+    for (size_t s = 0; s < ENDS_MAX; s++) {
+        if (e->at[s])
+            (void)printf(",\"%zu\":%u", s, e->at[s]);
+    }
+    (void)putchar('}');
+}
+
+static void cell(const struct order *o)
+{
+    struct bench_head head = generate_head(&o->cell, o->runs);
+    struct ends *ends = calloc(n_peers, sizeof *ends);
+    for (uint32_t i = 0; ends && i < o->runs; i++) {
+        ARENA_AUTO a = arena_new();
+        struct bench_run run = generate_run(a, &o->cell, o->first + i);
+        for (size_t p = 0; p < n_peers; p++) {
+            if (wanted(o, peers[p].name))
+                note(&ends[p], peer_decide(&peers[p], &head, &run));
+        }
+    }
+    (void)printf("{\"scenario\":\"%s\",\"mode\":\"%s\",\"rps\":%g,\"poll_s\":%g,\"scrape_s\":%g,"
+                 "\"seed\":%lld,\"first\":%u,\"runs\":%u,\"expect\":\"%s\",\"onset_s\":%g,\"ends\":{",
+                 head.scenario, head.guard ? "guard" : "canary", head.rps, head.poll_s,
+                 head.scrape_s, (long long)head.seed, o->first, o->runs,
+                 head.expect_rollback ? "rollback" : "keep", head.onset_s);
+    bool first = true;
+    for (size_t p = 0; ends && p < n_peers; p++) {
+        if (wanted(o, peers[p].name)) {
+            print_ends(peers[p].name, &ends[p], first);
+            first = false;
+        }
+    }
+    (void)puts("}}");
+    free(ends);
+}
+
+static bool read_count(const char *text, int64_t most, uint32_t *ret)
+{
+    int64_t n;
+    if (!text || !str_read_i64(text, &n) || n < 0 || n > most)
+        return false;
+    *ret = (uint32_t)n;
+    return true;
+}
+
+static bool read_words(char **words, struct order *o)
+{
+    struct generate_cell *c = &o->cell;
+    c->scenario = scenario_of(words[0]);
+    c->guard = str_is(words[1], "guard");
+    return c->scenario && (c->guard || str_is(words[1], "canary")) &&
+           str_read_double(words[2], &c->rps) && c->rps > 0 &&
+           read_count(words[3], 1000000, &o->runs) && str_read_i64(words[4], &c->seed);
+}
+
+static bool read_options(int argc, char **argv, struct order *o)
+{
+    static const struct option longs[] = {{"poll", required_argument, NULL, 'p'},
+                                          {"scrape", required_argument, NULL, 's'},
+                                          {"first", required_argument, NULL, 'f'},
+                                          {"rules", required_argument, NULL, 'r'},
+                                          {0}};
+    bool ok = true;
+    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+        if (c == 'p')
+            ok &= read_count(optarg, 10, &o->cell.poll_s);
+        else if (c == 's')
+            ok &= str_read_double(optarg, &o->cell.scrape_s);
+        else if (c == 'f')
+            ok &= read_count(optarg, 100000000, &o->first);
+        else if (c == 'r')
+            o->rules = optarg;
+        else
+            return false;
+    }
+    return ok && (o->cell.poll_s == 5 || o->cell.poll_s == 10) && o->cell.scrape_s >= 0 &&
+           o->cell.scrape_s <= 300;
+}
+
+int main(int argc, char **argv)
+{
+    struct order order = {.cell.poll_s = 10};
+    const char *what = argc > 1 ? argv[1] : "";
+    if (str_is(what, "list")) {
+        list();
+        return 0;
+    }
+    if (!str_is(what, "gen") && !str_is(what, "cell"))
+        return usage();
+    if (!read_options(argc - 1, argv + 1, &order) || argc - 1 - optind != 5 ||
+        !read_words(argv + 1 + optind, &order))
+        return usage();
+    if (str_is(what, "gen"))
+        gen(&order);
+    else
+        cell(&order);
+    return 0;
+}
