@@ -310,7 +310,7 @@ static void build_service(struct build *b, struct raw_service *raw, const struct
                           const struct path *up)
 {
     struct site s = {.b = b, .raw = raw, .node = n, .path = PATH_KEY(up, raw->policy.name)};
-    if (!fill_is_identifier(raw->label))
+    if (raw->label && !fill_is_identifier(raw->label))
         WRONG(b, n, &s.path, "label", "'%s' is no name of a label", raw->label);
     const char **names = arena_many(b->a, b->root->n_datasources + 1, const char *);
     bool known = !raw->datasource;

@@ -14,6 +14,7 @@
 #include "base/str.h"
 
 #define SERVER_DIGITS 3 /* blue, blue1 .. blue999 */
+#define DEFAULT_LABEL "version"
 
 /* --- templates --- */
 
@@ -120,6 +121,13 @@ struct side {
     const char *regex;
 };
 
+/* How the colours of one check are told apart. */
+struct sides_by {
+    enum sides how;
+    const char *label;
+    const char *pattern[HD_SIDES_MAX]; /* PATTERN: the label's glob of each colour */
+};
+
 static struct side side_named(const struct fill *f, struct raw_globs globs)
 {
     BUF_AUTO b = BUF_INIT(HD_QUERY_BYTES_MAX);
@@ -144,10 +152,12 @@ static struct side side_by_default(const struct fill *f, const char *colour)
     return s;
 }
 
-static struct side side_of(const struct fill *f, const struct library_shape *shape, uint32_t i)
+static struct side side_of(const struct fill *f, const struct sides_by *by, uint32_t i)
 {
-    if (!shape || shape->sides == SIDES_LABEL)
+    if (by->how == SIDES_LABEL)
         return side_named(f, f->service->colour[i].label);
+    if (by->how == SIDES_PATTERN)
+        return side_named(f, (struct raw_globs){(const char **)&by->pattern[i], 1});
     struct raw_globs servers = fill_servers(f->a, f->service, i);
     return servers.n ? side_named(f, servers)
                      : side_by_default(f, f->service->colour[i].colour.name);
@@ -175,20 +185,18 @@ struct matchers {
     struct raw_globs globs[HD_SIDES_MAX];
 };
 
-static struct matchers matchers_of(const struct fill *f, const struct library_shape *shape,
-                                   const char *label)
+static struct matchers matchers_of(const struct fill *f, const struct sides_by *by)
 {
     struct matchers m = {.all = ""};
     BUF_AUTO all = BUF_INIT(HD_QUERY_BYTES_MAX);
     for (uint32_t i = 0; i < f->service->n_colours; i++) {
-        struct side s = side_of(f, shape, i);
-        const char *own = f->service->colour[i].colour.match;
+        struct side s = side_of(f, by, i);
+        const char *own = by->how == SIDES_LABEL ? f->service->colour[i].colour.match : NULL;
         m.globs[i] = s.globs;
-        m.one[i] = own && (!shape || shape->sides == SIDES_LABEL) ? own
-                                                                   : matcher(f, label, s.regex);
+        m.one[i] = own ? own : matcher(f, by->label, s.regex);
         buf_print(&all, "%s%s", i ? "|" : "", s.regex);
     }
-    m.all = matcher(f, label, buf_at(&all));
+    m.all = matcher(f, by->label, buf_at(&all));
     return m;
 }
 
@@ -265,6 +273,8 @@ static enum hd_code put_params(const struct fill *f, const struct library_shape 
         const struct library_param *p = &shape->param[i];
         const char *value = given(f->check, p->name);
         value = value ? value : p->fallback;
+        if (p->kind == PARAM_SIDE) /* see sides_of */
+            continue;
         if (p->kind == PARAM_MATCHER) {
             if (value)
                 buf_print(extra, ", %s=%s", p->label ? p->label : p->name, quote(f, value));
@@ -275,6 +285,9 @@ static enum hd_code put_params(const struct fill *f, const struct library_shape 
         if (p->kind == PARAM_NAME && !fill_is_identifier(value))
             return hd_fail(err, HD_INVALID, "with.%s: '%s' is no name of a metric or label",
                            p->name, value);
+        int64_t ms;
+        if (p->kind == PARAM_WINDOW && (!str_read_duration(value, &ms) || ms <= 0))
+            return hd_fail(err, HD_INVALID, "with.%s: '%s' is not a duration like 2m", p->name, value);
         word_put(w, p->name, p->kind == PARAM_VALUE ? quote(f, value) : value);
     }
     return HD_OK;
@@ -293,6 +306,7 @@ static enum hd_code choose_shape(const struct fill *f, const struct library_quer
                                  const struct library_shape **ret, struct hd_error *err)
 {
     const struct library_shape *s = shape_of(q, f->service->shape);
+    s = s ? s : shape_of(q, LIBRARY_SHAPE_ANY);
     if (!s) {
         const char **names = arena_many(f->a, q->n_shapes + 1, const char *);
         for (uint32_t i = 0; i < q->n_shapes; i++)
@@ -313,6 +327,55 @@ static enum hd_code choose_shape(const struct fill *f, const struct library_quer
         return hd_fail(err, HD_INVALID, "'%s' has no `bound`", q->id);
     *ret = s;
     return check_with(f, s, err);
+}
+
+static const struct library_param *side_param(const struct library_shape *s)
+{
+    const struct library_param *p = s->param;
+    while (p->kind != PARAM_SIDE)
+        p++;
+    return p; /* the library refuses a pattern without one */
+}
+
+/* "{{service}}-{{colour}}-*" for each colour. */
+static enum hd_code fill_pattern(const struct fill *f, const struct library_param *p,
+                                 struct sides_by *by, struct hd_error *err)
+{
+    const char *pattern = given(f->check, p->name);
+    pattern = pattern ? pattern : p->fallback;
+    if (!pattern)
+        return hd_fail(err, HD_INVALID, "with: needs '%s': %s", p->name, p->help);
+    if (!strstr(pattern, "{{colour}}"))
+        return hd_fail(err, HD_INVALID, "with.%s: '%s' does not hold {{colour}}", p->name, pattern);
+    for (uint32_t i = 0; i < f->service->n_colours; i++) {
+        struct words w = {.n = 0};
+        word_put(&w, "service", f->service->policy.name);
+        word_put(&w, "colour", f->service->colour[i].colour.name);
+        if (expand(f, pattern, &w, &by->pattern[i], err))
+            return hd_error_add(err, "with.%s", p->name);
+    }
+    return HD_OK;
+}
+
+/* A pattern gives way to what the service itself says of its colours, but for a shape about machines:
+ * those do not know the service's label. */
+static enum hd_code sides_of(const struct fill *f, const struct library_shape *s, const struct words *w,
+                             struct sides_by *ret, struct hd_error *err)
+{
+    const char *label = s->label ? s->label : DEFAULT_LABEL, *own = f->service->label;
+    *ret = (struct sides_by){.how = (enum sides)s->sides};
+    bool says = own || any_match(f->service);
+    if (s->sides == SIDES_PATTERN && says && !str_is(s->name, LIBRARY_SHAPE_ANY) &&
+        !given(f->check, side_param(s)->name))
+        ret->how = SIDES_LABEL;
+    if (ret->how == SIDES_LABEL && own) {
+        ret->label = own;
+        return HD_OK;
+    }
+    enum hd_code code = expand(f, label, w, &ret->label, err);
+    if (!code && ret->how == SIDES_PATTERN)
+        code = fill_pattern(f, side_param(s), ret, err);
+    return code;
 }
 
 /* The texts of a shape: one with by_label, else one per colour. */
@@ -342,13 +405,13 @@ enum hd_code fill_library(const struct fill *f, const struct library_query *l,
     enum hd_code code = choose_shape(f, l, &s, err);
     if (code)
         return code;
-    const char *label = s->label ? s->label : f->service->label;
+    double bound = s->bound_unit ? round(f->check->bound * 1000) : f->check->bound;
     struct raw_query q = {.title = l->title, .unit = l->unit, .events = s->events,
                           .exposure = s->exposure};
     q.query = (struct hd_query){
         .kind = l->kind,
         .classify = l->classify,
-        .bound = f->check->bound,
+        .bound = bound,
         .complement = l->complement,
     };
     struct words w = {.n = 0};
@@ -357,9 +420,13 @@ enum hd_code fill_library(const struct fill *f, const struct library_query *l,
     if (code)
         return code;
     if (l->classify == HD_CLASSIFY_BUCKET)
-        word_put(&w, "le", quote(f, bound_regex(f, f->check->bound)));
-    struct matchers m = matchers_of(f, s, label);
-    m.by = s->sides == SIDES_SERVERS || !any_match(f->service);
+        word_put(&w, "le", quote(f, bound_regex(f, bound)));
+    struct sides_by by;
+    code = sides_of(f, s, &w, &by, err);
+    if (code)
+        return code;
+    struct matchers m = matchers_of(f, &by);
+    m.by = l->kind != HD_QUERY_GAUGE && (by.how != SIDES_LABEL || !any_match(f->service));
     m.extra = arena_text(f->a, buf_at(&extra));
     if (s->key && expand(f, s->key, &w, &q.query.key_label, err))
         return HD_INVALID;
@@ -367,7 +434,7 @@ enum hd_code fill_library(const struct fill *f, const struct library_query *l,
     if (code)
         return code;
     if (m.by)
-        put_values(f, &m, arena_text(f->a, label), &q);
+        put_values(f, &m, by.label, &q);
     *ret = q;
     return HD_OK;
 }
@@ -397,7 +464,9 @@ enum hd_code fill_free(const struct fill *f, const char *text, struct raw_query 
         return hd_fail(err, HD_INVALID,
                        "{{by}} needs colours told apart by label, and one has `match`: use "
                        "{{match}}");
-    struct matchers m = matchers_of(f, NULL, service->label);
+    struct sides_by sides = {.how = SIDES_LABEL,
+                             .label = service->label ? service->label : DEFAULT_LABEL};
+    struct matchers m = matchers_of(f, &sides);
     room_for_texts(f, &q, by ? 1 : service->n_colours);
     for (uint32_t i = 0; i < q.text.n; i++) {
         struct words w = {.n = 0};
@@ -405,7 +474,7 @@ enum hd_code fill_free(const struct fill *f, const char *text, struct raw_query 
         word_put(&w, "service", service->policy.name);
         word_put(&w, "check", f->check->check.name);
         if (by)
-            word_put(&w, "by", service->label);
+            word_put(&w, "by", sides.label);
         else
             word_put(&w, "colour", service->colour[i].colour.name);
         enum hd_code code = expand(f, text, &w, &q.text.item[i], err);
@@ -413,7 +482,7 @@ enum hd_code fill_free(const struct fill *f, const char *text, struct raw_query 
             return code;
     }
     if (by)
-        put_values(f, &m, service->label, &q);
+        put_values(f, &m, sides.label, &q);
     *ret = q;
     return HD_OK;
 }

@@ -27,9 +27,9 @@ struct library_series {
     const char *series, *values;
 };
 struct library_test {
-    const char *name, *shape;
-    struct hd_pair *with, *expect;
-    uint32_t n_with, n_expect, n_series;
+    const char *name, *shape, *by;
+    struct hd_pair *with, *label, *match, *expect;
+    uint32_t n_with, n_label, n_match, n_expect, n_series;
     double bound;
     struct library_series *series;
 };
@@ -40,11 +40,12 @@ struct library_text {
     uint32_t n_tests;
 };
 
-static const char *const kind_words[] = {"counts", "rate", NULL};
+static const char *const kind_words[] = {"counts", "rate", "gauge", NULL};
 static const char *const classify_words[] = {"keys", "bucket", NULL};
 static const char *const better_words[] = {"lower", "higher", NULL};
-static const char *const sides_words[] = {"label", "servers", NULL};
-static const char *const param_words[] = {"name", "value", "matcher", NULL};
+static const char *const sides_words[] = {"label", "servers", "pattern", NULL};
+static const char *const unit_words[] = {"s", "ms", NULL};
+static const char *const param_words[] = {"name", "value", "matcher", "side", "window", NULL};
 
 #define GLOBS(type, member) \
     .offset = offsetof(type, member.item), .count_offset = offsetof(type, member.n)
@@ -72,6 +73,8 @@ static const struct hd_option rows_shape[] = {
     {.key = "query", .type = HD_OPT_TEXT, AT(query), .fallback = ""},
     {.key = "target", .type = HD_OPT_TEXT, AT(target), .fallback = ""},
     {.key = "key", .type = HD_OPT_TEXT, AT(key), .fallback = ""},
+    {.key = "bound_unit", .type = HD_OPT_WORD, AT(bound_unit), .fallback = "s",
+     .words = unit_words},
     {.key = "events", .type = HD_OPT_TEXTS, GLOBS(struct library_shape, events), .fallback = ""},
     {.key = "exposure", .type = HD_OPT_TEXTS, GLOBS(struct library_shape, exposure),
      .fallback = "*"},
@@ -95,6 +98,11 @@ static const struct hd_option rows_test[] = {
     {.key = "with", .type = HD_OPT_PAIRS, AT(with),
      .count_offset = offsetof(struct library_test, n_with), .fallback = ""},
     {.key = "bound", .type = HD_OPT_AMOUNT, AT(bound), .fallback = ""},
+    {.key = "by", .type = HD_OPT_TEXT, AT(by), .fallback = ""},
+    {.key = "label", .type = HD_OPT_PAIRS, AT(label),
+     .count_offset = offsetof(struct library_test, n_label), .fallback = ""},
+    {.key = "match", .type = HD_OPT_PAIRS, AT(match),
+     .count_offset = offsetof(struct library_test, n_match), .fallback = ""},
     {.key = "series", .type = HD_OPT_LIST,
      MANY(struct library_test, series, n_series, struct library_series), .sub = rows_series},
     {.key = "expect", .type = HD_OPT_PAIRS, AT(expect),
@@ -113,17 +121,29 @@ static const struct hd_option rows_query[] = {
     {.key = "classify", .type = HD_OPT_WORD, AT(query.classify), .fallback = "keys",
      .words = classify_words},
     {.key = "complement", .type = HD_OPT_BOOL, AT(query.complement), .fallback = "false"},
+    {.key = "shapes_of", .type = HD_OPT_TEXT, AT(query.shapes_of), .fallback = ""},
     {.key = "shapes", .type = HD_OPT_NAMED,
-     MANY(struct library_text, query.shape, query.n_shapes, struct library_shape), .max = 16,
-     .sub = rows_shape},
+     MANY(struct library_text, query.shape, query.n_shapes, struct library_shape), .fallback = "",
+     .max = 32, .sub = rows_shape},
     {.key = "tests", .type = HD_OPT_LIST,
      MANY(struct library_text, test, n_tests, struct library_test), .sub = rows_test},
     {NULL},
 };
 #undef AT
 
+static bool has_side_param(const struct library_shape *s)
+{
+    for (uint32_t i = 0; i < s->n_params; i++) {
+        if (s->param[i].kind == PARAM_SIDE)
+            return true;
+    }
+    return false;
+}
+
 static void check_query(const struct library_query *q, const struct node *root, struct mistakes *m)
 {
+    if (!q->n_shapes == !q->shapes_of)
+        mistake_add(m, root, NULL, "needs one of: shapes, shapes_of");
     for (uint32_t i = 0; i < q->n_shapes; i++) {
         const struct library_shape *s = &q->shape[i];
         const struct node *at = node_get(node_get(root, "shapes"), s->name);
@@ -134,8 +154,10 @@ static void check_query(const struct library_query *q, const struct node *root, 
             mistake_add(m, at, &p, "the query must hold {{selector}}");
         else if (s->query && q->kind == HD_QUERY_COUNTS && !s->key)
             mistake_add(m, at, &p, "a counting query needs `key`");
-        if (s->sides == SIDES_SERVERS && !s->label)
-            mistake_add(m, at, &p, "sides by servers need `label`");
+        if (s->sides != SIDES_LABEL && !s->label)
+            mistake_add(m, at, &p, "sides by servers or by a pattern need `label`");
+        if ((s->sides == SIDES_PATTERN) != has_side_param(s))
+            mistake_add(m, at, &p, "sides by a pattern need a parameter of kind `side`");
     }
 }
 
@@ -166,6 +188,22 @@ static const char *builtin_text(const char *id)
             return f->text;
     }
     return NULL;
+}
+
+/* The shapes of another query; that one must have its own. */
+static void take_shapes(struct library *l, struct library_entry *e)
+{
+    const char *why;
+    const struct library_query *other = library_find(l, e->query->shapes_of, &why);
+    if (!other || other->shapes_of) {
+        e->why = arena_print(l->a, "shapes_of: %s", other ? "that one has no shapes of its own" : why);
+        e->query = NULL;
+        return;
+    }
+    struct library_query *q = arena_copy(l->a, e->query, sizeof *q);
+    q->shape = other->shape;
+    q->n_shapes = other->n_shapes;
+    e->query = q;
 }
 
 static void library_read(struct library *l, struct library_entry *e)
@@ -202,6 +240,8 @@ static void library_read(struct library *l, struct library_entry *e)
         const struct config_mistake *first = list.item;
         e->why = arena_print(l->a, "its file is wrong: %s:%d:%d: %s: %s", first->file, first->line,
                              first->column, first->path, first->text);
+    } else if (e->query->shapes_of) {
+        take_shapes(l, e);
     }
 }
 
@@ -213,12 +253,12 @@ const struct library_query *library_find(struct library *l, const char *id, cons
     if (!e) {
         e = arena_of(l->a, struct library_entry);
         e->id = arena_text(l->a, id);
+        e->next = l->first;
+        l->first = e; /* before it is read: it may ask for itself */
         if (walk_name_ok(id))
             library_read(l, e);
         else
             e->why = arena_print(l->a, "'%s' is no name of a query", id);
-        e->next = l->first;
-        l->first = e;
     }
     *ret_why = e->why;
     return e->query;

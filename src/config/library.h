@@ -14,6 +14,8 @@ enum param_kind {
     PARAM_NAME,    /* name of a metric or label, put in as it is */
     PARAM_VALUE,   /* a literal, quoted */
     PARAM_MATCHER, /* `label="value"` in {{selector}}, when given */
+    PARAM_SIDE,    /* glob with {{colour}}: the value of the shape's label for each colour */
+    PARAM_WINDOW,  /* a duration, as PromQL writes it */
 };
 
 struct library_param {
@@ -21,12 +23,17 @@ struct library_param {
     int32_t kind; /* enum param_kind */
 };
 
-enum sides { SIDES_LABEL, SIDES_SERVERS };
+/* How a shape tells the colours apart: by the service's label, by a colour's servers in `label`, or
+ * by a pattern (the parameter of kind SIDE) of the values of `label`. */
+enum sides { SIDES_LABEL, SIDES_SERVERS, SIDES_PATTERN };
+
+#define LIBRARY_SHAPE_ANY "any" /* name of a shape that fits every service: it is about machines */
 
 /* How one family of metric names answers. */
 struct library_shape {
     const char *name, *refuse, *provider, *label, *query, *target, *key;
-    int32_t sides; /* enum sides: by the service's label, or by a colour's servers in `label` */
+    int32_t sides;      /* enum sides */
+    int32_t bound_unit; /* of the buckets' bounds: 0 seconds, 1 milliseconds */
     struct raw_globs events, exposure;
     struct library_param *param;
     uint32_t n_params;
@@ -37,8 +44,9 @@ struct library_query {
     bool higher_is_better;
     int32_t kind, classify; /* enum hd_query_kind, hd_classify */
     bool complement;
-    struct library_shape *shape;
+    struct library_shape *shape; /* its own, or those of the query `shapes_of` */
     uint32_t n_shapes;
+    const char *shapes_of;
 };
 
 /* One file built into the binary; the list ends with a NULL id. */

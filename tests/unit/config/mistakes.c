@@ -155,7 +155,7 @@ static const struct {
      "is no name of a metric or label"},
     {"unknown placeholder", "", "", "query: 'x{ {{match}}, a={{b}} }', max: 1",
      "{{b}} cannot be filled in here"},
-    {"unknown shape", "", "shape: nginx", ERRORS ", max: 1%", "has no shape 'nginx'"},
+    {"unknown shape", "", "shape: apache", ERRORS ", max: 1%", "has no shape 'apache'"},
     {"refused shape", "", "shape: haproxy", "use: http-slower-than, bound: 1s, max: 1%",
      "HAProxy's exporter has no latency histogram"},
     {"unknown source", "", "", ERRORS ", max: 1%, datasource: prim", "did you mean 'prom'?"},

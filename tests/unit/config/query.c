@@ -66,6 +66,37 @@ static const struct {
      "colours: {blue: {servers: [web1, web2]}, green: {servers: \"api*\"}}\n    shape: haproxy",
      "use: http-5xx-ratio, max: 1%", "server",
      {"haproxy_server_http_responses_total{ server=~\"web1|web2|api.*\" }"}, {"web1", "web2"}},
+    {"istio, its own label", "colours: [blue, green]\n    shape: istio",
+     "use: http-5xx-ratio, max: 1%, with: {app: shop}", "destination_version",
+     {"istio_requests_total{ destination_version=~\"blue|green\", destination_app=\"shop\", "
+      "reporter=\"destination\" }"}, {"blue"}},
+    {"istio, the service's label", "colours: [blue, green]\n    shape: istio\n    label: destination_workload",
+     "use: http-request-rate, min: 1", "destination_workload",
+     {"istio_requests_total{ destination_workload=~\"blue|green\", reporter=\"destination\" }"}, {"blue"}},
+    {"a pattern by default", "colours: [blue, green]\n    shape: contour",
+     "use: http-request-rate, min: 1", "envoy_cluster_name",
+     {"envoy_cluster_upstream_rq{ envoy_cluster_name=~\".*_s-blue_.*|.*_s-green_.*\" }"}, {"*_s-blue_*"}},
+    {"a pattern of one's own", "colours: [blue, green]\n    shape: traefik\n    label: version",
+     "use: http-request-rate, min: 1, with: {service: \"{{colour}}@file\"}", "service",
+     {"traefik_service_requests_total{ service=~\"blue@file|green@file\" }"}, {"blue@file"}},
+    {"no pattern where the service says it", "colours: {blue: {label: b}, green: {}}\n    shape: envoy\n    label: cluster",
+     "use: http-request-rate, min: 1", "cluster",
+     {"envoy_cluster_upstream_rq{ cluster=~\"b|green\" }"}, {"b"}},
+    {"milliseconds", "colours: [blue, green]\n    shape: istio", "use: http-slower-than, bound: 1100ms, max: 1%",
+     "destination_version",
+     {"istio_request_duration_milliseconds_bucket{ destination_version=~\"blue|green\", "
+      "reporter=\"destination\", le=~\"1100(\\\\.0+)?|1\\\\.1e\\\\+03|\\\\+Inf\" }"}, {"blue"}},
+    {"machines do not know the service's label", "colours: [blue, green]\n    label: slot",
+     "use: node-memory-used, max: 90%", NULL,
+     {"max(1 - node_memory_MemAvailable_bytes{ instance=~\"blue.*\" } / "
+      "node_memory_MemTotal_bytes{ instance=~\"blue.*\" })",
+      "max(1 - node_memory_MemAvailable_bytes{ instance=~\"green.*\" } / "
+      "node_memory_MemTotal_bytes{ instance=~\"green.*\" })"}, {NULL}},
+    {"a window", "colours: [blue, green]", "use: node-cpu-used, max: 90%, with: {window: 1m, job: node}", NULL,
+     {"max(1 - avg by (instance) (rate(node_cpu_seconds_total{ instance=~\"blue.*\", job=\"node\", "
+      "mode=\"idle\" }[1m])))",
+      "max(1 - avg by (instance) (rate(node_cpu_seconds_total{ instance=~\"green.*\", job=\"node\", "
+      "mode=\"idle\" }[1m])))"}, {NULL}},
     {"free, by label", "colours: [blue, green]",
      "name: q, query: 'sum by ({{by}}) (x{ {{match}} })', max: 1", "version",
      {"sum by (version) (x{ version=~\"blue|green\" })"}, {"blue"}},
@@ -139,6 +170,70 @@ static void overlaps_are_refused(void **state)
 }
 
 /* Every file that is built in loads, and has tests (its loader requires them). */
+/* What a check may say of a shape's parameters. */
+static const struct {
+    const char *name, *service, *check, *want;
+} wrongs[] = {
+    {"a pattern without colour", "colours: [blue, green]\n    shape: traefik",
+     "use: http-request-rate, min: 1, with: {service: shop@file}", "does not hold {{colour}}"},
+    {"a pattern of something else", "colours: [blue, green]\n    shape: traefik",
+     "use: http-request-rate, min: 1, with: {service: \"{{colour}}-{{slot}}\"}",
+     "with.service: {{slot}} cannot be filled in here"},
+    {"no window", "colours: [blue, green]", "use: node-cpu-used, max: 90%, with: {window: 2}",
+     "with.window: '2' is not a duration"},
+    {"no such shape", "colours: [blue, green]\n    shape: haproxy", "use: grpc-error-ratio, max: 1%",
+     "'grpc-error-ratio' has no shape 'haproxy'; there are: generic, istio, linkerd"},
+    {"refused, and why", "colours: [blue, green]\n    shape: nginx", "use: http-success-ratio, min: 99%",
+     "counts the requests of a whole server, without status"},
+};
+
+static void wrong_parameters_are_named(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+        ARENA_AUTO a = arena_new();
+        const char *text = service_text(a, wrongs[i].service, wrongs[i].check);
+        struct config *c = NULL;
+        struct config_mistakes m;
+        struct hd_error err;
+        enum hd_code code = config_load_text(a, "t", (struct hd_span){text, strlen(text)}, NULL, &c, &m, &err);
+        if (code != HD_INVALID || !strstr(m.item[0].text, wrongs[i].want))
+            fail_msg("%s: %s", wrongs[i].name, m.n ? m.item[0].text : "it loads");
+    }
+}
+
+/* A query of the folder may take its shapes from another one, and not from itself. */
+static void shapes_are_taken_once(void **state)
+{
+    (void)state;
+    ARENA_AUTO a = arena_new();
+    char folder[] = "/tmp/haldane-queries-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    static const char *const of[] = {"own", "http-success-ratio", "http-5xx-ratio"};
+    static const char *const want[] = {"has no shapes of its own", "has no shapes of its own", NULL};
+    const char *path = arena_print(a, "%s/own.yaml", folder);
+    for (size_t i = 0; i < 3; i++) {
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        (void)fprintf(f, "id: own\ntitle: own\nunit: 1/s\nbetter: higher\nkind: rate\nshapes_of: %s\n"
+                         "tests: [{name: t, shape: generic, series: [{series: x, values: 0+1x5}],\n"
+                         "         expect: {blue: 1}}]\n", of[i]);
+        assert_int_equal(fclose(f), 0);
+        struct library l = {.a = a, .folder = folder};
+        const char *why = NULL;
+        const struct library_query *q = library_find(&l, "own", &why);
+        if (want[i]) {
+            assert_null(q);
+            assert_non_null(strstr(why, want[i]));
+        } else {
+            assert_non_null(q);
+            assert_true(q->n_shapes > 5);
+        }
+    }
+    (void)unlink(path);
+    (void)rmdir(folder);
+}
+
 static void every_file_of_the_library_loads(void **state)
 {
     (void)state;
@@ -153,13 +248,13 @@ static void every_file_of_the_library_loads(void **state)
             fail_msg("%s: %s: %s", f->id, m.item[0].path, m.item[0].text);
         assert_string_equal(q->id, f->id);
     }
-    assert_int_equal(n, 4);
+    assert_int_equal(n, 10);
     BUF_AUTO list = BUF_INIT(65536);
     struct hd_error err;
     assert_int_equal(config_print_queries(NULL, &list, &err), HD_OK);
     assert_non_null(strstr(buf_at(&list),
                            "http-slower-than: Share of requests slower than the bound [share]; "
-                           "generic: metric, job, namespace, handler; haproxy (refused)\n"));
+                           "generic: metric, job, namespace, handler; haproxy (refused); "));
 }
 
 static void a_folder_goes_before_the_built_in_files(void **state)
@@ -207,6 +302,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(queries_are_filled),
         cmocka_unit_test(overlaps_are_refused),
+        cmocka_unit_test(wrong_parameters_are_named),
+        cmocka_unit_test(shapes_are_taken_once),
         cmocka_unit_test(every_file_of_the_library_loads),
         cmocka_unit_test(a_folder_goes_before_the_built_in_files),
     };
