@@ -265,12 +265,10 @@ static void count_item(struct work *w, const struct group *g, const struct item 
         if (known && stepped_back(g, s, p.value))
             p.value = s->last;
         int64_t from_ms = s->last_ms;
-        double grown = p.value;
         if (known && restarted(g, s->last_ms, p.at_ms))
             s->last = 0;
         bool counts = known || first_counts(w, g, item->role, p.at_ms, &from_ms);
-        if (known && p.value >= s->last) /* else the counter began anew: all of it is new */
-            grown = p.value - s->last;
+        double grown = known ? counts_grown(s->last, p.value) : p.value;
         if (counts && p.at_ms > w->since_ms)
             add(w, item, grown, from_ms, p.at_ms);
         if (!known)

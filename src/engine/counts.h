@@ -15,6 +15,12 @@
 
 struct counts;
 
+/* Growth of one series between two samples; after a fall the counter began anew: all of it is. */
+static inline double counts_grown(double last, double value)
+{
+    return value >= last ? value - last : value;
+}
+
 struct counts *counts_new(void);
 struct counts *counts_free(struct counts *); /* takes NULL, returns NULL */
 static inline void counts_free_p(struct counts **c) { *c = counts_free(*c); }

@@ -10,6 +10,7 @@
 #include "config/config.h"
 
 #define MINIMAL TEST_DATA "/golden/config/minimal.yaml"
+#define VECTORS TEST_DATA "/golden/engine/"
 #define MISTAKES TEST_DATA "/golden/config/mistakes.yaml"
 
 static struct said run(const char *const *args)
@@ -48,6 +49,19 @@ static const struct row {
     {"serve at no level", {"serve", "-l", "loud"}, 2, "", "log-level is one of"},
     {"db of no store", {"db", "check", "--store", "/nonexistent/h.db"}, 2, "", "/nonexistent/h.db"},
     {"db of what", {"db", "drop"}, 2, "", "none of check, backup, stats"},
+    {"engine: the vectors hold", {"engine", "eval", "--check", VECTORS "statistics.json"}, 0,
+     "491 passed, 0 failed\n", ""},
+    {"engine: a line for each line", {"engine", "eval", VECTORS "lines.jsonl"}, 2,
+     "{\"id\":7,\"group\":\"kernel\",\"log_f\":1.0844084563630274}\n"
+     "{\"id\":\"named\",\"group\":\"effective\",\"e_eff\":1.5,\"n_eff\":50.5}\n"
+     "{\"id\":3,\"error\":\"e: not a number\"}\n"
+     "{\"id\":4,\"error\":\"no statistic 'fortune'; see haldane engine list\"}\n"
+     "{\"id\":5,\"error\":", ""},
+    {"engine: a difference is seen", {"engine", "eval", "--check", VECTORS "wrong.jsonl"}, 1,
+     "1 passed, 3 failed\n", ""},
+    {"engine: of no file", {"engine", "eval", "/nonexistent/v.json"}, 2, "", "cannot be opened"},
+    {"engine: lists", {"engine", "list"}, 0, "gauge_sign\n    takes alpha", ""},
+    {"engine: what", {"engine", "judge"}, 2, "", "neither eval nor list"},
     {"replay of no id", {"replay", "shop"}, 2, "", "not the id of a guard"},
 };
 
