@@ -50,7 +50,7 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         return code;
 """, SUM_ITEMS),)),
     ("reset_differenced", "counts: restarts", COUNTS, (
-        ("src/engine/counts.c", "if (known && p.value >= s->last) /*", "if (known) /*"),)),
+        ("src/engine/counts.h", "return value >= last ? value - last : value;", "return value - last;"),)),
     ("first_value_counted", "counts: new series", COUNTS, (
         ("src/engine/counts.c", "bool counts = known || first_counts(w, g, item->role, p.at_ms, &from_ms);",
          "bool counts = known || first_counts(w, g, item->role, p.at_ms, &from_ms) || true;"),)),
