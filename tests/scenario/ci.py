@@ -58,7 +58,7 @@ def release(d, world, folder, example):
 
 def main(world):
     router, prometheus = w.Router(world), w.Prometheus()
-    guard = {"duration": "2s", "interval": "1s"}
+    guard = {"duration": "3s", "interval": "1s"}
     text = w.config({"shop": w.service(router, guard=guard, verify={"aftercare": "2s"})}, prometheus)
     d = w.Daemon(world, text).start()
     d.wait_read()
