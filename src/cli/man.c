@@ -102,6 +102,25 @@ static void put_rows(struct buf *b, const char *const (*row)[2])
     }
 }
 
+static void put_reasons(struct buf *b)
+{
+    static const struct {
+        const char *slug, *severity, *sentence;
+    } reason[] = {
+#define REASON(number, name, slug, severity, sentence) {slug, #severity, sentence},
+#include <haldane/reason.def>
+#undef REASON
+    };
+    for (size_t i = 1; i < sizeof reason / sizeof *reason; i++) { /* the first is "none" */
+        buf_print(b, ".TP\n\\fB%s\\fR (", reason[i].slug);
+        for (const char *c = reason[i].severity; *c; c++)
+            buf_byte(b, *c == '_' ? ' ' : (char)(*c | 0x20));
+        buf_text(b, ")\n");
+        put(b, reason[i].sentence);
+        buf_byte(b, '\n');
+    }
+}
+
 static int page_program(struct buf *b)
 {
     static const char *const environment[][2] = {
@@ -139,6 +158,10 @@ static int page_program(struct buf *b)
         put(b, r->help);
         buf_byte(b, '\n');
     }
+    buf_text(b, ".SH REASONS\n");
+    put(b, "What a verdict and a check give as reason, in the API by these words; in a sentence "
+           "{check}, {side}, {value}, {limit} and so on stand for what was seen.\n");
+    put_reasons(b);
     buf_text(b, ".SH ENVIRONMENT\n");
     put_rows(b, environment);
     buf_text(b, ".SH SIGNALS\n");
