@@ -64,6 +64,10 @@
 #define HD_HTTP_CONNECTIONS_MAX 256     /* about 32 KiB each */
 #define HD_TEXT_MAX 500             /* a human's reason, a note, an actor */
 #define HD_METRICS_MAX 20000        /* series on /metrics: 1,000 services of 20 */
+#define HD_TOKENS_MAX 1000          /* made by orders; one a team and pipeline */
+#define HD_GLOBS_MAX 32             /* of services, of one token */
+#define HD_SESSIONS_MAX 1000        /* browsers logged in; the oldest is logged out */
+#define HD_SESSION_MS (12 * 3600 * 1000) /* a login lasts a shift */
 #define HD_COMMANDS_MAX 64          /* commands of humans waiting for the loop */
 #define HD_COMMAND_MS 10000         /* how long one waits: a commit on a bad disk takes a second */
 #define HD_REQUEST_MS 30000         /* from connecting, or from the last answer, to the next answer:

@@ -141,6 +141,10 @@ struct hd_token {
     const char *hash;            /* reference to the hex SHA-256 of the token */
 };
 
+/* What the face answers to who shows no token: everything that changes nothing, or only whether it
+ * is alive. */
+enum hd_anonymous { HD_ANONYMOUS_READ, HD_ANONYMOUS_NOTHING };
+
 enum hd_store_lost { HD_STORE_LOST_PAGE, HD_STORE_LOST_REVERT };
 
 /* One file, frozen. */
@@ -161,6 +165,7 @@ struct hd_config {
     } limits;
     const struct hd_token *tokens;
     uint32_t n_tokens;
+    int32_t anonymous; /* enum hd_anonymous */
     const struct hd_datasource *datasources;
     uint32_t n_datasources;
     const struct hd_sink *sinks;

@@ -265,18 +265,18 @@ static int judge(const struct client *c, bool order, struct client_answer *answe
     return CLI_OK;
 }
 
-int client_call(struct client *c, const char *path, const char *query, const char *body,
-                struct client_answer *ret)
+static int exchange(struct client *c, const char *method, const char *path, const char *query,
+                    const char *body, struct client_answer *ret)
 {
     ARENA_AUTO a = arena_new();
     static const struct hd_pair headers[] = {{"Content-Type", "application/json"},
                                              {"Accept", "application/json"}};
     struct hd_request request = {
         .via = HD_VIA_HTTP,
-        .effect = body ? HD_EFFECT_ONCE : HD_EFFECT_READ,
+        .effect = str_is(method, "GET") ? HD_EFFECT_READ : HD_EFFECT_ONCE,
         .label = path,
         .at = &c->at,
-        .u.http = {.method = body ? "POST" : "GET",
+        .u.http = {.method = method,
                    .path = arena_print(a, API "%s", path),
                    .query = query,
                    .headers = body ? headers : &headers[1],
@@ -294,7 +294,18 @@ int client_call(struct client *c, const char *path, const char *query, const cha
     if (c->answer)
         net_cancel(c->net, id);
     c->answer = NULL;
-    return judge(c, body != NULL, ret);
+    return judge(c, request.effect != HD_EFFECT_READ, ret);
+}
+
+int client_call(struct client *c, const char *path, const char *query, const char *body,
+                struct client_answer *ret)
+{
+    return exchange(c, body ? "POST" : "GET", path, query, body, ret);
+}
+
+int client_delete(struct client *c, const char *path, struct client_answer *ret)
+{
+    return exchange(c, "DELETE", path, NULL, NULL, ret);
 }
 
 int client_ask(struct client *c, const char *path, const char *query, const char *body,

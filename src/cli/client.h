@@ -36,7 +36,9 @@ void client_answer_clear(struct client_answer *);
  * for a 5xx), CLI_AUTH, CLI_INTERRUPTED, CLI_USAGE (any other 4xx). `ret` is cleared first. */
 int client_call(struct client *, const char *path, const char *query, const char *body,
                 struct client_answer *ret);
-/* The same, saying why not on stderr. */
+/* A DELETE, as client_call. */
+int client_delete(struct client *, const char *path, struct client_answer *ret);
+/* client_call, saying why not on stderr. */
 int client_ask(struct client *, const char *path, const char *query, const char *body,
                struct client_answer *ret);
 /* Lets time pass; returns early when a signal came. */

@@ -23,6 +23,7 @@
 #include "cli/internal.h"
 #include "cred/cred.h"
 #include "http/http.h"
+#include "pipeline/accounts.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/wire.h"
 
@@ -217,6 +218,7 @@ static enum hd_code start_face(struct daemon *d, const struct hd_config *c, stru
     struct http_options o = {.listen = c->listen,
                              .public_url = c->public_url,
                              .store_path = c->storage.path,
+                             .who = accounts_who,
                              .commands = pair[1]};
     enum hd_code code = loop_add(d->loop, d->commands, EPOLLIN, commands_ready, d, err);
     return code ? code : http_start(&o, &d->http, err);

@@ -143,7 +143,11 @@ static const struct hd_option rows_token[] = {
     {NULL},
 };
 #undef AT
+static const char *const anonymous_words[] = {"read", "nothing", NULL};
 static const struct hd_option rows_auth[] = {
+    {.key = "anonymous", .type = HD_OPT_WORD, .offset = offsetof(struct raw_root, config.anonymous),
+     .fallback = "read", .words = anonymous_words,
+     .help = "What pages and API tell without a token: all they read, or nothing."},
     {.key = "tokens", .type = HD_OPT_NAMED, .offset = offsetof(struct raw_root, token),
      .count_offset = offsetof(struct raw_root, n_tokens), .size = sizeof(struct raw_token),
      .fallback = "", .sub = rows_token, .help = "Who may use the API."},

@@ -8,6 +8,8 @@
 #include "http/handlers.h"
 #include "http/show.h"
 
+#include <haldane/policy.h>
+
 #define LIST_DEFAULT 50
 #define EVIDENCE_BYTES ((size_t)4 << 20) /* of one answer; the rest is on the next page */
 
@@ -217,6 +219,23 @@ enum hd_code api_holds(struct call *c, struct hd_error *err)
     struct json_out o = begin_list(c);
     for (size_t i = 0; i < n; i++)
         show_hold(&o, &list[i]);
+    end_list(&o, NULL);
+    return HD_OK;
+}
+
+enum hd_code api_tokens(struct call *c, struct hd_error *err)
+{
+    struct store_token *list;
+    size_t n;
+    if (c->facts->who && !c->account)
+        return call_refuse(c, 401, "no_token", "send \"Authorization: Bearer hld_...\"");
+    if (c->account && c->account->role < HD_TOKEN_ADMIN)
+        return call_refuse(c, 403, "not_allowed", "only an admin sees who has a token");
+    if (store_tokens(c->store, c->arena, &list, &n, err))
+        return err->code;
+    struct json_out o = begin_list(c);
+    for (size_t i = 0; i < n; i++)
+        show_token(&o, &list[i]);
     end_list(&o, NULL);
     return HD_OK;
 }

@@ -6,6 +6,7 @@
 #include "http/call.h"
 
 #include "base/str.h"
+#include "http/form.h"
 #include "http/html.h"
 #include "json/json.h"
 
@@ -56,6 +57,23 @@ const char *call_alarm(const struct call *c)
                        str_duration(age_ms, text));
 }
 
+const char *call_form(const struct call *c, const char *name)
+{
+    return c->form ? form_get(c->form, name) : NULL;
+}
+
+const char *call_csrf(const struct call *c)
+{
+    return c->account ? c->account->csrf : NULL;
+}
+
+enum hd_code call_redirect(struct call *c, const char *location)
+{
+    (void)call_answer(c, 303, CALL_HTML);
+    c->reply.location = arena_text(c->arena, location);
+    return HD_OK;
+}
+
 struct buf *call_answer(struct call *c, unsigned status, const char *type)
 {
     buf_clear(&c->reply.body);
@@ -85,6 +103,8 @@ static void refuse_page(struct call *c, unsigned status, const char *detail)
     if (status >= 500)
         html_print(b, "<p>Guards go on without this page: the daemon's log and the command "
                       "<code>haldane status</code> say more.</p>");
+    if (status == 401)
+        html_print(b, "<p><a href=\"/login\">Log in</a></p>");
     html_print(b, "<p><a href=\"/\">To the fleet</a></p></section>");
     html_foot(b);
 }

@@ -9,6 +9,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/metrics.h"
+#include "http/http.h"
+#include "json/json.h"
 #include "store/store.h"
 
 struct MHD_Connection;
@@ -17,6 +19,8 @@ struct call;
 /* enum hd_code of a handler other than HD_OK becomes an error reply made from `err`. */
 typedef enum hd_code (*call_handler)(struct call *, struct hd_error *err);
 
+struct form;   /* form.h */
+struct limits; /* limit.h */
 struct order; /* orders.h: what a POST asks of the loop */
 
 enum route_needs {
@@ -24,6 +28,8 @@ enum route_needs {
     ROUTE_STORE = 1, /* a readable store, else 503 */
     ROUTE_HTML = 2,  /* errors are pages */
     ROUTE_PROBE = 4, /* a store if there is one; why not is in the handler's `err` */
+    ROUTE_OPEN = 8,  /* answered to anybody, whatever auth.anonymous says */
+    ROUTE_ANY_SECRET = 16, /* the token may also come as Basic password, or as /t/TOKEN in front */
 };
 
 struct route {
@@ -45,17 +51,21 @@ struct reply {
     unsigned status;                     /* 0: not answered yet */
     const char *type;                    /* content type; static */
     const char *cache;                   /* static; NULL: no-store */
-    const char *location, *etag, *allow; /* in the call's arena; NULL: none */
+    const char *location, *etag, *allow, *cookie; /* in the call's arena; NULL: none */
     bool retry;                          /* Retry-After */
     bool close;                          /* nothing more is read from this connection */
     struct buf body;
 };
 
 struct face_facts { /* what handlers need to know of the daemon around them */
+    http_who *who;       /* NULL: tokens are the loop's business alone */
+    struct limits *limits;
     const char *public_url;
     struct metric *tick, *ready; /* set by the loop */
     bool loop_gone;              /* nobody answers commands any more */
 };
+
+enum call_from { FROM_NOBODY, FROM_BEARER, FROM_BASIC, FROM_PATH, FROM_COOKIE };
 
 struct call {
     const struct face_facts *facts;
@@ -67,13 +77,27 @@ struct call {
     int64_t now_ms;      /* wall, when the request came */
     struct buf body;     /* of the request */
     bool body_too_big;
+    const char *secret;  /* token or session that came along; NULL: none */
+    enum call_from from; /* how */
+    uint64_t peer;       /* hash of the address it came from */
+    const struct store_account *account; /* whose secret it is; NULL: nobody's, or nobody knows */
+    const struct form *form; /* body of a POST to a page; NULL: none */
     struct buf packet; /* a handler's command for the loop; empty: none */
+    /* Makes the reply of the loop's answer; NULL: JSON, or what orders_page makes on a page. */
+    void (*taken)(struct call *, unsigned status, const struct json *body);
     struct reply reply;
 };
 
 /* NULL: not given. Borrowed for the time of the call. */
 const char *call_header(const struct call *, const char *name);
 const char *call_query(const struct call *, const char *name);
+
+/* A field of a page's form; NULL: not given, or empty. */
+const char *call_form(const struct call *, const char *name);
+/* What a page's form must carry in its hidden field "csrf"; NULL: nobody is logged in. */
+const char *call_csrf(const struct call *);
+/* Sends the browser on, after a POST or to the login. */
+enum hd_code call_redirect(struct call *, const char *location);
 
 /* A sentence when the guard loop does not turn; NULL: it does. */
 const char *call_alarm(const struct call *);

@@ -19,6 +19,11 @@ enum hd_code api_guard(struct call *, struct hd_error *);
 enum hd_code api_timeline(struct call *, struct hd_error *);
 enum hd_code api_evidence(struct call *, struct hd_error *);
 enum hd_code api_holds(struct call *, struct hd_error *);
+enum hd_code api_tokens(struct call *, struct hd_error *);
+/* login.c */
+enum hd_code login_page(struct call *, struct hd_error *);
+enum hd_code login_take(struct call *, struct hd_error *);
+enum hd_code logout_take(struct call *, struct hd_error *);
 /* health.c */
 enum hd_code health_alive(struct call *, struct hd_error *);
 enum hd_code health_ready(struct call *, struct hd_error *);

@@ -9,11 +9,13 @@
  *   {"id":7,"do":"revert","token":"hld_...","service":null,"guard":"01J...","args":{...}}
  * and its answer, which may come in any order:
  *   {"id":7,"status":202,"location":"/api/v1/guards/01J...","body":{...}}
- * "do": guard revert hold release cancel rearm acknowledge reload. The loop checks the token.
+ * "do": guard revert hold release cancel rearm acknowledge reload token revoke_token login logout.
+ * The loop checks the token, or the session that stands for one.
  * "service" and "guard" both null: the whole fleet. "args" is flat and holds only what orders.c
  * lists for the route, of the type and length given there: texts reason, to, from, colour, actor,
- * version, commit, url, and the number duration_ms. A refusal is a status of 400 or more with
- * "body":{"code","detail","retryable"?,...}; the face makes the problem document of it.
+ * version, commit, url, name, role, services (globs with commas), and the number duration_ms. A
+ * refusal is a status of 400 or more with "body":{"code","detail","retryable"?,...}; the face makes
+ * the problem document of it.
  *
  * Two gauges of the loop are read here: haldane_last_tick_timestamp_seconds (wall seconds, set
  * every turn; /healthz) and haldane_ready (1: configuration loaded and not stopping; /readyz).
@@ -21,17 +23,22 @@
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
-#include <haldane/types.h>
+#include "store/store.h"
 
 #define HTTP_PACKET_MAX 65536
 
 struct http;
+
+/* Whose secret it is: HD_DENIED: nobody's. Asked on the face's thread with the face's own handle. */
+typedef enum hd_code http_who(struct store *, struct hd_arena *, const char *secret, int64_t now_ms,
+                              struct store_account *ret, struct hd_error *err);
 
 struct http_options {
     const char *listen;     /* "127.0.0.1:8417" or "[::1]:8417"; port 0: any free one */
     const char *public_url; /* NULL: http://listen */
     const char *store_path;
     int commands; /* our end of the pair; owned from now on, whatever is returned */
+    http_who *who; /* NULL: nobody is asked: all may read, and orders go on to the loop */
     int32_t command_ms, request_ms; /* 0: HD_COMMAND_MS, HD_REQUEST_MS */
 };
 

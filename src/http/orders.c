@@ -2,7 +2,8 @@
  *
  * The orders a POST can give, as tables: fields, types, lengths. Whoever may give them is decided
  * by the loop; here only what cannot be an honest order is refused: a doubtful frame, a request
- * that a foreign web page made, no token, a body that is not what the table says.
+ * that a foreign web page made, no token, a body (JSON, or a page's form) that is not what the table
+ * says.
  */
 #include "http/orders.h"
 
@@ -11,12 +12,14 @@
 #include <strings.h>
 
 #include "base/str.h"
+#include "http/form.h"
+#include "http/html.h"
 #include "http/http.h"
 #include "json/json.h"
 
-#define TOKEN_MAX 200
+#define FORM_TYPE "application/x-www-form-urlencoded"
 
-enum field_type { FIELD_TEXT, FIELD_NAME, FIELD_DURATION, FIELD_CHANGE };
+enum field_type { FIELD_TEXT, FIELD_NAME, FIELD_DURATION, FIELD_CHANGE, FIELD_GLOBS };
 
 struct field {
     const char *key;
@@ -26,7 +29,8 @@ struct field {
 
 struct order {
     const char *what;                                                   /* the word in the packet */
-    enum { ABOUT_FLEET, ABOUT_SERVICE, ABOUT_GUARD, ABOUT_BODY } about; /* BODY: its "service" */
+    /* BODY: its "service" · NAME: the path's segment is the argument "name" */
+    enum { ABOUT_FLEET, ABOUT_SERVICE, ABOUT_GUARD, ABOUT_BODY, ABOUT_NAME } about;
     struct field field[6]; /* ends with a row without key */
 };
 
@@ -50,25 +54,55 @@ const struct order
     order_service_revert = {"revert", ABOUT_SERVICE, {{"to", FIELD_NAME, false}, REASON}},
     order_fleet_hold = {"hold", ABOUT_FLEET, HOLD},
     order_fleet_release = {"release", ABOUT_FLEET, {REASON_OR_NOT}},
-    order_reload = {"reload", ABOUT_FLEET, {{0}}};
+    order_reload = {"reload", ABOUT_FLEET, {{0}}},
+    order_token = {"token", ABOUT_FLEET,
+        {{"name", FIELD_NAME, true}, {"role", FIELD_NAME, true}, {"services", FIELD_GLOBS, false},
+         {"for", FIELD_DURATION, false}}},
+    order_token_revoke = {"revoke_token", ABOUT_NAME, {{0}}},
+    order_login = {"login", ABOUT_FLEET, {{0}}},
+    order_logout = {"logout", ABOUT_FLEET, {{0}}};
 /* clang-format on */
 
 /* --- headers --- */
 
+/* Given twice, each of them would let two programs read two requests. */
+static const char *const once[] = {"Content-Length",  "Transfer-Encoding", "Host",
+                                   "Authorization",   "Content-Type",      "Origin",
+                                   "Idempotency-Key", "If-Match",          "Last-Event-ID"};
+enum { LENGTH, ENCODING, HOST, ONCE = sizeof once / sizeof *once };
+
 struct headers {
-    unsigned lengths, encodings, hosts;
+    unsigned n[ONCE];
+    bool odd_name;
 };
 
 static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const char *name,
                                     const char *value)
 {
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "!#$%&'*+-.^_`|~"; /* RFC 9110, token */
     struct headers *h = cls;
     (void)kind;
     (void)value;
-    h->lengths += strcasecmp(name, "Content-Length") == 0;
-    h->encodings += strcasecmp(name, "Transfer-Encoding") == 0;
-    h->hosts += strcasecmp(name, "Host") == 0;
+    h->odd_name |= !*name || name[strspn(name, allowed)];
+    for (size_t i = 0; i < ONCE; i++)
+        h->n[i] += strcasecmp(name, once[i]) == 0;
     return MHD_YES;
+}
+
+/* NULL: every program on the way reads the same request. libmicrohttpd takes what follows as it
+ * comes; a length that is no plain number it refuses itself. */
+static const char *framing_fault(const struct call *c, const struct headers *h, bool changes)
+{
+    if (h->odd_name)
+        return "a header's name is malformed";
+    if (h->n[LENGTH] && h->n[ENCODING])
+        return "both Content-Length and Transfer-Encoding";
+    for (size_t i = 0; i < ONCE; i++) {
+        if (h->n[i] > 1)
+            return arena_print(c->arena, "more than one %s", once[i]);
+    }
+    return changes && h->n[HOST] != 1 ? "exactly one Host header is needed" : NULL;
 }
 
 /* "https://haldane.example:8443/x" -> "haldane.example:8443" */
@@ -100,49 +134,47 @@ static bool from_elsewhere(const struct call *c)
            !same_authority(origin, arena_text_n(c->arena, ours.at, ours.len));
 }
 
-/* "Bearer hld_x" -> "hld_x"; NULL: absent or not that shape. */
-static const char *token_of(const struct call *c)
+static bool is_type(const char *type, const char *want)
 {
-    const char *h = call_header(c, "Authorization");
-    if (!h || strncasecmp(h, "Bearer ", 7) != 0)
-        return NULL;
-    h += 7 + strspn(h + 7, " ");
-    size_t n = strlen(h);
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
-    return n && n <= TOKEN_MAX && strspn(h, allowed) == n ? h : NULL;
+    size_t n = strlen(want);
+    return type && strncasecmp(type, want, n) == 0 && strchr("; \t", type[n]);
 }
 
-static bool is_json_type(const char *type)
+static bool refuse_type(struct call *c)
 {
-    size_t n = strlen(CALL_JSON);
-    return type && strncasecmp(type, CALL_JSON, n) == 0 && strchr("; \t", type[n]);
+    const char *type = call_header(c, "Content-Type");
+    bool form = c->route->needs & ROUTE_HTML;
+    if (is_type(type, form ? FORM_TYPE : CALL_JSON))
+        return false;
+    (void)call_refuse(c, 415, form ? "not_a_form" : "not_json", "the body must be sent as %s",
+                      form ? FORM_TYPE : CALL_JSON);
+    return true;
 }
 
 bool orders_refuse_headers(struct call *c)
 {
     struct headers h = {0};
-    (void)MHD_get_connection_values(c->connection, MHD_HEADER_KIND, count_header, &h);
     bool order = c->route && c->route->order;
-    const char *why = h.lengths > 1              ? "more than one Content-Length"
-                      : h.encodings > 1          ? "more than one Transfer-Encoding"
-                      : h.lengths && h.encodings ? "both Content-Length and Transfer-Encoding"
-                      : order && h.hosts != 1    ? "exactly one Host header is needed"
-                                                 : NULL;
+    bool changes = c->route && !str_is(c->route->method, "GET");
+    (void)MHD_get_connection_values(c->connection, MHD_HEADER_KIND, count_header, &h);
+    const char *why = framing_fault(c, &h, changes);
     if (why) {
         (void)call_refuse(c, 400, "bad_framing", "%s", why);
         c->reply.close = true; /* what follows on this connection could be anybody's request */
         return true;
     }
-    if (!order)
-        return false;
-    if (from_elsewhere(c))
+    if (changes && h.n[ENCODING]) {
+        /* Chunks are what two parsers disagree about most; nobody needs them for a small body. */
+        (void)call_refuse(c, 411, "no_length", "send the body with a Content-Length");
+        c->reply.close = true;
+        return true;
+    }
+    if (changes && from_elsewhere(c))
         (void)call_refuse(c, 403, "cross_site", "the request comes from another web site");
-    else if (!token_of(c))
+    else if (order && !c->secret && !(c->route->needs & ROUTE_OPEN))
         (void)call_refuse(c, 401, "no_token", "send \"Authorization: Bearer hld_...\"");
-    else if ((h.lengths || h.encodings) && !str_is(call_header(c, "Content-Length"), "0") &&
-             !is_json_type(call_header(c, "Content-Type")))
-        (void)call_refuse(c, 415, "not_json", "the body must be sent as " CALL_JSON);
+    else if (order && h.n[LENGTH] && !str_is(call_header(c, "Content-Length"), "0"))
+        (void)refuse_type(c);
     return c->reply.status != 0;
 }
 
@@ -199,11 +231,33 @@ static const char *change_fault(const struct call *c, const struct json *j, stru
     return NULL;
 }
 
+/* Becomes one text, with commas. */
+static const char *globs_fault(const struct call *c, const char *key, const struct json *j,
+                               struct json_out *args)
+{
+    BUF_AUTO list = BUF_INIT(HD_TEXT_MAX);
+    if (json_type(j) != JSON_ARRAY || !json_first(j))
+        return "must be a list of globs";
+    for (const struct json *k = json_first(j); k; k = json_next(k)) {
+        const char *text;
+        const char *fault = text_fault(c, k, HD_NAME_MAX, &text);
+        if (fault || strchr(text, ','))
+            return "must be a list of globs without commas";
+        buf_print(&list, "%s%s", list.len ? "," : "", text);
+    }
+    if (list.full)
+        return "is too long";
+    json_put_text(args, key, buf_at(&list));
+    return NULL;
+}
+
 static const char *field_fault(const struct call *c, const struct field *f, const struct json *j,
                                struct json_out *args)
 {
     if (f->type == FIELD_CHANGE)
         return change_fault(c, j, args);
+    if (f->type == FIELD_GLOBS)
+        return globs_fault(c, f->key, j, args);
     const char *text;
     int64_t ms;
     const char *fault = text_fault(c, j, f->type == FIELD_TEXT ? HD_TEXT_MAX : HD_NAME_MAX, &text);
@@ -233,6 +287,8 @@ static bool take_fields(struct call *c, const struct order *o, const struct json
                         struct json_out *args)
 {
     json_begin(args, "args", '{');
+    if (o->about == ABOUT_NAME)
+        json_put_text(args, "name", c->param);
     for (const struct json *k = json_first(body); k; k = json_next(k)) {
         const struct field *f = field_of(o, json_key(k));
         const char *fault = f ? field_fault(c, f, k, args) : "is not known here";
@@ -253,17 +309,21 @@ static bool take_fields(struct call *c, const struct order *o, const struct json
     return true;
 }
 
-enum hd_code orders_take(struct call *c, struct hd_error *err)
+/* A page's form as the JSON that the API would have got; what was left empty was not given. */
+static void form_json(const struct call *c, struct buf *to)
 {
-    const struct order *o = c->route->order;
-    struct hd_span text = c->body.len ? buf_span(&c->body) : (struct hd_span){"{}", 2};
-    JSON_AUTO body = NULL;
-    if (json_parse(text, &body, err))
-        return call_refuse(c, 400, "bad_json", "the body is not JSON: %s", err->text);
-    if (json_type(body) != JSON_OBJECT)
-        return call_refuse(c, 400, "bad_json", "the body must be a JSON object");
-    if (c->param && strlen(c->param) > HD_NAME_MAX)
-        return call_refuse(c, 404, "absent", "no such thing: the name is too long");
+    struct json_out o = json_out(to);
+    json_begin(&o, NULL, '{');
+    for (size_t i = 0; i < c->form->n; i++) {
+        const char *key = c->form->field[i].key, *value = c->form->field[i].value;
+        if (*value && field_of(c->route->order, key))
+            json_put_text(&o, key, value);
+    }
+    json_end(&o, '}');
+}
+
+static void put_packet(struct call *c, const struct order *o, const struct json *body)
+{
     const char *service = o->about == ABOUT_SERVICE ? c->param : NULL;
     if (o->about == ABOUT_BODY && json_get(body, "service"))
         (void)json_text(json_get(body, "service"), "service", &service, NULL);
@@ -272,12 +332,51 @@ enum hd_code orders_take(struct call *c, struct hd_error *err)
     struct json_out out = json_out(&c->packet);
     json_begin(&out, NULL, '{');
     json_put_text(&out, "do", o->what);
-    json_put_text(&out, "token", token_of(c));
+    json_put_text(&out, "token", c->secret);
     json_put_text(&out, "service", service);
     json_put_text(&out, "guard", o->about == ABOUT_GUARD ? c->param : NULL);
     if (!take_fields(c, o, body, &out))
         buf_clear(&c->packet);
     else
         json_end(&out, '}');
+}
+
+enum hd_code orders_take(struct call *c, struct hd_error *err)
+{
+    BUF_AUTO form = BUF_INIT(HD_BODY_BYTES_MAX);
+    struct hd_span text = c->body.len ? buf_span(&c->body) : (struct hd_span){"{}", 2};
+    JSON_AUTO body = NULL;
+    if (c->form) {
+        form_json(c, &form);
+        text = buf_span(&form);
+    }
+    if (json_parse(text, &body, err))
+        return call_refuse(c, 400, "bad_json", "the body is not JSON: %s", err->text);
+    if (json_type(body) != JSON_OBJECT)
+        return call_refuse(c, 400, "bad_json", "the body must be a JSON object");
+    if (c->param && strlen(c->param) > HD_NAME_MAX)
+        return call_refuse(c, 404, "absent", "no such thing: the name is too long");
+    if (c->route->needs & ROUTE_HTML && !c->taken)
+        c->taken = orders_page;
+    put_packet(c, c->route->order, body);
     return HD_OK;
+}
+
+void orders_page(struct call *c, unsigned status, const struct json *body)
+{
+    const struct order *o = c->route->order;
+    const char *detail = "the guard loop refused this order", *id = NULL;
+    if (json_get(body, "detail"))
+        (void)json_text(json_get(body, "detail"), "detail", &detail, NULL);
+    if (status >= 400) {
+        (void)call_refuse(c, status, "refused", "%s", detail);
+        return;
+    }
+    if (json_get(body, "id"))
+        (void)json_text(json_get(body, "id"), "id", &id, NULL);
+    BUF_AUTO b = BUF_INIT(HD_TEXT_MAX);
+    buf_text(&b, id || o->about == ABOUT_GUARD ? "/g/" : o->about == ABOUT_SERVICE ? "/s/" : "/");
+    if (id || o->about == ABOUT_GUARD || o->about == ABOUT_SERVICE)
+        html_segment(&b, id ? id : c->param);
+    (void)call_redirect(c, buf_at(&b));
 }

@@ -9,10 +9,14 @@
 
 extern const struct order order_guard, order_guard_revert, order_guard_hold, order_guard_release,
     order_guard_cancel, order_guard_acknowledge, order_service_hold, order_service_release,
-    order_service_rearm, order_service_revert, order_fleet_hold, order_fleet_release, order_reload;
+    order_service_rearm, order_service_revert, order_fleet_hold, order_fleet_release, order_reload,
+    order_token, order_token_revoke, order_login, order_logout;
 
 /* Checks headers and body, then leaves the packet, without its id, in call->packet; or refuses. */
 enum hd_code orders_take(struct call *, struct hd_error *);
+/* The reply to an order given by a page's form: on to the page of what it was about, or why not.
+ * As call.taken. */
+void orders_page(struct call *, unsigned status, const struct json *body);
 /* Refuses, before the body is read, a request whose framing or origin cannot be trusted. True when
  * it was refused. Framing is checked on every route, the rest on those with an order. */
 bool orders_refuse_headers(struct call *);

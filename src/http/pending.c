@@ -167,6 +167,10 @@ static void answer(struct call *c, const struct json *j)
                           "the guard loop's answer cannot be read; " LOOK);
         return;
     }
+    if (c->taken) {
+        c->taken(c, (unsigned)status, body);
+        return;
+    }
     if (status >= 400) {
         problem_of(c, (unsigned)status, body);
         return;

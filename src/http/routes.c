@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Every address of the face, with the handler behind it. A page or a test that wants to know what
- * there is reads this table. GET rows change nothing; POST rows only hand an order to the loop.
+ * there is reads this table. GET rows change nothing; POST and DELETE rows only
+ * hand an order to the loop.
  */
 #include <string.h>
 
@@ -16,9 +17,12 @@ const struct route http_routes[] = {
     {"GET", "/", fleet_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
     {"GET", "/g/*", guard_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
     {"GET", "/s/*", service_page, ROUTE_STORE | ROUTE_HTML, {"before"}, NULL},
-    {"GET", "/assets/style.css", health_style, ROUTE_PLAIN, {"v"}, NULL},
-    {"GET", "/healthz", health_alive, ROUTE_PLAIN, {0}, NULL},
-    {"GET", "/readyz", health_ready, ROUTE_PROBE, {0}, NULL},
+    {"GET", "/assets/style.css", health_style, ROUTE_OPEN, {"v"}, NULL},
+    {"GET", "/login", login_page, ROUTE_PLAIN | ROUTE_HTML | ROUTE_OPEN, {"next"}, NULL},
+    {"POST", "/login", login_take, ROUTE_STORE | ROUTE_HTML | ROUTE_OPEN, {0}, &order_login},
+    {"POST", "/logout", logout_take, ROUTE_HTML, {0}, &order_logout},
+    {"GET", "/healthz", health_alive, ROUTE_OPEN, {0}, NULL},
+    {"GET", "/readyz", health_ready, ROUTE_PROBE | ROUTE_OPEN, {0}, NULL},
     {"GET", "/metrics", health_metrics, ROUTE_PLAIN, {0}, NULL},
 
     {"GET", API "/services", api_services, ROUTE_STORE, {0}, NULL},
@@ -33,6 +37,7 @@ const struct route http_routes[] = {
     {"GET", API "/guards/*/timeline", api_timeline, ROUTE_STORE, {"after"}, NULL},
     {"GET", API "/guards/*/evidence", api_evidence, ROUTE_STORE, {"after"}, NULL},
     {"GET", API "/holds", api_holds, ROUTE_STORE, {0}, NULL},
+    {"GET", API "/tokens", api_tokens, ROUTE_STORE, {0}, NULL},
 
     {"POST", API "/guards", orders_take, ROUTE_PLAIN, {0}, &order_guard},
     {"POST", API "/guards/*/revert", orders_take, ROUTE_PLAIN, {0}, &order_guard_revert},
@@ -46,6 +51,8 @@ const struct route http_routes[] = {
     {"POST", API "/services/*/revert", orders_take, ROUTE_PLAIN, {0}, &order_service_revert},
     {"POST", API "/holds", orders_take, ROUTE_PLAIN, {0}, &order_fleet_hold},
     {"POST", API "/holds/release", orders_take, ROUTE_PLAIN, {0}, &order_fleet_release},
+    {"POST", API "/tokens", orders_take, ROUTE_PLAIN, {0}, &order_token},
+    {"DELETE", API "/tokens/*", orders_take, ROUTE_PLAIN, {0}, &order_token_revoke},
     {"POST", API "/config/reload", orders_take, ROUTE_PLAIN, {0}, &order_reload},
     {0},
 };

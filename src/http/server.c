@@ -6,10 +6,8 @@
  */
 #include "http/http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -24,8 +22,12 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "http/call.h"
+#include "http/form.h"
+#include "http/limit.h"
+#include "http/listen.h"
 #include "http/orders.h"
 #include "http/pending.h"
+#include "http/who.h"
 
 #define STOP_MS 1000 /* to send the last answers when stopping */
 
@@ -44,6 +46,7 @@ struct http {
     struct store *store; /* this thread's own reader; NULL: not open */
     char *store_path, *public_url;
     struct peer *peers;
+    struct limits limits;
     struct metric *requests[6]; /* by hundreds of the status */
     unsigned busy;              /* calls that are not answered yet */
     /* libmicrohttpd has work that neither its descriptor nor its timeout tells of: a wait ended, or
@@ -60,6 +63,8 @@ struct visit {
     struct face_facts facts;
     struct http *http;
     struct peer *peer;
+    bool seen;         /* the headers were looked at */
+    const char *fault; /* of the request's target; NULL: none */
 };
 
 const char *call_header(const struct call *c, const char *name)
@@ -74,9 +79,11 @@ const char *call_query(const struct call *c, const char *name)
 
 /* --- one request --- */
 
-static struct visit *visit_begin(struct http *h, struct MHD_Connection *connection,
-                                 const char *path)
+/* Called with the target as it was sent, before libmicrohttpd decodes it: what is decoded no longer
+ * tells "/a%2Fb" from "/a/b". Its value is what on_request finds in `state`. */
+static void *on_target(void *cls, const char *target, struct MHD_Connection *connection)
 {
+    struct http *h = cls;
     struct visit *v = calloc(1, sizeof *v);
     if (!v)
         return NULL;
@@ -89,9 +96,9 @@ static struct visit *visit_begin(struct http *h, struct MHD_Connection *connecti
     c->facts = &v->facts;
     c->connection = connection;
     c->arena = arena_new();
-    c->path = arena_text(c->arena, path);
     c->now_ms = clock_now().wall_ms;
     c->body = BUF_INIT(HD_BODY_BYTES_MAX);
+    v->fault = form_target_fault(target);
     h->busy++;
     return v;
 }
@@ -111,23 +118,36 @@ static enum MHD_Result check_query(void *cls, enum MHD_ValueKind kind, const cha
 {
     struct call *c = cls;
     (void)kind;
-    (void)value;
     for (const char *const *q = c->route->query; *q; q++) {
-        if (str_is(*q, name))
+        if (!str_is(*q, name))
+            continue;
+        if (call_query(c, name) == value)
             return MHD_YES;
+        (void)call_refuse(c, 400, "repeated_parameter", "the parameter %s is given twice", name);
+        return MHD_NO;
     }
     (void)call_refuse(c, 400, "unknown_parameter", "there is no parameter %s here", name);
     return MHD_NO;
 }
 
 /* What can be said before the body is read. */
-static void choose(struct call *c, const char *method)
+static void choose(struct visit *v, const char *method, const char *path)
 {
+    struct call *c = &v->call;
     const char *allow = NULL;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    c->path = arena_text(c->arena, path);
+    c->peer = listen_peer(info ? info->client_addr : NULL);
+    who_take_path(c);
     enum route_match m = route_find(c->arena, method, c->path, &c->route, &c->param, &allow);
+    who_read(c);
     if (orders_refuse_headers(c))
         return;
-    if (m == ROUTE_NOT_FOUND) {
+    if (v->fault) {
+        (void)call_refuse(c, 400, "bad_target", "%s", v->fault);
+        c->reply.close = true;
+    } else if (m == ROUTE_NOT_FOUND) {
         (void)call_refuse(c, 404, "no_route", "there is nothing at this address");
     } else if (m == ROUTE_WRONG_METHOD) {
         (void)call_refuse(c, 405, "wrong_method", "this address takes %s", allow);
@@ -152,21 +172,40 @@ static enum hd_code reader(struct http *h, struct store **ret, struct hd_error *
     return HD_OK;
 }
 
+/* The form of a page; false: refused. */
+static bool take_form(struct call *c)
+{
+    struct form *f = arena_of(c->arena, struct form);
+    struct hd_error err;
+    if (!(c->route->needs & ROUTE_HTML) || str_is(c->route->method, "GET"))
+        return true;
+    if (form_parse(c->arena, buf_span(&c->body), f, &err)) {
+        (void)call_refuse(c, 400, "bad_form", "%s", err.text);
+        return false;
+    }
+    c->form = f;
+    return true;
+}
+
 static void run(struct visit *v)
 {
     struct call *c = &v->call;
     struct hd_error err = {0};
+    bool asks_who = c->facts->who && !(c->route->needs & ROUTE_OPEN);
     if (c->body_too_big) {
         (void)call_refuse(c, 413, "body_too_large", "the body is larger than %u bytes",
                           HD_BODY_BYTES_MAX);
         return;
     }
-    if ((c->route->needs & (ROUTE_STORE | ROUTE_PROBE)) && reader(v->http, &c->store, &err) &&
-        (c->route->needs & ROUTE_STORE)) {
+    if (!take_form(c))
+        return;
+    bool wants = asks_who || c->route->needs & (ROUTE_STORE | ROUTE_PROBE);
+    enum hd_code code = wants ? reader(v->http, &c->store, &err) : HD_OK;
+    if (code && c->route->needs & ROUTE_STORE) {
         (void)call_refuse(c, 503, "no_store", "The history cannot be read: %s", err.text);
         return;
     }
-    enum hd_code code = c->route->run(c, &err);
+    code = who_admit(c, code ? &err : NULL) ? c->route->run(c, &err) : HD_OK;
     if (code)
         call_fail(c, &err);
     if (c->store)
@@ -187,7 +226,7 @@ static const struct {
     {"Cross-Origin-Opener-Policy", "same-origin"},
     {"Content-Security-Policy",
      "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
-     "form-action 'none'; frame-ancestors 'none'"},
+     "form-action 'self'; frame-ancestors 'none'"},
 };
 
 static void add_headers(struct MHD_Response *r, const struct reply *reply)
@@ -205,6 +244,8 @@ static void add_headers(struct MHD_Response *r, const struct reply *reply)
         (void)MHD_add_response_header(r, "Allow", reply->allow);
     if (reply->retry)
         (void)MHD_add_response_header(r, "Retry-After", "1");
+    if (reply->cookie)
+        (void)MHD_add_response_header(r, "Set-Cookie", reply->cookie);
     if (reply->status == 401)
         (void)MHD_add_response_header(r, "WWW-Authenticate", "Bearer");
     if (reply->close)
@@ -234,12 +275,13 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
                                   size_t *upload_len, void **state)
 {
     struct visit *v = *state;
+    (void)cls;
     (void)version;
-    if (!v) {
-        *state = v = visit_begin(cls, connection, path);
-        if (!v)
-            return MHD_NO;
-        choose(&v->call, method);
+    if (!v)
+        return MHD_NO;
+    if (!v->seen) {
+        v->seen = true;
+        choose(v, method, path);
         return v->call.reply.close ? reply_send(v) : MHD_YES;
     }
     struct call *c = &v->call;
@@ -400,62 +442,6 @@ static void *face_thread(void *arg)
 
 /* --- start and stop --- */
 
-/* "127.0.0.1:8417", "[::1]:8417" */
-static enum hd_code read_address(const char *text, struct sockaddr_storage *ret, socklen_t *ret_len,
-                                 struct hd_error *err)
-{
-    char host[64] = "";
-    const char *colon = strrchr(text, ':');
-    size_t n = colon ? (size_t)(colon - text) : 0;
-    int64_t port;
-    if (!colon || n == 0 || n >= sizeof host || !str_read_i64(colon + 1, &port) || port < 0 ||
-        port > 65535)
-        return hd_fail(err, HD_INVALID, "listen: \"%s\" is not ADDRESS:PORT", text);
-    memcpy(host, text, n);
-    bool six = host[0] == '[' && host[n - 1] == ']';
-    *ret = (struct sockaddr_storage){0};
-    if (six) {
-        struct sockaddr_in6 *a = (struct sockaddr_in6 *)ret;
-        host[n - 1] = '\0';
-        a->sin6_family = AF_INET6;
-        a->sin6_port = htons((uint16_t)port);
-        if (inet_pton(AF_INET6, host + 1, &a->sin6_addr) != 1)
-            return hd_fail(err, HD_INVALID, "listen: \"%s\" is not an IPv6 address", host + 1);
-        *ret_len = sizeof *a;
-        return HD_OK;
-    }
-    struct sockaddr_in *a = (struct sockaddr_in *)ret;
-    a->sin_family = AF_INET;
-    a->sin_port = htons((uint16_t)port);
-    if (inet_pton(AF_INET, host, &a->sin_addr) != 1)
-        return hd_fail(err, HD_INVALID, "listen: \"%s\" is not an IP address", host);
-    *ret_len = sizeof *a;
-    return HD_OK;
-}
-
-static enum hd_code listen_on(const char *text, int *ret_fd, int *ret_port, struct hd_error *err)
-{
-    struct sockaddr_storage address;
-    socklen_t len;
-    if (read_address(text, &address, &len, err))
-        return err->code;
-    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1;
-    if (fd >= 0)
-        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) || listen(fd, SOMAXCONN) ||
-        getsockname(fd, (struct sockaddr *)&address, &len)) {
-        enum hd_code code = hd_fail(err, HD_IO, "cannot listen on %s: %s", text, strerror(errno));
-        if (fd >= 0)
-            (void)close(fd);
-        return code;
-    }
-    *ret_fd = fd;
-    *ret_port = ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                                    : ((struct sockaddr_in *)&address)->sin_port);
-    return HD_OK;
-}
-
 static void on_log(void *cls, const char *format, va_list args)
 {
     char text[500];
@@ -473,7 +459,8 @@ static enum hd_code start_daemon(struct http *h, int listener, struct hd_error *
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, HD_HTTP_CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HD_HTTP_HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
         HD_IDLE_MS / 1000, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_URI_LOG_CALLBACK, on_target, h,
+        MHD_OPTION_END);
     if (h->daemon)
         return HD_OK;
     (void)close(listener);
@@ -529,6 +516,8 @@ enum hd_code http_start(const struct http_options *o, struct http **ret, struct 
                                   .next_id = 1,
                                   .done = on_answer,
                                   .timeout_ms = o->command_ms ? o->command_ms : HD_COMMAND_MS};
+    h->facts.who = o->who;
+    h->facts.limits = &h->limits;
     h->request_ms = o->request_ms ? o->request_ms : HD_REQUEST_MS;
     h->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     h->store_path = strdup(o->store_path);

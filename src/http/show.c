@@ -10,6 +10,8 @@
 #include "base/reason.h"
 #include "base/str.h"
 
+#include <haldane/policy.h>
+
 static void put_count(struct json_out *o, const char *key, uint32_t n)
 {
     if (n == UINT32_MAX)
@@ -192,6 +194,24 @@ void show_hold(struct json_out *o, const struct store_hold *h)
     json_put_time(o, "from", h->from_ms);
     json_put_time(o, "until", h->until_ms);
     json_put_time(o, "released_at", h->released_ms);
+    json_end(o, '}');
+}
+
+void show_token(struct json_out *o, const struct store_token *t)
+{
+    static const char *const roles[] = {
+        [HD_TOKEN_VIEWER] = "viewer", [HD_TOKEN_OPERATOR] = "operator", [HD_TOKEN_ADMIN] = "admin"};
+    static const char *const origins[] = {[STORE_ORIGIN_ORDER] = "order",
+                                          [STORE_ORIGIN_CONFIG] = "config",
+                                          [STORE_ORIGIN_LOCAL] = "local"};
+    json_begin(o, NULL, '{');
+    json_put_text(o, "name", t->name);
+    json_put_text(o, "role", roles[t->role]);
+    put_stored(o, "services", t->services);
+    json_put_text(o, "origin", origins[t->origin]);
+    json_put_text(o, "actor", t->actor);
+    json_put_time(o, "made_at", t->made_ms);
+    json_put_time(o, "until", t->until_ms);
     json_end(o, '}');
 }
 

@@ -17,6 +17,7 @@ void show_service(struct json_out *, const struct store_service *, const struct 
                   const struct store_hold *holds, size_t n_holds);
 void show_event(struct json_out *, const struct store_event *);
 void show_evidence(struct json_out *, const struct store_evidence *);
+void show_token(struct json_out *, const struct store_token *);
 void show_hold(struct json_out *, const struct store_hold *);
 
 #endif

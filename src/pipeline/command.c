@@ -4,7 +4,7 @@
  * the 2xx only after the commit (I7). Checks the token, finds the guard, and calls the stages; a
  * human may order what a policy would not do, but not what the gate forbids.
  */
-#include "pipeline/internal.h"
+#include "pipeline/order.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,27 +12,9 @@
 
 #include "base/log.h"
 #include "base/str.h"
-#include "cred/cred.h"
-#include "json/json.h"
 
 #define JUST_NOW_MS 60000
 #define HOLD_MAX_MS ((int64_t)30 * 86400 * 1000)
-
-struct order {
-    struct pipeline *p;
-    struct hd_arena *arena;
-    const struct json *packet, *args;
-    int64_t id;
-    const char *what, *service, *guard, *token;
-    /* the answer */
-    int status;
-    const char *code, *detail; /* of a problem */
-    struct guard *about;       /* the guard the answer is about; NULL: none */
-    char about_id[27];
-    struct hd_span text;       /* the packet itself */
-    bool fresh;                /* the router was read after the order came */
-    bool later;                /* it waits for that */
-};
 
 struct order_wait {
     struct order_wait *next;
@@ -43,14 +25,14 @@ struct order_wait {
 #define ORDERS_MAX 16 /* waiting for one reading of one service */
 
 
-static void problem(struct order *o, int status, const char *code, const char *detail)
+void order_problem(struct order *o, int status, const char *code, const char *detail)
 {
     o->status = status;
     o->code = code;
     o->detail = detail;
 }
 
-static const char *arg_text(const struct order *o, const char *key)
+const char *order_text(const struct order *o, const char *key)
 {
     const char *text = NULL;
     if (json_text(json_get(o->args, key), key, &text, NULL) || !*text)
@@ -60,7 +42,7 @@ static const char *arg_text(const struct order *o, const char *key)
     return copy;
 }
 
-static int64_t arg_i64(const struct order *o, const char *key, int64_t fallback)
+int64_t order_number(const struct order *o, const char *key, int64_t fallback)
 {
     int64_t v;
     return json_i64(json_get(o->args, key), key, &v, NULL) ? fallback : v;
@@ -68,41 +50,39 @@ static int64_t arg_i64(const struct order *o, const char *key, int64_t fallback)
 
 /* --- who may --- */
 
-static int token_role(const struct order *o, const char *hash)
-{
-    const struct pipeline *p = o->p;
-    int best = -1;
-    if (p->o.admin_token_hash && cred_equal(hash, p->o.admin_token_hash))
-        return HD_TOKEN_ADMIN;
-    for (uint32_t i = 0; i < p->c->n_tokens; i++) {
-        const struct hd_token *t = &p->c->tokens[i];
-        const char *want;
-        struct hd_error err;
-        if (cred_resolve(o->arena, t->hash, &want, &err)) {
-            log_warn(NULL, "auth.tokens.%s: %s", t->name, err.text);
-            continue;
-        }
-        bool covers = o->service ? str_glob_any(t->services, o->service) : t->role == HD_TOKEN_ADMIN;
-        if (cred_equal(hash, want))
-            best = covers ? t->role : HD_TOKEN_VIEWER;
-    }
-    return best;
-}
+/* Orders not named here need an operator. */
+static const struct {
+    const char *what;
+    int32_t role;
+} needs[] = {
+    {"reload", HD_TOKEN_ADMIN}, {"token", HD_TOKEN_ADMIN},  {"revoke_token", HD_TOKEN_ADMIN},
+    {"login", HD_TOKEN_VIEWER}, {"logout", HD_TOKEN_VIEWER},
+};
 
 static bool allowed(struct order *o)
 {
-    char hash[65];
+    struct hd_error err;
+    int32_t need = HD_TOKEN_OPERATOR;
     if (!o->token) {
-        problem(o, 401, "no_token", "this needs a bearer token");
+        order_problem(o, 401, "no_token", "this needs a bearer token");
         return false;
     }
-    cred_sha256_hex((struct hd_span){o->token, strlen(o->token)}, hash);
-    int role = token_role(o, hash);
-    int need = str_is(o->what, "reload") ? HD_TOKEN_ADMIN : HD_TOKEN_OPERATOR;
-    if (role < 0)
-        problem(o, 401, "bad_token", "the token is not known");
-    else if (role < need)
-        problem(o, 403, "not_allowed", "the token's role or services do not cover this");
+    enum hd_code code = accounts_find(o->p->o.store, o->arena, o->token, o->p->now.wall_ms, &o->by, &err);
+    if (code == HD_DENIED) {
+        order_problem(o, 401, "bad_token", "the token is not known");
+        return false;
+    }
+    if (code) {
+        order_problem(o, 503, "no_store", arena_text(o->arena, err.text));
+        return false;
+    }
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
+        if (str_is(needs[i].what, o->what))
+            need = needs[i].role;
+    }
+    int32_t role = accounts_role(&o->by, o->service);
+    if (role < need)
+        order_problem(o, 403, "not_allowed", "the token's role or services do not cover this");
     return role >= need;
 }
 
@@ -153,7 +133,7 @@ static const char *change_json(const struct order *o)
     bool any = false;
     json_begin(&out, NULL, '{');
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const char *text = arg_text(o, keys[i]);
+        const char *text = order_text(o, keys[i]);
         any |= text != NULL;
         if (text)
             json_put_text(&out, keys[i], text);
@@ -174,7 +154,7 @@ static struct guard *start(struct order *o, struct service *s, int candidate, in
         .candidate = (uint8_t)candidate,
         .trigger = "api",
         .change = change_json(o),
-        .version = arg_text(o, "version"),
+        .version = order_text(o, "version"),
         .value_before = before,
         .value_after = carries ? s->last.value : NULL,
         .switch_from_ms = since,
@@ -188,20 +168,20 @@ static struct guard *start(struct order *o, struct service *s, int candidate, in
 
 static void join(struct order *o, struct guard *g)
 {
-    const char *change = change_json(o), *version = arg_text(o, "version"), *to = arg_text(o, "to");
+    const char *change = change_json(o), *version = order_text(o, "version"), *to = order_text(o, "to");
     const char *known = g->row.candidate_version;
     if (to && colour_index(g->policy, to) < 0) {
-        problem(o, 422, "no_such_colour", arena_print(o->arena, "'%s' is no colour of the service", to));
+        order_problem(o, 422, "no_such_colour", arena_print(o->arena, "'%s' is no colour of the service", to));
         return;
     }
     if (to && !str_is(to, g->row.candidate)) {
-        problem(o, 409, "other_guard", arena_print(o->arena, "guard %s is live, and watches %s", g->row.id,
+        order_problem(o, 409, "other_guard", arena_print(o->arena, "guard %s is live, and watches %s", g->row.id,
                                                    g->row.candidate));
         return;
     }
     bool other = version && known && !str_is(version, known);
     if (other && (act_busy(g) || g->row.state == HD_STATE_AFTERCARE)) {
-        problem(o, 409, "busy", arena_print(o->arena, "guard %s of version %s is %s; ask again when it "
+        order_problem(o, 409, "busy", arena_print(o->arena, "guard %s of version %s is %s; ask again when it "
                                             "has ended", g->row.id, known, hd_state_word(g->row.state)));
         return;
     }
@@ -229,13 +209,13 @@ static bool choose_sides(struct order *o, const struct service *s, const char *c
                          const char *stable_key, int *candidate, int *stable)
 {
     const struct hd_policy *policy = s->policy;
-    const char *mine = arg_text(o, candidate_key), *theirs = arg_text(o, stable_key);
+    const char *mine = order_text(o, candidate_key), *theirs = order_text(o, stable_key);
     *candidate = mine ? colour_index(policy, mine)
                  : policy->kind == HD_KIND_CANARY ? policy->candidate : busiest(s, policy, -1);
     *stable = theirs ? colour_index(policy, theirs)
               : policy->kind == HD_KIND_CANARY ? policy->stable : busiest(s, policy, *candidate);
     if (*candidate < 0 || *stable < 0 || *candidate == *stable) {
-        problem(o, 422, "no_such_colour", "to and from must be two colours of the service");
+        order_problem(o, 422, "no_such_colour", "to and from must be two colours of the service");
         return false;
     }
     return true;
@@ -256,7 +236,7 @@ static struct store_guard *newest(const struct order *o, const struct service *s
 static bool answered(struct order *o, const struct service *s, const char *candidate)
 {
     const struct store_guard *g = newest(o, s);
-    const char *version = arg_text(o, "version"), *to = arg_text(o, "to");
+    const char *version = order_text(o, "version"), *to = order_text(o, "to");
     if (!g || g->state == HD_STATE_CANCELLED || g->state == HD_STATE_SUPERSEDED)
         return false;
     if (version && g->candidate_version && !str_is(version, g->candidate_version))
@@ -283,7 +263,7 @@ static void order_guard(struct order *o, struct service *s)
     if (answered(o, s, colour))
         return;
     if (s->last.ours && reading_share(&s->last, colour) >= HD_WHOLE_PPM / 2)
-        problem(o, 409, "no_switch", arena_print(o->arena, "%s has the traffic by haldane's own revert, "
+        order_problem(o, 409, "no_switch", arena_print(o->arena, "%s has the traffic by haldane's own revert, "
                                                  "not by a switch", colour));
     else
         about(o, start(o, s, candidate, stable, NULL), 201);
@@ -296,7 +276,7 @@ static void read_first(struct order *o, struct service *s)
     struct order_wait *w = calloc(1, sizeof *w), **at = &s->orders;
     if (!w || s->n_orders >= ORDERS_MAX || !o->p->o.answer) {
         free(w);
-        problem(o, 503, "busy", "too many orders wait for a reading of the router");
+        order_problem(o, 503, "busy", "too many orders wait for a reading of the router");
         return;
     }
     *w = (struct order_wait){.packet = strndup(o->text.at, o->text.len), .len = o->text.len};
@@ -310,10 +290,10 @@ static void read_first(struct order *o, struct service *s)
 
 static void revert_live(struct order *o, struct guard *g)
 {
-    const char *why = arg_text(o, "reason"), *to = arg_text(o, "to"), *target = guard_colour(g, HD_STABLE);
+    const char *why = order_text(o, "reason"), *to = order_text(o, "to"), *target = guard_colour(g, HD_STABLE);
     const char *rejected = service_rejected(g->service, target);
     if (to ? !str_is(to, target) : rejected != NULL) {
-        problem(o, 409, to ? "other_target" : "target_rejected",
+        order_problem(o, 409, to ? "other_target" : "target_rejected",
                 to ? arena_print(o->arena, "guard %s would go back to %s", g->row.id, target)
                    : arena_print(o->arena, "%s was rejected (%s); name it if it shall have the traffic all "
                                  "the same", target, rejected));
@@ -321,7 +301,7 @@ static void revert_live(struct order *o, struct guard *g)
     }
     if (g->row.state != HD_STATE_PENDING && g->row.state != HD_STATE_WARMING &&
         g->row.state != HD_STATE_WATCHING) {
-        problem(o, 409, "wrong_state", arena_print(o->arena, "the guard is %s", hd_state_word(g->row.state)));
+        order_problem(o, 409, "wrong_state", arena_print(o->arena, "the guard is %s", hd_state_word(g->row.state)));
         return;
     }
     about(o, g, 202);
@@ -334,7 +314,7 @@ static void revert_live(struct order *o, struct guard *g)
 static void order_service_revert(struct order *o, struct service *s)
 {
     int candidate, stable;
-    bool named = arg_text(o, "to") != NULL;
+    bool named = order_text(o, "to") != NULL;
     if (s->guard) {
         revert_live(o, s->guard);
         return;
@@ -344,12 +324,12 @@ static void order_service_revert(struct order *o, struct service *s)
     const char *target = s->policy->colours[stable].name;
     const char *rejected = service_rejected(s, target);
     if (!named && s->last.ours) {
-        problem(o, 409, "already_reverted", arena_print(o->arena, "the traffic is on %s by haldane's own "
+        order_problem(o, 409, "already_reverted", arena_print(o->arena, "the traffic is on %s by haldane's own "
                 "revert; name the side it shall go to", s->policy->colours[candidate].name));
         return;
     }
     if (!named && rejected) {
-        problem(o, 409, "target_rejected", arena_print(o->arena, "%s was rejected (%s); name it if it "
+        order_problem(o, 409, "target_rejected", arena_print(o->arena, "%s was rejected (%s); name it if it "
                 "shall have the traffic all the same", target, rejected));
         return;
     }
@@ -358,23 +338,24 @@ static void order_service_revert(struct order *o, struct service *s)
                 str_is(last->stable, target);
     struct guard *g = start(o, s, candidate, stable, same ? last->value_before : NULL);
     about(o, g, 202);
-    decide_revert(g, false, arg_text(o, "reason"));
+    decide_revert(g, false, order_text(o, "reason"));
 }
 
 static void order_hold(struct order *o)
 {
     struct pipeline *p = o->p;
-    int64_t lasts = arg_i64(o, "duration_ms", 0);
+    int64_t lasts = order_number(o, "duration_ms", 0);
+    const char *actor = order_text(o, "actor");
     struct store_hold hold = {.service = o->service,
-                              .reason = arg_text(o, "reason"),
-                              .actor = arg_text(o, "actor"),
+                              .reason = order_text(o, "reason"),
+                              .actor = actor ? actor : o->by.name,
                               .from_ms = p->now.wall_ms,
                               .until_ms = p->now.wall_ms + lasts,
                               .released_ms = -1};
     struct hd_error err;
     int64_t id;
     if (!hold.reason || lasts <= 0 || lasts > HOLD_MAX_MS) {
-        problem(o, 422, "bad_hold", "a hold needs a reason and an expiry of at most 30 days");
+        order_problem(o, 422, "bad_hold", "a hold needs a reason and an expiry of at most 30 days");
         return;
     }
     enum hd_code code = store_begin(p->o.store, &err);
@@ -384,7 +365,7 @@ static void order_hold(struct order *o)
         code = store_commit(p->o.store, &err);
     if (code) {
         store_rollback(p->o.store);
-        problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
         return;
     }
     holds_read(p);
@@ -406,26 +387,26 @@ static void order_release(struct order *o)
         code = store_commit(p->o.store, &err);
     if (code) {
         store_rollback(p->o.store);
-        problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
         return;
     }
     holds_read(p);
     if (n)
         event_add(p, NULL, o->service, "operator", HD_REASON_NONE, "Automatic reverts are released",
-                  arg_text(o, "reason"), true);
+                  order_text(o, "reason"), true);
     o->status = n ? 200 : 404;
     if (!n)
-        problem(o, 404, "no_hold", "there is no such hold in force");
+        order_problem(o, 404, "no_hold", "there is no such hold in force");
 }
 
 static void order_cancel(struct order *o, struct guard *g)
 {
     if (!hd_state_may_move(g->row.state, HD_STATE_CANCELLED)) {
-        problem(o, 409, "wrong_state", arena_print(o->arena, "the guard is %s", hd_state_word(g->row.state)));
+        order_problem(o, 409, "wrong_state", arena_print(o->arena, "the guard is %s", hd_state_word(g->row.state)));
         return;
     }
     about(o, g, 200);
-    guard_end(g, HD_STATE_CANCELLED, HD_REASON_OPERATOR, arg_text(o, "reason"));
+    guard_end(g, HD_STATE_CANCELLED, HD_REASON_OPERATOR, order_text(o, "reason"));
 }
 
 /* A human has seen it: the banner goes, Alertmanager resolves. */
@@ -442,7 +423,7 @@ static void order_acknowledge(struct order *o)
         return;
     }
     if (store_guard(p->o.store, o->arena, o->guard, &row, &err)) {
-        problem(o, 404, "no_guard", "there is no such guard");
+        order_problem(o, 404, "no_guard", "there is no such guard");
         return;
     }
     row.needs_human = false;
@@ -456,7 +437,7 @@ static void order_acknowledge(struct order *o)
         code = store_commit(p->o.store, &err);
     if (code) {
         store_rollback(p->o.store);
-        problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
         return;
     }
     p->outbox_ms = p->now.boot_ms;
@@ -466,7 +447,7 @@ static void order_acknowledge(struct order *o)
 
 static void order_rearm(struct order *o, struct service *s)
 {
-    const char *colour = arg_text(o, "colour");
+    const char *colour = order_text(o, "colour");
     bool any = false;
     for (size_t i = 0; i < HD_SIDES_MAX; i++) {
         struct side_mark *m = &s->mark[i];
@@ -477,11 +458,11 @@ static void order_rearm(struct order *o, struct service *s)
         }
     }
     if (!any) {
-        problem(o, 404, "not_rejected", "no such side is rejected");
+        order_problem(o, 404, "not_rejected", "no such side is rejected");
         return;
     }
     event_add(s->p, NULL, s->name, "operator", HD_REASON_OPERATOR, "Re-armed: rejected sides may be targets again",
-              arg_text(o, "reason"), true);
+              order_text(o, "reason"), true);
     o->status = 200;
 }
 
@@ -491,12 +472,12 @@ static void order_reload(struct order *o)
     struct config *fresh = NULL;
     struct hd_error err;
     if (!p->o.load) {
-        problem(o, 501, "no_file", "this daemon has no file to load");
+        order_problem(o, 501, "no_file", "this daemon has no file to load");
         return;
     }
     if (p->o.load(p->o.load_ctx, &fresh, &err)) {
         pipeline_reload_refused(p, p->now, err.text);
-        problem(o, 422, "bad_config", arena_text(o->arena, err.text));
+        order_problem(o, 422, "bad_config", arena_text(o->arena, err.text));
         return;
     }
     pipeline_reload(p, p->now, fresh);
@@ -518,11 +499,13 @@ static void run(struct order *o)
     struct service *s = o->service ? service_find(p, o->service) : NULL;
     if (!allowed(o))
         return;
+    if (accounts_order(o))
+        return;
     bool for_guard = o->guard && !str_is(o->what, "acknowledge");
     if (for_guard && !g) {
-        problem(o, 404, "no_live_guard", "no such guard is live");
+        order_problem(o, 404, "no_live_guard", "no such guard is live");
     } else if (o->service && (!s || !s->policy) && !o->guard) {
-        problem(o, 404, "no_service", "there is no such service");
+        order_problem(o, 404, "no_service", "there is no such service");
     } else if (str_is(o->what, "guard") && s) {
         if (o->fresh)
             order_guard(o, s);
@@ -548,7 +531,7 @@ static void run(struct order *o)
     } else if (str_is(o->what, "reload")) {
         order_reload(o);
     } else {
-        problem(o, 400, "bad_command", "there is no such command");
+        order_problem(o, 400, "bad_command", "there is no such command");
     }
 }
 
@@ -560,6 +543,11 @@ static void answer_out(const struct order *o, struct buf *to)
     json_put_i64(&out, "status", o->status);
     if (o->about_id[0])
         json_put_text(&out, "location", arena_print(o->arena, "/api/v1/guards/%s", o->about_id));
+    if (o->status < 400 && o->body) {
+        json_put_raw(&out, "body", o->body);
+        json_end(&out, '}');
+        return;
+    }
     json_begin(&out, "body", '{');
     if (o->status >= 400) {
         json_put_text(&out, "type", "about:blank");
@@ -597,7 +585,7 @@ static bool command(struct pipeline *p, struct hd_span packet, bool fresh, const
     struct hd_error err;
     struct order o = {.p = p, .arena = a, .text = packet, .fresh = fresh};
     if (json_parse(packet, &j, &err)) {
-        problem(&o, 400, "bad_command", err.text);
+        order_problem(&o, 400, "bad_command", err.text);
     } else {
         o.packet = j;
         o.args = json_get(j, "args");
@@ -607,7 +595,7 @@ static bool command(struct pipeline *p, struct hd_span packet, bool fresh, const
         o.guard = packet_text(&o, "guard");
         o.token = packet_text(&o, "token");
         if (unread)
-            problem(&o, 503, "router_unread", unread->text);
+            order_problem(&o, 503, "router_unread", unread->text);
         else
             run(&o);
     }
@@ -618,7 +606,7 @@ static bool command(struct pipeline *p, struct hd_span packet, bool fresh, const
     if (o.status < 400 && save_all(p, &err)) {
         buf_clear(&text);
         o.about = NULL;
-        problem(&o, 503, "not_saved", err.text);
+        order_problem(&o, 503, "not_saved", err.text);
         answer_out(&o, &text);
     }
     log_info(o.service, "command %s: %d", o.what ? o.what : "?", o.status);

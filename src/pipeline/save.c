@@ -4,6 +4,7 @@
  * nothing that acts or answers goes on before (I2, I7). A failed commit loses nothing: everything
  * stays in line, and is written whole at the next try.
  */
+#include "pipeline/accounts.h"
 #include "pipeline/internal.h"
 
 #include <stdlib.h>
@@ -192,6 +193,8 @@ static enum hd_code write_all(struct pipeline *p, struct hd_error *err)
         code = write_services(p, err);
     if (!code && p->services_dirty)
         code = write_config(p, err);
+    if (!code && p->services_dirty)
+        code = accounts_save(p, err);
     if (!code && p->refused)
         code = store_put_fact(p->o.store, "config/refused", p->refused, err);
     for (size_t i = 0; !code && i < p->n_sources; i++) {

@@ -424,4 +424,15 @@ static void sample_fill(const char *path, enum sample_what what, int64_t now_ms)
     (void)store_close(s);
 }
 
+__attribute__((unused)) static void sample_fact(const char *path, const char *key, const char *value)
+{
+    struct hd_error err;
+    struct store *s = NULL;
+    sample_ok(store_open(&(struct store_options){.path = path}, &s, &err), &err);
+    sample_ok(store_begin(s, &err), &err);
+    sample_ok(store_put_fact(s, key, value, &err), &err);
+    sample_ok(store_commit(s, &err), &err);
+    (void)store_close(s);
+}
+
 #endif

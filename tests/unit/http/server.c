@@ -24,12 +24,15 @@
 #include "sample.h"
 #include "json/json.h"
 
+#include <haldane/policy.h>
+
 /* '@' becomes the length of what follows the headers. */
 #define POST(path, headers, body)                                                                  \
     "POST " path " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" headers                           \
     "Content-Length: @\r\n\r\n" body
 #define TOKEN "Authorization: Bearer hld_secret\r\n"
 #define ORDER TOKEN "Content-Type: application/json\r\n"
+#define FORM "Content-Type: application/x-www-form-urlencoded\r\n"
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 #define G "/api/v1/guards/" SAMPLE_WATCHING
 
@@ -38,6 +41,8 @@ struct bench {
     int loop; /* the guard loop's end of the pair */
     char dir[100], path[120];
 };
+
+static http_who *bench_who; /* of the next bench; NULL: none */
 
 static void bench_open(struct bench *b, int what, int32_t command_ms, int32_t request_ms)
 {
@@ -51,6 +56,7 @@ static void bench_open(struct bench *b, int what, int32_t command_ms, int32_t re
     const struct http_options o = {.listen = "127.0.0.1:0",
                                    .store_path = b->path,
                                    .commands = pair[0],
+                                   .who = bench_who,
                                    .command_ms = command_ms,
                                    .request_ms = request_ms};
     if (http_start(&o, &b->http, &err))
@@ -351,7 +357,59 @@ static const struct {
     {"chunked alone",
      "POST " G "/acknowledge HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" ORDER
      "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-     200, NULL, "acknowledge", "\"status\":200"},
+     411, "no_length", NULL, NULL},
+    {"two types", POST(G "/acknowledge", ORDER "Content-Type: text/plain\r\n", "{}"), 400,
+     "more than one Content-Type", NULL, NULL},
+    {"two tokens", POST(G "/acknowledge", ORDER TOKEN, "{}"), 400, "more than one Authorization",
+     NULL, NULL},
+    {"blank before the colon", POST(G "/acknowledge", ORDER "X-A : 1\r\n", "{}"), 400, NULL, NULL,
+     NULL},
+    {"odd header name", POST(G "/acknowledge", ORDER "X(A: 1\r\n", "{}"), 400, "bad_framing", NULL,
+     NULL},
+    {"no plain length",
+     "POST " G "/acknowledge HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" ORDER
+     "Content-Length: +2\r\n\r\n{}",
+     400, NULL, NULL, NULL},
+    {"NUL in the path", POST(G "/acknowledge%00/x", ORDER, "{}"), 400, "bad_target", NULL, NULL},
+    {"slash in a segment", POST("/api/v1/services/a%2Fhold", ORDER, "{}"), 400, "bad_target", NULL,
+     NULL},
+    {"dot segment", POST("/x/.." G "/acknowledge", ORDER, "{}"), 400, "dot segment", NULL, NULL},
+    {"escaped dot", GET("/x/%2e%2e/healthz"), 400, "is escaped", NULL, NULL},
+    {"empty segment", GET("//healthz"), 400, "empty or a dot segment", NULL, NULL},
+    {"bad escape", GET("/g/%zz"), 400, "begins no %-sequence", NULL, NULL},
+    {"NUL in the query", GET("/api/v1/guards?service=a%00b"), 400, "bad_target", NULL, NULL},
+    {"fragment", GET("/healthz#x"), 400, "must be escaped", NULL, NULL},
+    {"a parameter twice", GET("/api/v1/guards?limit=1&limit=2"), 400, "repeated_parameter", NULL,
+     NULL},
+
+    {"login", GET("/login?next=/g/x"), 200, "name=\"next\" value=\"/g/x\"", NULL, NULL},
+    {"login elsewhere", GET("/login?next=//evil.example"), 200, "name=\"next\" value=\"/\"", NULL,
+     NULL},
+    {"log in", POST("/login", FORM, "token=hld_a&next=%2Fg%2Fx"), 303,
+     "Location: /g/x\r\nSet-Cookie: haldane=hls_b; Path=/; HttpOnly; SameSite=Lax; Max-Age=43200\r\n",
+     "\"do\":\"login\",\"token\":\"hld_a\"", "\"status\":201,\"body\":{\"session\":\"hls_b\"}"},
+    {"log in, refused", POST("/login", FORM, "token=hld_a"), 401, "<h1>", "\"do\":\"login\"",
+     "\"status\":401,\"body\":{\"code\":\"bad_token\",\"detail\":\"no\"}"},
+    {"log in with no token", POST("/login", FORM, "token=a+b"), 422, "That is no token", NULL, NULL},
+    {"log in from elsewhere", POST("/login", FORM "Origin: https://evil.example\r\n", "token=a"), 403,
+     NULL, NULL, NULL},
+    {"log in, field twice", POST("/login", FORM, "token=a&token=b"), 400, "twice", NULL, NULL},
+    {"log in by JSON", POST("/login", "Content-Type: application/json\r\n", "{}"), 415, NULL, NULL,
+     NULL},
+    {"make a token",
+     POST("/api/v1/tokens", ORDER,
+          "{\"name\":\"ci\",\"role\":\"operator\",\"services\":[\"a-*\",\"b\"],\"for\":\"1h\"}"),
+     201, "\"token\":\"hld_x\"",
+     "\"args\":{\"name\":\"ci\",\"role\":\"operator\",\"services\":\"a-*,b\",\"duration_ms\":3600000}",
+     "\"status\":201,\"body\":{\"token\":\"hld_x\"}"},
+    {"make a token, bad globs",
+     POST("/api/v1/tokens", ORDER, "{\"name\":\"ci\",\"role\":\"viewer\",\"services\":[\"a,b\"]}"), 422,
+     "without commas", NULL, NULL},
+    {"revoke a token",
+     "DELETE /api/v1/tokens/ci HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" TOKEN "\r\n", 200, NULL,
+     "\"do\":\"revoke_token\",\"token\":\"hld_secret\",\"service\":null,\"guard\":null,"
+     "\"args\":{\"name\":\"ci\"}",
+     "\"status\":200"},
 };
 
 static void test_routes(void **state)
@@ -459,6 +517,128 @@ static void test_text_length(void **state)
             fail_msg("%s: %s", row[i].name, reply);
     }
     bench_close(&b);
+}
+
+/* --- whose secret it is --- */
+
+static bool anonymous_reads;
+
+static enum hd_code who(struct store *s, struct hd_arena *a, const char *secret, int64_t now_ms,
+                        struct store_account *ret, struct hd_error *err)
+{
+    (void)s;
+    (void)a;
+    (void)now_ms;
+    if (str_is(secret, "hls_gone") || str_is(secret, "hld_gone"))
+        return hd_fail(err, HD_DENIED, "not known");
+    if (str_is(secret, "hld_broken"))
+        return hd_fail(err, HD_IO, "the disk is gone");
+    *ret = (struct store_account){.name = "x", .role = HD_TOKEN_OPERATOR};
+    if (str_is(secret, "hld_admin"))
+        ret->role = HD_TOKEN_ADMIN;
+    if (str_begins(secret, "hls_"))
+        ret->csrf = "c5rf";
+    return HD_OK;
+}
+
+#define ASK(path, headers) "GET " path " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" headers "\r\n"
+#define JSON "Content-Type: application/json\r\n"
+#define COOKIE "Cookie: haldane=hls_a\r\n"
+
+static void test_who(void **state)
+{
+    static const struct {
+        const char *name, *request;
+        bool open; /* auth.anonymous: read */
+        int status;
+        const char *want;
+        bool loop; /* the loop gets an order */
+    } row[] = {
+        {"open page", GET("/"), true, 200, NULL, false},
+        {"closed page", GET("/g/a"), false, 303, "Location: /login?next=%2Fg%2Fa\r\n", false},
+        {"closed API", GET("/api/v1/guards"), false, 401, "\"code\":\"no_token\"", false},
+        {"closed metrics", GET("/metrics"), false, 401, NULL, false},
+        {"health is open", GET("/healthz"), false, 200, NULL, false},
+        {"readiness is open", GET("/readyz"), false, 200, NULL, false},
+        {"style is open", GET("/assets/style.css"), false, 200, NULL, false},
+        {"login is open", GET("/login"), false, 200, NULL, false},
+        {"by token", ASK("/api/v1/guards", TOKEN), false, 200, NULL, false},
+        {"by cookie", ASK("/", COOKIE), false, 200, NULL, false},
+        {"by an ended session", ASK("/", "Cookie: haldane=hls_gone\r\n"), false, 303, "/login", false},
+        {"an ended session where all may read", ASK("/", "Cookie: haldane=hls_gone\r\n"), true, 200,
+         NULL, false},
+        {"a bad token where all may read", ASK("/", "Authorization: Bearer hld_gone\r\n"), true, 401,
+         "the token is not known", false},
+        {"a bad token and a good cookie",
+         ASK("/", COOKIE "Authorization: Bearer hld_gone\r\n"), true, 401, NULL, false},
+        {"store that fails", ASK("/", "Authorization: Bearer hld_broken\r\n"), true, 503,
+         "the disk is gone", false},
+        {"tokens, nobody", GET("/api/v1/tokens"), true, 401, NULL, false},
+        {"tokens, operator", ASK("/api/v1/tokens", TOKEN), true, 403, NULL, false},
+        {"tokens, admin", ASK("/api/v1/tokens", "Authorization: Bearer hld_admin\r\n"), true, 200,
+         "{\"items\":[]", false},
+        {"order by token", POST(G "/acknowledge", ORDER, "{}"), true, 200, NULL, true},
+        {"order of nobody", POST(G "/acknowledge", JSON "Authorization: Bearer hld_gone\r\n", "{}"),
+         true, 401, "bad_token", false},
+        {"order while the store fails",
+         POST(G "/acknowledge", JSON "Authorization: Bearer hld_broken\r\n", "{}"), true, 200, NULL,
+         true},
+        {"order by cookie alone", POST(G "/acknowledge", JSON COOKIE, "{}"), true, 403, "stale_form",
+         false},
+        {"order by cookie with the page's secret",
+         POST(G "/acknowledge", JSON COOKIE "X-CSRF-Token: c5rf\r\n", "{}"), true, 200, NULL, true},
+        {"order by cookie with another",
+         POST(G "/acknowledge", JSON COOKIE "X-CSRF-Token: c5rg\r\n", "{}"), true, 403, NULL, false},
+        {"log out", POST("/logout", FORM COOKIE, "csrf=c5rf"), true, 303,
+         "Set-Cookie: haldane=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0\r\n", true},
+        {"log out without the form", POST("/logout", FORM COOKIE, ""), true, 403, NULL, false},
+        {"log in, unknown", POST("/login", FORM, "token=hld_gone"), false, 401, "is not known", false},
+        {"path token, on an ordinary route", GET("/t/hld_x/api/v1/guards"), false, 401, NULL, false},
+        {"Basic, on an ordinary route",
+         ASK("/api/v1/guards", "Authorization: Basic eDpobGRfYWRtaW4=\r\n"), false, 401, NULL, false},
+    };
+    struct bench b;
+    struct command c;
+    (void)state;
+    bench_who = who;
+    bench_open(&b, SAMPLE_USUAL, 0, 0);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        if (anonymous_reads != row[i].open)
+            sample_fact(b.path, "anonymous", row[i].open ? "read" : "nothing");
+        anonymous_reads = row[i].open;
+        int fd = dial(&b);
+        say_text(fd, row[i].request);
+        if (row[i].loop) {
+            take_command(&b, &c);
+            give_answer(&b, c.id, "\"status\":200");
+        }
+        const char *reply = hear(fd);
+        if (status_of(reply) != row[i].status || (row[i].want && !strstr(reply, row[i].want)))
+            fail_msg("%s: %s", row[i].name, reply);
+        struct pollfd p = {.fd = b.loop, .events = POLLIN};
+        if (poll(&p, 1, 0) != 0)
+            fail_msg("%s: the loop got a command it should not have", row[i].name);
+    }
+    bench_close(&b);
+    bench_who = NULL;
+}
+
+/* Ten wrong ones from an address, then it is told to wait; who has a good one is not. */
+static void test_failed_logins(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_who = who;
+    bench_open(&b, SAMPLE_USUAL, 0, 0);
+    sample_fact(b.path, "anonymous", "read");
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(status_of(ask(&b, ASK("/metrics", "Authorization: Bearer hld_gone\r\n"))),
+                         401);
+    assert_int_equal(status_of(ask(&b, ASK("/metrics", "Authorization: Bearer hld_gone\r\n"))), 429);
+    assert_int_equal(status_of(ask(&b, POST("/login", FORM, "token=hld_gone"))), 429);
+    assert_int_equal(status_of(ask(&b, ASK("/metrics", TOKEN))), 200);
+    bench_close(&b);
+    bench_who = NULL;
 }
 
 static const char acknowledge[] = POST(G "/acknowledge", ORDER, "{}");
@@ -789,6 +969,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_routes),           cmocka_unit_test(test_smuggled),
+        cmocka_unit_test(test_who),              cmocka_unit_test(test_failed_logins),
         cmocka_unit_test(test_body_size),        cmocka_unit_test(test_text_length),
         cmocka_unit_test(test_any_order),        cmocka_unit_test(test_no_answer),
         cmocka_unit_test(test_too_many_orders),  cmocka_unit_test(test_loop_ends),

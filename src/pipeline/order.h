@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One order on its way through the loop: what came in the packet, and what the answer will say.
+ * Shared by command.c and the files that carry out a family of orders.
+ */
+#ifndef PIPELINE_ORDER_H
+#define PIPELINE_ORDER_H
+
+#include "json/json.h"
+#include "pipeline/accounts.h"
+#include "pipeline/internal.h"
+
+struct order {
+    struct pipeline *p;
+    struct hd_arena *arena;
+    const struct json *packet, *args;
+    int64_t id;
+    const char *what, *service, *guard, *token;
+    struct account by; /* who gives it; known once it is allowed */
+    /* the answer */
+    int status;
+    const char *code, *detail; /* of a problem */
+    const char *body;          /* JSON of an answer that is not about a guard; NULL */
+    struct guard *about;       /* the guard the answer is about; NULL: none */
+    char about_id[27];
+    struct hd_span text;       /* the packet itself */
+    bool fresh;                /* the router was read after the order came */
+    bool later;                /* it waits for that */
+};
+
+/* The answer is a refusal. */
+void order_problem(struct order *, int status, const char *code, const char *detail);
+/* An argument, made harmless and cut to HD_TEXT_MAX; NULL: not given, or empty. */
+const char *order_text(const struct order *, const char *key);
+int64_t order_number(const struct order *, const char *key, int64_t fallback);
+/* The first is true when the order is about accounts; it was carried out then, or refused. */
+bool accounts_order(struct order *);
+
+#endif
