@@ -27,10 +27,6 @@ struct frame {
     int64_t from_ms, to_ms;
 };
 
-static const struct {
-    const char *line, *marker;
-} style[HD_ROLES] = {{"st", "stm"}, {"ca", "cam"}};
-
 static const char *name_of(const struct chart *c, int role)
 {
     const char *name = role == HD_STABLE ? c->stable : c->candidate;
@@ -90,11 +86,18 @@ static bool frame_of(const struct chart *c, struct frame *ret)
     double top = room > 0 ? high + room : high > 0 ? round_up(high * 1.1) : 1;
     if (str_is(c->check->unit, "share") && high <= 1 && top > 1)
         top = 1;
+    int64_t from = s->point[0].at_ms, to = s->point[s->n - 1].at_ms;
+    to = to > c->decided_ms ? to : c->decided_ms;
+    to = to > c->verified_ms ? to : c->verified_ms;
+    if (c->switch_ms >= 0 && to > c->switch_ms) {
+        int64_t near = c->switch_ms - (to - c->switch_ms) / 10;
+        from = from > near ? from : near;
+    }
     *ret = (struct frame){.c = c,
                           .low = low >= 0 ? fmax(0, low - room) : low - room,
                           .high = top,
-                          .from_ms = s->point[0].at_ms,
-                          .to_ms = s->point[s->n - 1].at_ms};
+                          .from_ms = from,
+                          .to_ms = to};
     if (ret->high <= ret->low)
         ret->high = ret->low + 1;
     if (ret->to_ms <= ret->from_ms)
@@ -174,33 +177,50 @@ static void draw_marks(struct buf *b, const struct frame *f)
     }
 }
 
-static void draw_marker(struct buf *b, int role, double x, double y)
+static void draw_marker(struct buf *b, unsigned place, double x, double y)
 {
-    if (role == HD_STABLE)
-        html_print(b, "<circle class=\"stm\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.8\"/>", x, y);
+    if (place == 0)
+        html_print(b, "<circle class=\"c0\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.8\"/>", x, y);
+    else if (place == 1)
+        html_print(b, "<path class=\"c1\" d=\"M%.1f %.1fl4 7h-8z\"/>", x, y - 4);
+    else if (place == 2)
+        html_print(b, "<path class=\"c2\" d=\"M%.1f %.1fh6v6h-6z\"/>", x - 3, y - 3);
     else
-        html_print(b, "<path class=\"cam\" d=\"M%.1f %.1fl4 7h-8z\"/>", x, y - 4);
+        html_print(b, "<path class=\"c3\" d=\"M%.1f %.1fl4 4-4 4-4-4z\"/>", x, y - 4);
+}
+
+/* Of the time before the switch only the newest value counts, as the level it came from. */
+static size_t first_drawn(const struct frame *f, int role)
+{
+    const struct view_series *s = f->c->series;
+    size_t first = 0;
+    for (size_t i = 0; i < s->n && s->point[i].at_ms <= f->from_ms; i++) {
+        if (isfinite(s->point[i].value[role]))
+            first = i;
+    }
+    return first;
 }
 
 static void draw_series(struct buf *b, const struct frame *f, int role)
 {
     const struct view_series *s = f->c->series;
-    size_t every = s->n > 30 ? 3 : 1;
+    size_t every = s->n > 30 ? 3 : 1, first = first_drawn(f, role);
+    unsigned place = f->c->place[role];
     bool down = false;
-    html_print(b, "<path class=\"%s\" d=\"", style[role].line);
-    for (size_t i = 0; i < s->n; i++) {
+    html_print(b, "<path class=\"l%u%s\" d=\"", place, role == HD_CANDIDATE ? " ca" : "");
+    for (size_t i = first; i < s->n; i++) {
         double v = s->point[i].value[role];
         if (isfinite(v)) /* what was not observed stays a gap */
             html_print(b, "%s%.1f %.1f", down ? "L" : "M", x_of(f, s->point[i].at_ms), y_of(f, v));
         down = isfinite(v);
     }
     html_print(b, "\"/>");
-    for (size_t i = 0; i < s->n; i++) {
+    for (size_t i = first; i < s->n; i++) {
         double v = s->point[i].value[role];
         bool alone = (i == 0 || !isfinite(s->point[i - 1].value[role])) &&
                      (i + 1 == s->n || !isfinite(s->point[i + 1].value[role]));
         if (isfinite(v) && (i % every == 0 || alone))
-            draw_marker(b, role, x_of(f, s->point[i].at_ms), y_of(f, v));
+            draw_marker(b, place, x_of(f, s->point[i].at_ms), y_of(f, v));
     }
 }
 
@@ -225,7 +245,7 @@ static void draw_names(struct buf *b, const struct frame *f)
             continue;
         (void)snprintf(name, sizeof name, "%s", name_of(f->c, r));
         str_clean(name, 9);
-        draw_marker(b, r, RIGHT + 10, y[r]);
+        draw_marker(b, f->c->place[r], RIGHT + 10, y[r]);
         html_print(b, "<text x=\"%.0f\" y=\"%.1f\">%s</text>", RIGHT + 17, y[r] + 4, name);
     }
 }

@@ -11,11 +11,14 @@ struct chart {
     const struct check_view *check;
     const struct view_series *series;
     const char *stable, *candidate;             /* colours */
+    unsigned place[HD_ROLES];                   /* theirs: part_place */
     int64_t switch_ms, decided_ms, verified_ms; /* marks; -1: none */
     int64_t now_ms;
 };
 
-/* Stable is solid with circles, candidate dashed with triangles; both are named at their ends. */
+/* Stable is solid, candidate dashed; mark and hue are those of the colour, and both are named at
+ * their ends. It begins a little before the switch: of the time before that only the last minute is
+ * drawn, at the edge. */
 void chart_draw(struct buf *, const struct chart *);
 /* What the drawing shows, as one sentence. */
 void chart_say(struct buf *, const struct chart *);

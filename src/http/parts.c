@@ -15,23 +15,25 @@ void part_share(struct buf *b, uint32_t share_ppm)
     html_print(b, percent < 10 ? "%.2g%%" : "%.3g%%", percent);
 }
 
-static const char *version_of(const struct store_guard *g, const char *colour,
-                              const char **ret_class)
+unsigned part_place(const struct store_reading *r, const struct store_guard *g, const char *colour)
 {
-    *ret_class = "other";
-    if (!g)
-        return NULL;
-    bool stable = str_is(colour, g->stable), candidate = str_is(colour, g->candidate);
-    *ret_class = stable ? "stable" : candidate ? "cand" : "other";
-    return stable ? g->stable_version : candidate ? g->candidate_version : NULL;
+    for (size_t i = 0; r && i < r->n_sides; i++) {
+        if (str_is(r->side[i].colour, colour))
+            return (unsigned)i;
+    }
+    return g && str_is(colour, g->candidate);
 }
 
-static void side(struct buf *b, const struct store_side *s, const struct store_guard *g)
+static void side(struct buf *b, size_t place, const struct store_side *s,
+                 const struct store_guard *g)
 {
-    const char *role, *version = version_of(g, s->colour, &role);
-    html_print(b, "<li class=\"%s\"><b>%s</b>", role, s->colour);
+    bool stable = g && str_is(s->colour, g->stable), candidate = g && str_is(s->colour, g->candidate);
+    const char *version = stable ? g->stable_version : candidate ? g->candidate_version : NULL;
+    html_print(b, "<li class=\"c%zu\"><b>%s</b>", place, s->colour);
     if (version)
         html_print(b, " %s", version);
+    if (stable || candidate)
+        html_print(b, " <span class=\"m\">%s</span>", stable ? "stable" : "candidate");
     html_print(b, " gets <b>");
     part_share(b, s->share_ppm);
     html_print(b, "</b>");
@@ -49,16 +51,14 @@ void part_sides(struct buf *b, const struct store_reading *r, const struct store
     html_print(b, "<svg class=\"bar\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" "
                   "aria-hidden=\"true\">");
     for (size_t i = 0; i < r->n_sides; i++) {
-        const char *role;
         double width = r->side[i].share_ppm / 1e4;
-        (void)version_of(g, r->side[i].colour, &role);
-        html_print(b, "<rect class=\"%s\" x=\"%.2f\" width=\"%.2f\" height=\"8\"/>", role, at,
+        html_print(b, "<rect class=\"c%zu\" x=\"%.2f\" width=\"%.2f\" height=\"8\"/>", i, at,
                    width);
         at += width;
     }
     html_print(b, "</svg><ul class=\"sides\">");
     for (size_t i = 0; i < r->n_sides; i++)
-        side(b, &r->side[i], g);
+        side(b, i, &r->side[i], g);
     html_print(b, "</ul>");
     bool stale = now_ms - r->last_ms > STALE_MS;
     html_print(b, "<span class=\"%s\">", stale ? "warn" : "m");
@@ -85,6 +85,19 @@ void part_hold(struct buf *b, const struct store_hold *h, int64_t now_ms)
     html_print(b, " (");
     html_ago(b, h->until_ms, now_ms);
     html_print(b, "): %s</p>", h->reason);
+}
+
+void part_way(struct buf *b, const struct way *w)
+{
+    if (!w->n)
+        return;
+    html_print(b, "<ul class=\"way\">");
+    for (size_t i = 0; i < w->n; i++) {
+        html_print(b, "<li><span class=\"s %s\">", html_tone_word(w->line[i].tone));
+        html_icon(b, w->line[i].tone);
+        html_print(b, "</span>%s</li>", w->line[i].text);
+    }
+    html_print(b, "</ul>");
 }
 
 void part_state(struct buf *b, int state)

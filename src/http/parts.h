@@ -6,8 +6,12 @@
 #define HTTP_PARTS_H
 
 #include "http/html.h"
-#include "store/store.h"
+#include "http/way.h"
 
+/* The place of a colour, which is its mark and hue on every page and in every chart, whatever its
+ * role: 0 circle, 1 triangle, 2 square, 3 diamond. A colour that the reading does not name, or
+ * without a reading: 0 for the guard's stable side, 1 for its candidate. */
+unsigned part_place(const struct store_reading *, const struct store_guard *, const char *colour);
 /* What users get: a bar and "blue 100%, 5 of 5 ready". NULL roles: only the colours' names. */
 void part_sides(struct buf *, const struct store_reading *, const struct store_guard *roles,
                 int64_t now_ms);
@@ -15,6 +19,8 @@ void part_sides(struct buf *, const struct store_reading *, const struct store_g
 void part_hold(struct buf *, const struct store_hold *, int64_t now_ms);
 /* A table of guards; `service`: with a column for it. */
 void part_guards(struct buf *, const struct store_guard *, size_t n, bool service, int64_t now_ms);
+/* What speaks for and against it, a line each. */
+void part_way(struct buf *, const struct way *);
 /* "[icon] watching" */
 void part_state(struct buf *, int state);
 /* "blue 41 to green 42" */

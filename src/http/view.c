@@ -219,6 +219,41 @@ void view_points(const struct check_view *c, const struct store_evidence *e, siz
     }
 }
 
+/* What the candidate's requests were of all, in the last poll that counted both sides. */
+static void measure_share(struct guard_view *v)
+{
+    v->measured[HD_STABLE] = v->measured[HD_CANDIDATE] = NAN;
+    v->measured_ms = -1;
+    for (size_t i = v->n_evidence; i-- > 0 && i + 3 > v->n_evidence;) {
+        const struct store_evidence *e = &v->evidence[i];
+        double n[HD_ROLES] = {0};
+        for (size_t k = 0; k < e->evidence.n && !e->evidence.before; k++) {
+            const struct hd_measurement *m = &e->evidence.m[k];
+            if (m->role < HD_ROLES && m->fresh && m->exposure > n[m->role])
+                n[m->role] = m->exposure;
+        }
+        double all = n[HD_STABLE] + n[HD_CANDIDATE];
+        if (!(all > 0))
+            continue;
+        for (int r = 0; r < HD_ROLES; r++)
+            v->measured[r] = n[r] / all;
+        v->measured_ms = e->wall_ms;
+        return;
+    }
+}
+
+void view_way(struct hd_arena *a, const struct guard_view *v, int64_t now_ms, struct way *ret)
+{
+    const struct way_facts f = {.service = v->has_service ? &v->service : NULL,
+                                .reading = v->has_reading ? &v->reading : NULL,
+                                .guard = &v->guard,
+                                .hold = view_hold(v->hold, v->n_holds, v->guard.service),
+                                .rejected = v->rejected[HD_STABLE],
+                                .alarm = v->alarm,
+                                .now_ms = now_ms};
+    way_find(a, &f, ret);
+}
+
 /* --- loading --- */
 
 bool view_is_id(const char *text)
@@ -304,6 +339,44 @@ static enum hd_code load_evidence(struct store *s, struct hd_arena *a, struct gu
     return HD_OK;
 }
 
+const char *view_about(struct hd_arena *a, const struct store_service *s, const char *key)
+{
+    JSON_AUTO j = NULL;
+    if (!s->about || json_parse((struct hd_span){s->about, strlen(s->about)}, &j, NULL))
+        return NULL;
+    return member_text(a, j, key, NULL);
+}
+
+const struct store_hold *view_hold(const struct store_hold *hold, size_t n, const char *service)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!hold[i].service || str_is(hold[i].service, service))
+            return &hold[i];
+    }
+    return NULL;
+}
+
+enum hd_code view_load_service(struct store *s, struct hd_arena *a, struct guard_view *v,
+                               struct hd_error *err)
+{
+    const char *const colour[HD_ROLES] = {v->guard.stable, v->guard.candidate};
+    const struct store_filter recent = {
+        .service = v->guard.service, .verdict = -1, .limit = RECORD_GUARDS};
+    enum hd_code code = store_service(s, a, v->guard.service, &v->service, err);
+    if (code && code != HD_ABSENT)
+        return code;
+    v->has_service = !code;
+    v->runbook = v->has_service ? view_about(a, &v->service, "runbook") : NULL;
+    for (int r = 0; r < HD_ROLES; r++) {
+        if (store_rejected(s, a, v->guard.service, colour[r], &v->rejected[r], err))
+            return err->code;
+    }
+    if (store_guards(s, a, &recent, &v->recent, &v->n_recent, err))
+        return err->code;
+    record_of(a, v->recent, v->n_recent, &v->record);
+    return HD_OK;
+}
+
 static void keep_holds(struct guard_view *v)
 {
     size_t kept = 0;
@@ -328,6 +401,7 @@ enum hd_code view_load(struct store *s, struct hd_arena *a, const char *id, int6
         store_intents(s, a, id, &v->intent, &v->n_intents, err) ||
         store_holds(s, a, now_ms, &v->hold, &v->n_holds, err))
         return err->code;
+    measure_share(v);
     view_checks(a, v->guard.checks, v->guard.engine, &v->check, &v->n_checks);
     read_change(a, v);
     keep_holds(v);

@@ -6,8 +6,8 @@
 #ifndef HTTP_VIEW_H
 #define HTTP_VIEW_H
 
-#include "http/html.h"
-#include "store/store.h"
+#include "http/record.h"
+#include "http/way.h"
 
 struct check_view {
     const char *name, *title, *unit, *limit, *query, *kind; /* never NULL but query */
@@ -58,14 +58,34 @@ struct guard_view {
     struct store_hold *hold; /* in force on this service or the fleet */
     size_t n_evidence, n_events, n_told, n_intents, n_holds;
     size_t events_left_out;  /* older ones */
+    /* by view_load_service */
+    bool has_service;
+    struct store_service service;     /* as it is configured now */
+    const char *runbook;              /* of the service; NULL */
+    const char *rejected[HD_ROLES];   /* why this side is no target; NULL: it may be one */
+    struct store_guard *recent;       /* the service's newest, this one among them */
+    size_t n_recent;
+    struct record record;             /* of these */
+
+    double measured[HD_ROLES];        /* share of the requests of the last poll; NaN: unknown */
+    int64_t measured_ms;
     const char *alarm;       /* as html_page.alarm; not loaded here */
     const char *no_evidence; /* why there is none to show, a sentence; NULL: there is */
     const char *change_version, *change_commit, *change_url, *change_actor; /* NULL: not said */
 };
 
+/* The guard's way back, by what was loaded. */
+void view_way(struct hd_arena *, const struct guard_view *, int64_t now_ms, struct way *ret);
+/* Of the object `about` of a service; NULL: not said. */
+const char *view_about(struct hd_arena *, const struct store_service *, const char *key);
+/* The hold in force that concerns this service; NULL: none. */
+const struct store_hold *view_hold(const struct store_hold *, size_t n, const char *service);
 /* HD_ABSENT: no such guard. */
 enum hd_code view_load(struct store *, struct hd_arena *, const char *id, int64_t now_ms,
                        struct guard_view *ret, struct hd_error *err);
+/* And what stands around it, for its page: the service today, and how that did before. */
+enum hd_code view_load_service(struct store *, struct hd_arena *, struct guard_view *,
+                               struct hd_error *err);
 /* False when there is no reading yet. */
 enum hd_code view_reading(struct store *, struct hd_arena *, const char *service, bool *ret_has,
                           struct store_reading *ret, struct hd_error *err);

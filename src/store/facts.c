@@ -30,6 +30,24 @@ enum hd_code store_fact(struct store *s, struct hd_arena *arena, const char *key
     return code == HD_ABSENT ? hd_fail(err, HD_ABSENT, "no fact %s is stored", key) : code;
 }
 
+static enum hd_code read_pair(struct sql_row *row, void *ret, struct hd_error *err)
+{
+    struct store_fact *fact = ret;
+    (void)err;
+    fact->key = row_text(row);
+    fact->value = row_text(row);
+    return HD_OK;
+}
+
+enum hd_code store_facts(struct store *s, struct hd_arena *arena, const char *prefix,
+                         struct store_fact **ret, size_t *ret_n, struct hd_error *err)
+{
+    struct sql_query q = {"SELECT key, value FROM fact WHERE key >= ?1 AND key < ?1 || char(1114111)"
+                          " ORDER BY key LIMIT ?2",
+                          ARGS(TEXT_ARG(prefix), INT_ARG(HD_ROWS_MAX)), read_pair, sizeof **ret};
+    return sql_many(s, arena, &q, (void **)ret, ret_n, err);
+}
+
 enum hd_code store_put_services(struct store *s, const struct store_service *service, size_t n,
                                 struct hd_error *err)
 {
@@ -69,4 +87,14 @@ enum hd_code store_services(struct store *s, struct hd_arena *arena, struct stor
         " ORDER BY place",
         NO_ARGS, read_service, sizeof **ret};
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
+}
+
+enum hd_code store_service(struct store *s, struct hd_arena *arena, const char *name,
+                           struct store_service *ret, struct hd_error *err)
+{
+    struct sql_query q = {"SELECT name, mode, kind, colours, checks, config_hash, about FROM service"
+                          " WHERE name = ?1",
+                          ARGS(TEXT_ARG(name)), read_service, sizeof *ret};
+    enum hd_code code = sql_one(s, arena, &q, ret, err);
+    return code == HD_ABSENT ? hd_fail(err, HD_ABSENT, "there is no service %s", name) : code;
 }

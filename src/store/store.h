@@ -59,6 +59,9 @@ struct store_service {
 };
 /* Replaces the whole list; services that are gone keep their history. */
 enum hd_code store_put_services(struct store *, const struct store_service *, size_t n, struct hd_error *err);
+/* HD_ABSENT: not configured. */
+enum hd_code store_service(struct store *, struct hd_arena *, const char *name,
+                           struct store_service *ret, struct hd_error *err);
 enum hd_code store_services(struct store *, struct hd_arena *, struct store_service **ret, size_t *ret_n,
                             struct hd_error *err);
 
@@ -306,6 +309,12 @@ enum hd_code store_session(struct store *, struct hd_arena *, const char *hash, 
 
 /* --- small facts: "boot_id", "last_tick_ms", "clean_stop", "anonymous" --- */
 enum hd_code store_put_fact(struct store *, const char *key, const char *value, struct hd_error *err);
+struct store_fact {
+    const char *key, *value;
+};
+/* Those whose key begins with `prefix`, by key. */
+enum hd_code store_facts(struct store *, struct hd_arena *, const char *prefix,
+                         struct store_fact **ret, size_t *ret_n, struct hd_error *err);
 /* HD_ABSENT. */
 enum hd_code store_fact(struct store *, struct hd_arena *, const char *key, const char **ret, struct hd_error *err);
 

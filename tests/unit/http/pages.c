@@ -42,6 +42,7 @@ static void render(struct hd_arena *a, const char *id, struct buf *to)
     struct guard_view *v = arena_of(a, struct guard_view);
     sample_ok(store_open_reader(path, &s, &err), &err);
     sample_ok(view_load(s, a, id, now_ms, v, &err), &err);
+    sample_ok(view_load_service(s, a, v, &err), &err);
     guard_render(to, a, v, now_ms);
     assert_false(to->full);
     (void)store_close(s);
@@ -56,15 +57,15 @@ static void test_first_screen(void **state)
     } row[] = {
         {"reverted",
          SAMPLE_REVERTED,
-         {"You are not needed", "<h1>checkout rolled back green v42 to blue v41 and recovered",
-          "<title>checkout rolled back green v42 to blue v41 and recovered", "gets <b>100%</b>",
-          "recovered <time", "affected for about <b>65 s</b>", "it is this release",
+         {"You are not needed", "<h1>checkout: checkout rolled back green v42 to blue v41 and recovered",
+          "<title>checkout: checkout rolled back green v42 to blue v41 and recovered", "gets <b>100%</b>",
+          "recovered <time", "affected for about <b>65 s</b>", "watched in the same polls, is well",
           "4.8% &gt; 1% (blue 0.2%), 3 of 3 polls, n=12,431"}},
         {"not verified",
          SAMPLE_BROKEN,
          {"You are needed now", "role=\"alert\"", "not verified</li>",
           "old: by the router, read 95 s ago", "38% of the traffic is still on green.",
-          "<details open><summary>This moves the traffic back", "set weight shop/blue1 100"}},
+          "<details open><summary>by hand: moves the traffic to blue", "set weight shop/blue1 100"}},
         {"watching",
          SAMPLE_WATCHING,
          {"Not needed: haldane is watching", "Nothing was changed. Watching since", "until <time",

@@ -25,6 +25,19 @@ static void test_facts(void **state)
     assert_string_equal(value, "two");
     OK(f, store_fact(f->s, f->arena, "odd'; DROP TABLE fact; --", &value, &f->err));
     assert_string_equal(value, "\"");
+    static const struct {
+        const char *prefix;
+        size_t want;
+        const char *first;
+    } row[] = {{"boot", 1, "boot_id"}, {"", 2, "boot_id"}, {"odd'", 1, "odd'; DROP TABLE fact; --"},
+               {"bop", 0, NULL}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct store_fact *list;
+        size_t n;
+        OK(f, store_facts(f->s, f->arena, row[i].prefix, &list, &n, &f->err));
+        if (n != row[i].want || (n && strcmp(list[0].key, row[i].first) != 0))
+            fail_msg("\"%s\": %zu facts", row[i].prefix, n);
+    }
 }
 
 static void test_services(void **state)
@@ -46,6 +59,9 @@ static void test_services(void **state)
     assert_string_equal(got[0].about, "{}");
     assert_string_equal(got[1].name, "api");
     assert_null(got[1].about);
+    OK(f, store_service(f->s, f->arena, "api", got, &f->err));
+    assert_string_equal(got->mode, "advise");
+    assert_int_equal(store_service(f->s, f->arena, "ap", got, &f->err), HD_ABSENT);
     fixture_begin(f);
     OK(f, store_put_services(f->s, row + 1, 1, &f->err));
     fixture_commit(f);

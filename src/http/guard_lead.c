@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The first screen of a guard's page, in the reader's order. Says what is, never what might look
+ * nice: what is not known is said to be unknown. Called by guard.c.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/reason.h"
+#include "base/str.h"
+#include "http/guard_parts.h"
+#include "http/parts.h"
+#include "json/json.h"
+
+#define MEASURED_OLD_MS 60000 /* the share of a poll that long ago is history */
+
+static bool is_live(const struct store_guard *g)
+{
+    return !hd_state_terminal(g->state);
+}
+
+const char *guard_sentence(struct hd_arena *a, const struct store_guard *g)
+{
+    return arena_print(a, "%s: %s", g->service, g->headline);
+}
+
+/* Both colours are bad, together: going back would move users from one failure to the other. */
+static bool both_bad(const struct guard_view *v)
+{
+    if (v->guard.cause == HD_CAUSE_SHARED)
+        return true;
+    const char *both = reason_slug(HD_REASON_BOTH_BAD_AFTER_SWITCH), *shared = reason_slug(HD_REASON_SHARED);
+    JSON_AUTO j = NULL;
+    const char *text = v->guard.reasons, *slug;
+    if (!text || json_parse((struct hd_span){text, strlen(text)}, &j, NULL) ||
+        json_type(j) != JSON_ARRAY || v->guard.verdict == HD_VERDICT_PASS)
+        return false;
+    const struct json *worst = json_first(j);
+    return worst && !json_text(json_get(worst, "slug"), "slug", &slug, NULL) &&
+           (str_is(slug, both) || str_is(slug, shared));
+}
+
+static void need_line(struct buf *b, const struct store_guard *g, bool alarm)
+{
+    bool needed = g->needs_human || (alarm && is_live(g));
+    bool acting = g->state >= HD_STATE_DECIDING && g->state <= HD_STATE_AFTERCARE;
+    enum tone tone = needed ? TONE_FAIL : is_live(g) ? TONE_RUN : TONE_PASS;
+    html_print(b, "<p class=\"need %s\" role=\"%s\">", html_tone_word(tone),
+               needed ? "alert" : "status");
+    html_icon(b, tone);
+    html_print(b, "%s</p>",
+               g->needs_human ? "You are needed now"
+               : !is_live(g)  ? "You are not needed"
+               : alarm        ? "You are needed: haldane is not watching"
+               : acting       ? "Not needed yet: haldane is acting"
+                              : "Not needed: haldane is watching");
+}
+
+static void row_begin(struct buf *b, const char *name)
+{
+    html_print(b, "<div><dt>%s</dt><dd>", name);
+}
+
+static void row_end(struct buf *b)
+{
+    html_print(b, "</dd></div>");
+}
+
+/* What the data source counted, beside what the router says it sends. */
+static void measured(struct buf *b, const struct guard_view *v, int64_t now_ms)
+{
+    if (!isfinite(v->measured[HD_CANDIDATE]) || v->guard.verified_ms > v->measured_ms ||
+        now_ms - v->measured_ms > MEASURED_OLD_MS)
+        return;
+    html_print(b, "<div class=\"m\">measured: ");
+    part_share(b, (uint32_t)lround(v->measured[HD_CANDIDATE] * 1e6));
+    html_print(b, " of the requests on %s, ", v->guard.candidate);
+    part_share(b, (uint32_t)lround(v->measured[HD_STABLE] * 1e6));
+    html_print(b, " on %s, ", v->guard.stable);
+    html_ago(b, v->measured_ms, now_ms);
+    html_print(b, "</div>");
+}
+
+static void now_row(struct buf *b, const struct guard_view *v, int64_t now_ms)
+{
+    row_begin(b, "Now");
+    if (v->has_reading)
+        part_sides(b, &v->reading, &v->guard, now_ms);
+    else
+        html_print(b, "<span class=\"m\">the router was not read yet</span>");
+    measured(b, v, now_ms);
+    row_end(b);
+}
+
+/* The newest notice that is not settled, as far as it says more than the heading and the why. */
+static void asked_row(struct buf *b, const struct guard_view *v)
+{
+    const struct store_guard *g = &v->guard;
+    for (size_t i = v->n_events; i-- > 0 && g->needs_human;) {
+        const struct store_event *e = &v->event[i];
+        if (e->severity != HD_SEVERITY_ACT || e->resolved)
+            continue;
+        bool headline = !str_is(e->headline, g->headline);
+        bool text = e->text && *e->text && !str_is(e->text, g->why);
+        if (!headline && !text)
+            return;
+        row_begin(b, "Asked");
+        if (headline)
+            html_print(b, "<b>%s</b>", e->headline);
+        if (text)
+            html_print(b, "<div class=\"pre\">%s</div>", e->text);
+        row_end(b);
+        return;
+    }
+}
+
+struct step {
+    const char *word;
+    int64_t at_ms;
+};
+
+/* "decided 03:04:10Z > sent +200 ms > ... > verified: no" */
+static void steps(struct buf *b, const struct store_guard *g, int64_t now_ms)
+{
+    const struct step step[] = {
+        {"switched", g->switch_to_ms}, {"decided", g->decided_ms},   {"sent", g->sent_ms},
+        {"accepted", g->accepted_ms},  {"verified", g->verified_ms}, {"recovered", g->recovered_ms},
+    };
+    char text[STR_TIME_MAX];
+    int64_t last = -1;
+    html_print(b, "<ol class=\"steps\">");
+    for (size_t i = 0; i < sizeof step / sizeof *step; i++) {
+        int64_t at = step[i].at_ms;
+        html_print(b, "<li%s>", at < 0 ? " class=\"no\"" : "");
+        if (at < 0) {
+            html_print(b, is_live(g) ? "%s: not yet</li>" : "not %s</li>", step[i].word);
+            break; /* what comes after cannot have happened */
+        }
+        html_print(b, "%s ", step[i].word);
+        html_time(b, at, last < 0 ? now_ms : last); /* the date only where it changes */
+        if (last >= 0)
+            html_print(b, " <span class=\"m\">+%s</span>", str_duration(at - last, text));
+        html_print(b, "</li>");
+        last = at;
+    }
+    html_print(b, "</ol>");
+}
+
+static void done_row(struct buf *b, const struct store_guard *g, int64_t now_ms)
+{
+    char text[STR_TIME_MAX];
+    row_begin(b, "Done");
+    if (g->decided_ms >= 0) {
+        steps(b, g, now_ms);
+        if (g->bad_since_ms >= 0 && g->recovered_ms >= g->bad_since_ms)
+            html_print(b, "Users were affected for about <b>%s</b>.",
+                       str_duration(g->recovered_ms - g->bad_since_ms, text));
+    } else {
+        html_print(b, "Nothing was changed. Watch%s since ", is_live(g) ? "ing" : "ed");
+        html_time(b, g->started_ms, now_ms);
+        if (is_live(g) && g->until_ms >= 0) {
+            html_print(b, ", until ");
+            html_time(b, g->until_ms, now_ms);
+            html_print(b, " (");
+            html_ago(b, g->until_ms, now_ms);
+            html_print(b, ").");
+        } else if (g->ended_ms >= 0) {
+            html_print(b, ", for %s.", str_duration(g->ended_ms - g->started_ms, text));
+        }
+    }
+    row_end(b);
+}
+
+static const char *cause_sentence(const struct guard_view *v)
+{
+    const struct store_guard *g = &v->guard;
+    if (g->cause == HD_CAUSE_RELEASE)
+        return "Yes: the stable side, watched in the same polls, is well.";
+    if (g->cause == HD_CAUSE_SHARED)
+        return "No: both colours break the same limit, so it is not the deploy.";
+    if (g->cause == HD_CAUSE_EARLIER)
+        return "No: it was bad before the switch already.";
+    if (both_bad(v))
+        return "Cannot be told: both colours turned bad together, after the switch.";
+    if (g->verdict != HD_VERDICT_FAIL || g->bad_since_ms < 0)
+        return NULL;
+    return g->recovered_ms >= 0 ? "Likely: the other side had no traffic to compare with, but users "
+                                  "recovered when it was moved back."
+                                : "Not certain: the other side had no traffic to compare with; it may "
+                                  "be a shared outage too.";
+}
+
+/* All reasons but the one that `why` says already. */
+static void more_reasons(struct buf *b, const struct store_guard *g)
+{
+    JSON_AUTO j = NULL;
+    bool open = false;
+    if (!g->reasons || json_parse((struct hd_span){g->reasons, strlen(g->reasons)}, &j, NULL) ||
+        json_type(j) != JSON_ARRAY)
+        return;
+    for (const struct json *r = json_first(j); r; r = json_next(r)) {
+        const char *text;
+        if (json_text(json_get(r, "text"), "text", &text, NULL) || !*text || str_is(text, g->why))
+            continue;
+        html_print(b, open ? "<li>%s</li>" : "<ul class=\"more\"><li>%s</li>", text);
+        open = true;
+    }
+    if (open)
+        html_print(b, "</ul>");
+}
+
+static void why_row(struct buf *b, const struct guard_view *v)
+{
+    static const char *const meaning[] = {
+#define STATE(number, name, word, terminal, sentence) [number] = sentence,
+#define MOVE(from, to, cause)
+#include <haldane/state.def>
+#undef STATE
+#undef MOVE
+    };
+    const struct store_guard *g = &v->guard;
+    const char *cause = cause_sentence(v);
+    row_begin(b, "Why");
+    if (g->why && *g->why)
+        html_print(b, "<b>%s</b>", g->why);
+    else if (g->state >= 0 && (size_t)g->state < sizeof meaning / sizeof *meaning)
+        html_print(b, "%s", meaning[g->state]);
+    more_reasons(b, g);
+    row_end(b);
+    if (cause) {
+        row_begin(b, "The deploy?");
+        html_print(b, "%s", cause);
+        row_end(b);
+    }
+}
+
+/* --- can I go back or forward, what can I do --- */
+
+static void way_row(struct buf *b, const struct guard_view *v, const struct way *w)
+{
+    static const enum tone tones[] = {[WAY_OPEN] = TONE_PASS,
+                                      [WAY_DOUBT] = TONE_WARN,
+                                      [WAY_BLOCKED] = TONE_FAIL,
+                                      [WAY_THERE] = TONE_NONE,
+                                      [WAY_NONE] = TONE_NONE};
+    row_begin(b, "Way back");
+    if (w->n)
+        html_print(b, "<details><summary>");
+    html_print(b, "<span class=\"s %s\">", html_tone_word(tones[w->state]));
+    html_icon(b, tones[w->state]);
+    html_print(b, "</span>%s", w->sentence);
+    if (w->n)
+        html_print(b, "</summary>");
+    part_way(b, w);
+    if (w->n)
+        html_print(b, "</details>");
+    if (v->rejected[HD_CANDIDATE])
+        html_print(b, "<div>Way forward: %s was rejected (%s) and is no target for haldane until it is "
+                      "re-armed or passes.</div>",
+                   v->guard.candidate,
+                   *v->rejected[HD_CANDIDATE] ? v->rejected[HD_CANDIDATE] : "by a human");
+    row_end(b);
+}
+
+/* What is worth trying, by how it stands; NULL: nothing. */
+static const char *advice(const struct guard_view *v, const struct way *w)
+{
+    const struct store_guard *g = &v->guard;
+    if (!g->needs_human)
+        return NULL;
+    if (both_bad(v))
+        return "Look first at what both colours share: the database, the network, a provider. Moving "
+               "the traffic back does not help against a shared outage.";
+    switch (g->state) {
+    case HD_STATE_NOT_VERIFIED:
+        return "Move the traffic by hand with the command below, then see that \"Now\" follows.";
+    case HD_STATE_NOT_RECOVERED:
+        return "The traffic is back and users are not well: look for what the release left behind, or "
+               "for an outage beside it.";
+    case HD_STATE_REFUSED:
+        return w->state == WAY_BLOCKED
+                   ? "Make the other side ready first, or take the release forward."
+                   : "The way back is open now: order the revert, or move the traffic by hand.";
+    case HD_STATE_ADVISED:
+        return "Decide: order the revert, or move the traffic by hand, or keep the release.";
+    case HD_STATE_INCONCLUSIVE:
+        return "Look at the checks without evidence, then keep the release or take it back.";
+    default:
+        return NULL;
+    }
+}
+
+static void runbook(struct buf *b, const struct guard_view *v)
+{
+    if (!v->runbook)
+        return;
+    if (str_begins(v->runbook, "https://") || str_begins(v->runbook, "http://"))
+        html_print(b, "<div>Runbook: <a rel=\"noreferrer\" href=\"%s\">%s</a></div>", v->runbook,
+                   v->runbook);
+    else
+        html_print(b, "<div>Runbook: %s</div>", v->runbook);
+}
+
+static void todo_row(struct buf *b, const struct guard_view *v, const struct way *w)
+{
+    const struct store_guard *g = &v->guard;
+    const char *text = advice(v, w);
+    bool open = g->needs_human && !both_bad(v);
+    if (!text && !v->runbook && !w->native)
+        return;
+    row_begin(b, "To do");
+    if (text)
+        html_print(b, "<b>%s</b>", text);
+    runbook(b, v);
+    if (w->native)
+        html_print(b,
+                   "<details%s><summary>by hand: moves the traffic to %s, also when haldane is down"
+                   "</summary><pre id=\"native\">%s</pre></details>",
+                   open ? " open" : "", w->to, w->native);
+    row_end(b);
+}
+
+/* --- what changed, how sure --- */
+
+static void change_row(struct buf *b, const struct guard_view *v)
+{
+    const struct store_guard *g = &v->guard;
+    bool said = v->change_version || v->change_commit || v->change_url || v->change_actor;
+    row_begin(b, "Changed");
+    part_switch(b, g);
+    if (v->change_commit)
+        html_print(b, ", commit <code>%s</code>", v->change_commit);
+    if (v->change_actor)
+        html_print(b, ", by %s", v->change_actor);
+    if (v->change_url &&
+        (str_begins(v->change_url, "https://") || str_begins(v->change_url, "http://")))
+        html_print(b, ", <a rel=\"noreferrer\" href=\"%s\">%s</a>", v->change_url, v->change_url);
+    if (!said)
+        html_print(b, " <span class=\"m\">(nobody said which version; <code>haldane guard %s "
+                      "--version</code> would)</span>",
+                   g->service);
+    row_end(b);
+}
+
+static void sure_requests(struct buf *b, const struct guard_view *v)
+{
+    double most = 0, other = 0;
+    for (size_t i = 0; i < v->n_checks; i++) {
+        const struct hd_check_state *s = v->check[i].state;
+        if (s && s->sum_exposure > most) {
+            most = s->sum_exposure;
+            other = s->stable_exposure;
+        }
+    }
+    if (!(most > 0))
+        return;
+    html_print(b, "; ");
+    reason_count(b, most);
+    html_print(b, " requests of %s, ", v->guard.candidate);
+    reason_count(b, other);
+    html_print(b, " of %s", v->guard.stable);
+}
+
+/* Polls in which a check was not observed, by check. */
+static void sure_gaps(struct buf *b, const struct guard_view *v)
+{
+    uint32_t polls = v->guard.engine ? v->guard.engine->polls : 0;
+    bool any = false;
+    for (size_t i = 0; i < v->n_checks; i++) {
+        const struct hd_check_state *s = v->check[i].state;
+        if (!s || s->observed >= polls)
+            continue;
+        html_print(b, "<div class=\"m\">%s: not observed in %u of %u polls%s</div>", v->check[i].name,
+                   polls - s->observed, polls, s->blind ? "; blind now" : "");
+        any = true;
+    }
+    if (!any && polls)
+        html_print(b, "; no poll was missed");
+}
+
+static void sure_row(struct buf *b, const struct guard_view *v, int64_t now_ms)
+{
+    const struct store_guard *g = &v->guard;
+    if (!g->engine)
+        return;
+    row_begin(b, "How sure");
+    html_print(b, "%u poll%s", g->engine->polls, g->engine->polls == 1 ? "" : "s");
+    if (is_live(g) && v->n_evidence) {
+        html_print(b, ", the newest ");
+        html_ago(b, v->evidence[v->n_evidence - 1].wall_ms, now_ms);
+    }
+    sure_requests(b, v);
+    if (isfinite(g->score))
+        html_print(b, "; score %.3g of 100", g->score);
+    sure_gaps(b, v);
+    row_end(b);
+}
+
+void guard_lead(struct buf *b, struct hd_arena *a, const struct guard_view *v, int64_t now_ms)
+{
+    const struct store_guard *g = &v->guard;
+    struct way way;
+    view_way(a, v, now_ms, &way);
+    /* Its border says whether to worry now: a finished rollback is no alarm. */
+    enum tone tone = g->needs_human                  ? TONE_FAIL
+                     : g->state == HD_STATE_REVERTED ? TONE_NONE
+                                                     : html_state_tone(g->state);
+    html_print(b, "<p class=\"crumb\"><a href=\"/\">fleet</a> / ");
+    part_service_link(b, g->service);
+    html_print(b, "/ guard %s</p><section class=\"lead %s\">", g->id, html_tone_word(tone));
+    need_line(b, g, v->alarm != NULL);
+    html_print(b, "<h1>%s</h1><p class=\"sub\">", guard_sentence(a, g));
+    part_state(b, g->state);
+    html_print(b, " ");
+    part_switch(b, g);
+    if (g->analysis)
+        html_print(b, " &middot; analysis: judges, cannot act");
+    else if (g->mode != HD_MODE_ENFORCE)
+        html_print(b, " &middot; mode %s: does not act", hd_mode_word(g->mode));
+    html_print(b, "</p><dl class=\"rows\">");
+    now_row(b, v, now_ms);
+    asked_row(b, v);
+    done_row(b, g, now_ms);
+    why_row(b, v);
+    way_row(b, v, &way);
+    todo_row(b, v, &way);
+    change_row(b, v);
+    sure_row(b, v, now_ms);
+    html_print(b, "</dl>");
+    for (size_t i = 0; i < v->n_holds; i++)
+        part_hold(b, &v->hold[i], now_ms);
+    html_print(b, "</section>");
+}

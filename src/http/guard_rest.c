@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What stands below the charts of a guard's page: timeline, changes of traffic, the service's
+ * history, who was told, particulars. Called by guard.c.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "http/guard_parts.h"
+#include "http/parts.h"
+#include "json/json.h"
+
+#define HISTORY_SHOWN 5
+
+static void timeline(struct buf *b, const struct guard_view *v, int64_t now_ms)
+{
+    html_print(b, "<h2>Timeline</h2>");
+    if (v->events_left_out)
+        html_print(
+            b,
+            "<p class=\"m\">%zu older lines are in the <a href=\"/api/v1/guards/%s/timeline\">"
+            "timeline's JSON</a>.</p>",
+            v->events_left_out, v->guard.id);
+    html_print(b, "<ol class=\"time\">");
+    for (size_t i = 0; i < v->n_events; i++) {
+        const struct store_event *e = &v->event[i];
+        enum tone tone = e->severity == HD_SEVERITY_ACT    ? e->resolved ? TONE_NONE : TONE_FAIL
+                         : e->severity == HD_SEVERITY_WARN ? TONE_WARN
+                                                           : TONE_NONE;
+        html_print(b, "<li id=\"e%lld\">", (long long)e->seq);
+        html_time(b, e->wall_ms, i ? v->event[i - 1].wall_ms : now_ms);
+        html_print(b, "<div>");
+        if (tone != TONE_NONE)
+            html_icon(b, tone);
+        html_print(b, "%s", e->headline);
+        if (e->severity == HD_SEVERITY_ACT)
+            html_print(b, " <span class=\"m\">%s</span>",
+                       e->resolved ? "asked for a human; settled" : "asks for a human");
+        if (e->text && *e->text)
+            html_print(b, "<div class=\"m pre\">%s</div>", e->text);
+        html_print(b, "</div></li>");
+    }
+    html_print(b, "</ol>");
+    if (!v->n_events)
+        html_print(b, "<p class=\"m\">Nothing happened yet.</p>");
+}
+
+static void intent_steps(struct buf *b, const struct store_intent *it)
+{
+    JSON_AUTO j = NULL;
+    if (!it->steps || json_parse((struct hd_span){it->steps, strlen(it->steps)}, &j, NULL) ||
+        json_type(j) != JSON_ARRAY)
+        return;
+    html_print(b, "<ol>");
+    for (const struct json *s = json_first(j); s; s = json_next(s)) {
+        const char *label = "", *text = "";
+        (void)json_text(json_get(s, "label"), "label", &label, NULL);
+        (void)json_text(json_get(s, "text"), "text", &text, NULL);
+        html_print(b, "<li>%s<pre>%s</pre></li>", label, text);
+    }
+    html_print(b, "</ol>");
+}
+
+static void intents(struct buf *b, const struct guard_view *v, int64_t now_ms)
+{
+    if (v->n_intents)
+        html_print(b, "<h2>Changes of traffic</h2>");
+    for (size_t i = 0; i < v->n_intents; i++) {
+        const struct store_intent *it = &v->intent[i];
+        html_print(b, "<details><summary>%s %lld by %s: <b>%s</b>, journaled ", it->kind,
+                   (long long)it->seq, it->actuator, hd_intent_word(it->outcome));
+        html_time(b, it->journaled_ms, now_ms);
+        html_print(b, "%s%s</summary><p>from <code>%s</code> to <code>%s</code></p>",
+                   it->text && *it->text ? ": " : "", it->text, it->from, it->to);
+        intent_steps(b, it);
+        html_print(b, "</details>");
+    }
+}
+
+static void told(struct buf *b, const struct guard_view *v, int64_t now_ms)
+{
+    if (!v->n_told)
+        return;
+    html_print(b, "<h2>Told</h2><ul class=\"told\">");
+    for (size_t i = 0; i < v->n_told; i++) {
+        const struct store_message *m = &v->told[i];
+        enum tone tone = m->done == 1 ? TONE_PASS : m->done == 2 ? TONE_FAIL : TONE_RUN;
+        html_print(b, "<li><span class=\"s %s\">", html_tone_word(tone));
+        html_icon(b, tone);
+        html_print(b, "%s</span> ",
+                   m->done == 1   ? "delivered"
+                   : m->done == 2 ? "given up"
+                                  : "waiting");
+        if (m->done)
+            html_time(b, m->done_ms, now_ms);
+        html_print(b, " <b>%s</b>%s: %s", m->sink, m->resolving ? " (settled)" : "",
+                   m->event.headline);
+        if (m->done != 1 && m->error)
+            html_print(b, " <span class=\"m\">%u tries, last: %s</span>", m->tries, m->error);
+        html_print(b, "</li>");
+    }
+    html_print(b, "</ul>");
+}
+
+static void fact(struct buf *b, const char *name, const char *text)
+{
+    if (text && *text)
+        html_print(b, "<div><dt>%s</dt><dd>%s</dd></div>", name, text);
+}
+
+static void facts(struct buf *b, const struct guard_view *v, int64_t now_ms)
+{
+    const struct store_guard *g = &v->guard;
+    html_print(b, "<h2>Particulars</h2><dl class=\"facts\">");
+    html_print(b, "<div><dt>switch seen</dt><dd>between ");
+    html_time(b, g->switch_from_ms, now_ms);
+    html_print(b, " and ");
+    html_time(b, g->switch_to_ms, g->switch_from_ms);
+    html_print(b, "</dd></div>");
+    fact(b, "started by", g->trigger);
+    fact(b, "mode", hd_mode_word(g->mode));
+    fact(b, "verdict", hd_verdict_word(g->verdict));
+    if (isfinite(g->score))
+        html_print(b, "<div><dt>score</dt><dd>%.3g of 100</dd></div>", g->score);
+    fact(b, "rehearsal", g->rehearsal);
+    fact(b, "router before", g->value_before);
+    fact(b, "router after", g->value_after);
+    fact(b, "config", g->config_hash);
+    html_print(b,
+               "<div><dt>as JSON</dt><dd><a href=\"/api/v1/guards/%s\">guard</a> "
+               "<a href=\"/api/v1/guards/%s/timeline\">timeline</a> "
+               "<a href=\"/api/v1/guards/%s/evidence\">evidence</a></dd></div></dl>",
+               g->id, g->id, g->id);
+}
+
+static void history(struct buf *b, const struct guard_view *v, int64_t now_ms)
+{
+    size_t n = v->n_recent < HISTORY_SHOWN ? v->n_recent : HISTORY_SHOWN;
+    html_print(b, "<h2>History of ");
+    part_service_link(b, v->guard.service);
+    html_print(b, "</h2><p>");
+    record_say(b, &v->record);
+    html_print(b, " Medians: ");
+    size_t before = b->len;
+    record_times(b, &v->record);
+    html_print(b, b->len == before ? "nothing was taken back yet.</p>" : ".</p>");
+    if (n)
+        part_guards(b, v->recent, n, false, now_ms);
+}
+
+void guard_rest(struct buf *b, const struct guard_view *v, int64_t now_ms)
+{
+    timeline(b, v, now_ms);
+    intents(b, v, now_ms);
+    history(b, v, now_ms);
+    told(b, v, now_ms);
+    facts(b, v, now_ms);
+}

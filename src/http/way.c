@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See way.h. Called by the pages of guards, services and settings, and before every confirmed order.
+ */
+#include "http/way.h"
+
+#include "base/str.h"
+
+#define OLD_MS 60000     /* a reading that old says little of now; routers are read every 5 s */
+#define MOST_PPM 990000u /* "the traffic": what is left of the rest is draining */
+
+static const struct store_side *side_of(const struct store_reading *r, const char *colour)
+{
+    for (size_t i = 0; r && colour && i < r->n_sides; i++) {
+        if (str_is(r->side[i].colour, colour))
+            return &r->side[i];
+    }
+    return NULL;
+}
+
+static const char *busiest(const struct store_reading *r)
+{
+    const struct store_side *best = NULL;
+    for (size_t i = 0; r && i < r->n_sides; i++) {
+        if (!best || r->side[i].share_ppm > best->share_ppm)
+            best = &r->side[i];
+    }
+    return best ? best->colour : NULL;
+}
+
+const char *way_target(const struct store_reading *r, const struct store_guard *g)
+{
+    const char *live = busiest(r);
+    if (g && !hd_state_terminal(g->state))
+        return g->stable;
+    if (g && live && (str_is(live, g->candidate) || str_is(live, g->stable)))
+        return g->stable;
+    return NULL;
+}
+
+static void HD_PRINTF(4, 5)
+    add(struct hd_arena *a, struct way *w, enum tone tone, const char *format, ...)
+{
+    va_list args;
+    if (w->n >= WAY_LINES_MAX)
+        return;
+    va_start(args, format);
+    w->line[w->n].tone = tone;
+    w->line[w->n++].text = arena_vprint(a, format, args);
+    va_end(args);
+    if (tone == TONE_FAIL)
+        w->state = WAY_BLOCKED;
+    else if (tone == TONE_WARN && w->state == WAY_OPEN)
+        w->state = WAY_DOUBT;
+}
+
+static void ask_reading(struct hd_arena *a, const struct way_facts *f, struct way *w)
+{
+    char age[STR_TIME_MAX];
+    if (!f->reading) {
+        add(a, w, TONE_WARN, "The router has not been read yet.");
+        return;
+    }
+    int64_t ms = f->now_ms - f->reading->last_ms;
+    (void)str_duration(ms > 0 ? ms : 0, age);
+    if (ms > OLD_MS)
+        add(a, w, TONE_WARN, "The router was last read %s ago: it may stand otherwise now.", age);
+    else
+        add(a, w, TONE_PASS, "The router was read %s ago.", age);
+}
+
+static void ask_target(struct hd_arena *a, const struct way_facts *f, struct way *w)
+{
+    const struct store_side *s = side_of(f->reading, w->to);
+    if (!s || s->ready == UINT32_MAX)
+        add(a, w, TONE_WARN, "Whether %s is ready cannot be seen in the router; its probe is asked first.",
+            w->to);
+    else if (!s->ready)
+        add(a, w, TONE_FAIL, "%s has no ready member: going back would be the outage.", w->to);
+    else if (s->wanted != UINT32_MAX && s->ready < s->wanted)
+        add(a, w, TONE_WARN, "%s has only %u of %u members ready.", w->to, s->ready, s->wanted);
+    else
+        add(a, w, TONE_PASS, "%s has %u members ready.", w->to, s->ready);
+    if (f->rejected)
+        add(a, w, TONE_WARN,
+            "%s was rejected (%s): it must be named in the order, or re-armed first.", w->to,
+            *f->rejected ? f->rejected : "by a guard or a human");
+}
+
+/* What keeps haldane from acting by itself, and a human's order not. */
+static void ask_rules(struct hd_arena *a, const struct way_facts *f, struct way *w)
+{
+    char until[STR_TIME_MAX];
+    const char *mode = f->guard && !hd_state_terminal(f->guard->state) ? hd_mode_word(f->guard->mode)
+                       : f->service                                    ? f->service->mode
+                                                                       : NULL;
+    if (f->hold)
+        add(a, w, TONE_NONE, "Automatic reverts are held until %s (%s); an order still works.",
+            str_time(f->hold->until_ms, until), f->hold->reason);
+    if (mode && !str_is(mode, "enforce"))
+        add(a, w, TONE_NONE, "Mode %s: haldane does not act by itself; an order still works.", mode);
+    if (f->guard && f->guard->rehearsal && str_begins(f->guard->rehearsal, "ok"))
+        add(a, w, TONE_PASS, "Rehearsed when the guard began: %s",
+            f->guard->rehearsal + (str_begins(f->guard->rehearsal, "ok: ") ? 4 : 0));
+    else if (f->guard && f->guard->rehearsal)
+        add(a, w, TONE_WARN, "Rehearsed when the guard began: %s", f->guard->rehearsal);
+}
+
+static void answer(struct hd_arena *a, struct way *w)
+{
+    switch (w->state) {
+    case WAY_OPEN:
+        w->sentence = arena_print(a, "A revert to %s would work right now.", w->to);
+        break;
+    case WAY_DOUBT:
+        w->sentence = arena_print(a, "A revert to %s is possible, with a doubt.", w->to);
+        break;
+    case WAY_BLOCKED:
+        w->sentence = arena_print(a, "A revert to %s would be refused right now.", w->to);
+        break;
+    case WAY_THERE:
+        w->sentence = arena_print(a, "The traffic is on %s already: there is nothing to take back.",
+                                  w->to);
+        break;
+    case WAY_NONE:
+        w->sentence = "No switch was seen yet, so there is no side to go back to.";
+        break;
+    }
+}
+
+void way_find(struct hd_arena *a, const struct way_facts *f, struct way *ret)
+{
+    struct way *w = ret;
+    *w = (struct way){.state = WAY_OPEN};
+    w->to = way_target(f->reading, f->guard);
+    w->from = busiest(f->reading);
+    const struct store_side *s = side_of(f->reading, w->to);
+    if (f->alarm)
+        add(a, w, TONE_FAIL, "%s", f->alarm);
+    if (!f->service)
+        add(a, w, TONE_FAIL, "The service is no longer configured.");
+    if (!w->to)
+        w->state = w->state == WAY_BLOCKED ? w->state : WAY_NONE;
+    else if (s && s->share_ppm >= MOST_PPM)
+        w->state = WAY_THERE;
+    if (w->state == WAY_OPEN || (w->state == WAY_BLOCKED && w->to)) {
+        ask_reading(a, f, w);
+        ask_target(a, f, w);
+        ask_rules(a, f, w);
+        w->native = f->guard ? f->guard->native : NULL;
+    }
+    if (w->state == WAY_BLOCKED && !w->to)
+        w->sentence = "A revert would be refused right now.";
+    else
+        answer(a, w);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The way back: what a revert would do right now, by what the store knows, and everything that
+ * stands in its way. The router is asked again, and the same questions with it, before anything is
+ * sent; here is only what a human wants to know before. Pure.
+ */
+#ifndef HTTP_WAY_H
+#define HTTP_WAY_H
+
+#include "base/arena.h"
+#include "http/html.h"
+#include "store/store.h"
+
+enum way_state {
+    WAY_OPEN,    /* nothing known stands against it */
+    WAY_DOUBT,   /* something is not known, or old */
+    WAY_BLOCKED, /* it would be refused */
+    WAY_THERE,   /* the traffic is there already */
+    WAY_NONE,    /* nobody knows where back would be */
+};
+
+#define WAY_LINES_MAX 10
+
+struct way {
+    enum way_state state;
+    const char *from, *to; /* colours; NULL: unknown */
+    const char *sentence;  /* the answer */
+    const char *native;    /* what a human could type; NULL: none known, or nothing to do */
+    struct {
+        enum tone tone;
+        const char *text;
+    } line[WAY_LINES_MAX];
+    size_t n;
+};
+
+struct way_facts {
+    const struct store_service *service; /* NULL: no longer configured */
+    const struct store_reading *reading; /* NULL: never read */
+    const struct store_guard *guard;     /* the live one, else the newest; NULL: none */
+    const struct store_hold *hold;       /* in force on it; NULL: none */
+    const char *rejected;                /* why the target was rejected; NULL: it is not */
+    const char *alarm;                   /* as html_page.alarm */
+    int64_t now_ms;
+};
+
+/* Where a revert would go; needs reading and guard only. NULL: nobody knows. */
+const char *way_target(const struct store_reading *, const struct store_guard *);
+void way_find(struct hd_arena *, const struct way_facts *, struct way *ret);
+
+#endif

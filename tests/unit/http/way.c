@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a revert would do right now, and how the guards of a service have done: rows in, sentence out.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "http/record.h"
+#include "http/way.h"
+
+#define NOW 1000000000
+
+static struct store_guard guard(int state)
+{
+    return (struct store_guard){.state = state,
+                                .service = "shop",
+                                .stable = "blue",
+                                .candidate = "green",
+                                .native = "move blue",
+                                .mode = HD_MODE_ENFORCE};
+}
+
+static void test_way(void **state)
+{
+    static const struct store_service service = {.name = "shop", .mode = "enforce"};
+    static const struct store_hold hold = {.reason = "freeze", .until_ms = NOW + 60000};
+    static const struct {
+        const char *name;
+        int guard; /* its state; -1: none */
+        uint32_t green_ppm, ready, wanted;
+        int64_t age_ms;
+        bool configured, held;
+        const char *rejected, *alarm;
+        enum way_state want;
+        const char *line; /* one of its lines; NULL: none is asked for */
+        bool native;
+    } row[] = {
+        {"open", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, false, NULL, NULL, WAY_OPEN,
+         "blue has 2 members ready", true},
+        {"part of the traffic", HD_STATE_WATCHING, 100000, 2, 2, 0, true, false, NULL, NULL, WAY_OPEN,
+         NULL, true},
+        {"not ready", HD_STATE_WATCHING, 1000000, 0, 2, 0, true, false, NULL, NULL, WAY_BLOCKED,
+         "would be the outage", true},
+        {"half ready", HD_STATE_WATCHING, 1000000, 1, 2, 0, true, false, NULL, NULL, WAY_DOUBT,
+         "only 1 of 2", true},
+        {"readiness unknown", HD_STATE_WATCHING, 1000000, UINT32_MAX, UINT32_MAX, 0, true, false,
+         NULL, NULL, WAY_DOUBT, "cannot be seen", true},
+        {"an old reading", HD_STATE_WATCHING, 1000000, 2, 2, 61000, true, false, NULL, NULL,
+         WAY_DOUBT, "last read 61 s ago", true},
+        {"rejected", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, false, "failed a guard", NULL,
+         WAY_DOUBT, "rejected (failed a guard)", true},
+        {"held: an order still works", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, true, NULL, NULL,
+         WAY_OPEN, "held until", true},
+        {"there already", HD_STATE_REVERTED, 0, 2, 2, 0, true, false, NULL, NULL, WAY_THERE, NULL,
+         false},
+        {"ended, and still on the candidate", HD_STATE_ADVISED, 1000000, 2, 2, 0, true, false, NULL,
+         NULL, WAY_OPEN, NULL, true},
+        {"no guard yet", -1, 1000000, 2, 2, 0, true, false, NULL, NULL, WAY_NONE, NULL, false},
+        {"no service any more", HD_STATE_ADVISED, 1000000, 2, 2, 0, false, false, NULL, NULL,
+         WAY_BLOCKED, "no longer configured", true},
+        {"the loop is stuck", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, false, NULL, "stuck!",
+         WAY_BLOCKED, "stuck!", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        ARENA_AUTO a = arena_new();
+        struct store_guard g = guard(row[i].guard);
+        struct store_reading r = {
+            .service = "shop",
+            .last_ms = NOW - row[i].age_ms,
+            .n_sides = 2,
+            .side = {{"blue", 1000000 - row[i].green_ppm, row[i].ready, row[i].wanted},
+                     {"green", row[i].green_ppm, 2, 2}}};
+        struct way_facts f = {.service = row[i].configured ? &service : NULL,
+                              .reading = &r,
+                              .guard = row[i].guard < 0 ? NULL : &g,
+                              .hold = row[i].held ? &hold : NULL,
+                              .rejected = row[i].rejected,
+                              .alarm = row[i].alarm,
+                              .now_ms = NOW};
+        struct way w;
+        way_find(a, &f, &w);
+        bool line = !row[i].line;
+        for (size_t k = 0; k < w.n; k++)
+            line |= row[i].line && strstr(w.line[k].text, row[i].line);
+        if (w.state != row[i].want || !line || (w.native != NULL) != row[i].native || !w.sentence)
+            fail_msg("%s: state %d, \"%s\", native %s, line %s", row[i].name, (int)w.state,
+                     w.sentence, w.native, line ? "there" : "missing");
+    }
+}
+
+static void test_record(void **state)
+{
+    struct store_guard list[6] = {guard(HD_STATE_REVERTED), guard(HD_STATE_REVERTED),
+                                  guard(HD_STATE_REVERTED), guard(HD_STATE_PASSED),
+                                  guard(HD_STATE_WATCHING), guard(HD_STATE_REVERTED)};
+    static const int64_t detect[] = {60000, 10000, 30000};
+    struct record r;
+    (void)state;
+    ARENA_AUTO a = arena_new();
+    BUF_AUTO b = BUF_INIT(1000);
+    for (size_t i = 0; i < 6; i++) {
+        struct store_guard *g = &list[i];
+        g->decided_ms = g->verified_ms = g->recovered_ms = g->bad_since_ms = -1;
+        g->switch_to_ms = NOW;
+        if (i < 3) {
+            g->verdict = HD_VERDICT_FAIL;
+            g->bad_since_ms = NOW + 1;
+            g->decided_ms = NOW + detect[i];
+            g->verified_ms = g->decided_ms + 3000;
+        }
+    }
+    list[0].false_alarm = true;
+    list[5].verdict = HD_VERDICT_FAIL; /* by an order: nothing was seen to be bad */
+    list[5].decided_ms = NOW + 1;
+    list[5].verified_ms = NOW + 2;
+    record_of(a, list, 6, &r);
+    assert_int_equal(r.guards, 5);
+    assert_int_equal(r.alarms, 3);
+    assert_int_equal(r.false_alarms, 1);
+    assert_int_equal(r.detect_ms, 30000); /* the order is no detection */
+    assert_int_equal(r.revert_ms, 3000);
+    assert_int_equal(r.recover_ms, -1);
+    record_say(&b, &r);
+    assert_string_equal(b.at, "Of 5 guards 3 raised an alarm; 1 of these was marked false (33%).");
+    buf_clear(&b);
+    record_times(&b, &r);
+    assert_string_equal(b.at, "detected 30 s, reverted 3.0 s");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_way), cmocka_unit_test(test_record)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
