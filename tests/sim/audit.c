@@ -248,13 +248,13 @@ static void look_at_guard(struct sim *sim, struct seen_guard *g, sqlite3_stmt *q
     check_time(sim, g, sqlite3_column_int64(q, 10), fresh);
 }
 
-void audit_live_guard(struct sim *sim, const struct app *s, char id[64])
+void audit_newest_guard(const struct sim *sim, const struct app *s, bool live, char id[27])
 {
     id[0] = '\0';
     for (size_t i = 0; i < sim->audit->n_guards; i++) {
         const struct seen_guard *g = &sim->audit->guard[i];
-        if (g->end_t < 0 && g->service == s->index)
-            (void)snprintf(id, 64, "%s", g->id);
+        if (g->service == s->index && (g->end_t < 0 || !live))
+            (void)snprintf(id, 27, "%s", g->id);
     }
 }
 

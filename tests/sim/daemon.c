@@ -155,6 +155,8 @@ static enum hd_code start(struct sim *sim, struct hd_error *err)
         .seed = sim->seed + sim->episode * 1000 + sim->starts,
         .boot_id = sim->boot_id,
         .admin_token_hash = hash,
+        .answer = orders_answer,
+        .answer_ctx = sim,
         .load = load,
         .load_ctx = sim,
     };
@@ -164,6 +166,7 @@ static enum hd_code start(struct sim *sim, struct hd_error *err)
 static void stop(struct sim *sim)
 {
     sim->pipeline = pipeline_free(sim->pipeline);
+    orders_forget(sim);
     audit_close(sim);
     sim->store = store_close(sim->store);
     sim->config = config_unref(sim->config);
@@ -238,19 +241,6 @@ void daemon_turn(struct sim *sim)
     daemon_after(sim);
     if (sim->alive)
         sim->next_tick = next + sim->boot_0;
-}
-
-int daemon_order(struct sim *sim, const char *packet)
-{
-    BUF_AUTO answer = BUF_INIT(PIPELINE_PACKET_MAX);
-    if (!sim->alive)
-        return 0;
-    pipeline_command(sim->pipeline, daemon_now(sim), (struct hd_span){packet, strlen(packet)}, &answer);
-    const char *status = strstr(buf_at(&answer), "\"status\":");
-    int code = status && !faultvfs_down(sim->disk) ? atoi(status + 9) : 0;
-    say(sim, "human", "orders %s: %d", packet, code);
-    daemon_after(sim);
-    return code;
 }
 
 void daemon_free(struct sim *sim)

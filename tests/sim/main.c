@@ -88,8 +88,10 @@ static void step(struct sim *sim)
         daemon_start(sim);
     if (!sim->failed && sim->alive && sim->next_tick <= sim->t)
         daemon_turn(sim);
-    if (!sim->failed && sim->t / 1000 != before / 1000)
+    if (!sim->failed && sim->t / 1000 != before / 1000) {
         audit_look(sim);
+        orders_look(sim);
+    }
 }
 
 static void begin(struct sim *sim, uint64_t seed, uint64_t episode, bool verbose)

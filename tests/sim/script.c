@@ -13,6 +13,8 @@
 #define HOUR 3600000.0
 #define ROLL_OUT_MS 70000 /* a switch with all its steps, and until its guard is seen */
 
+static const char *const colour_word[] = {"blue", "green"};
+
 static const struct release releases[] = {
     {"good", 0.001, 0.005, false, true, false},
     {"good", 0.001, 0.005, false, true, false},
@@ -82,6 +84,12 @@ static void shift(struct sim *sim, const struct todo *t)
 
 static void give_up(struct app *s, int64_t t) { s->switch_t = t; }
 
+/* CI asks for the guard of its switch; it may come before the first step and after the last. */
+static void ci_asks(struct sim *sim, const struct todo *t)
+{
+    orders_guard(sim, &sim->service[t->service], t->arg ? colour_word[t->colour] : NULL, (int)t->value);
+}
+
 static void begin_switch(struct sim *sim, const struct todo *t)
 {
     struct app *s = &sim->service[t->service];
@@ -101,6 +109,12 @@ static void begin_switch(struct sim *sim, const struct todo *t)
         next->arg = (int)percent[i];
         next->value = s->switch_t;
     }
+    if (rng_chance(r, 0.3)) {
+        struct todo *ask = add(sim, rng_between(r, 0, 4000), ci_asks, t->service);
+        ask->colour = s->to;
+        ask->arg = rng_chance(r, 0.7);
+        ask->value = rng_chance(r, 0.7) ? (int64_t)sim->n_orders + 10 : 0; /* every one a new version */
+    }
 }
 
 /* The next one comes soon after the guard of the last has ended, so that guards fill most of the
@@ -109,8 +123,8 @@ static void new_switch(struct sim *sim, const struct todo *t)
 {
     struct app *s = &sim->service[t->service];
     struct rng *r = &sim->script_rng;
-    char guard[64];
-    audit_live_guard(sim, s, guard);
+    char guard[27];
+    audit_newest_guard(sim, s, true, guard);
     bool rolls_out = s->switch_t >= 0 && sim->t - s->switch_t < ROLL_OUT_MS;
     bool waits = (*guard || rolls_out) && !(sim->weather.chaos > 0 && rng_chance(r, 0.03));
     int64_t next = waits ? 15000 : rng_between(r, 20000, 150000);
@@ -153,73 +167,10 @@ static void human_edit(struct sim *sim, const struct todo *t)
     router_set(sim, s, &v, BY_HUMAN);
 }
 
-static void order(struct sim *sim, const char *what, const char *service, const char *args,
-                  const char *durable)
-{
-    char packet[600], scope[100] = "";
-    if (service)
-        (void)snprintf(scope, sizeof scope, ",\"service\":\"%s\"", service);
-    (void)snprintf(packet, sizeof packet, "{\"id\":1,\"do\":\"%s\",\"token\":\"%s\"%s,\"args\":{%s}}", what,
-                   TOKEN, scope, args);
-    int status = daemon_order(sim, packet);
-    if (status / 100 == 2 && sim->alive && durable)
-        audit_order(sim, durable, what);
-}
-
 static void human_order(struct sim *sim, const struct todo *t)
 {
-    struct app *s = &sim->service[t->service];
-    struct rng *r = &sim->script_rng;
-    char args[200], durable[300];
-    long long now = (long long)daemon_now(sim).wall_ms;
-    bool live = rng_chance(r, 0.8);
-    touch(sim, s);
-    switch (rng_below(r, 7)) {
-    case 0:
-        (void)snprintf(durable, sizeof durable,
-                       "SELECT count(*) FROM guard WHERE service='%s' AND decided_ms=%lld", s->name, now);
-        order(sim, "revert", s->name, "\"reason\":\"it smells\"", durable);
-        break;
-    case 1:
-        (void)snprintf(args, sizeof args, "\"reason\":\"fair\",\"duration_ms\":%lld,\"actor\":\"ann\"",
-                       (long long)rng_between(r, 20000, 400000));
-        (void)snprintf(durable, sizeof durable, "SELECT count(*) FROM hold WHERE from_ms=%lld", now);
-        order(sim, "hold", live ? s->name : NULL, args, durable);
-        break;
-    case 2:
-        (void)snprintf(durable, sizeof durable, "SELECT count(*) FROM hold WHERE released_ms=%lld", now);
-        order(sim, "release", live ? s->name : NULL, "", durable);
-        break;
-    case 3: {
-        char guard[64] = "";
-        audit_live_guard(sim, s, guard);
-        if (!*guard)
-            break;
-        char packet[300];
-        (void)snprintf(packet, sizeof packet,
-                       "{\"id\":1,\"do\":\"cancel\",\"token\":\"%s\",\"guard\":\"%s\",\"args\":{}}", TOKEN, guard);
-        (void)snprintf(durable, sizeof durable, "SELECT state = 15 FROM guard WHERE id='%s'", guard);
-        if (daemon_order(sim, packet) == 200 && sim->alive)
-            audit_order(sim, durable, "cancel");
-        break;
-    }
-    case 4:
-        (void)snprintf(durable, sizeof durable,
-                       "SELECT count(*) FROM guard WHERE service='%s' AND live=1", s->name);
-        order(sim, "guard", s->name, "\"version\":\"v7\",\"actor\":\"ci\"", durable);
-        break;
-    case 5:
-        (void)snprintf(durable, sizeof durable,
-                       "SELECT count(*) = 0 FROM rejection WHERE service='%s' AND rejected=1", s->name);
-        order(sim, "rearm", s->name, "", durable);
-        s->router.rearm_t = sim->t;
-        break;
-    default:
-        sim->no_hook = rng_chance(r, 0.5);
-        sim->drop_last = rng_chance(r, 0.3);
-        order(sim, "reload", NULL, "", NULL);
-        break;
-    }
+    touch(sim, &sim->service[t->service]);
+    orders_any(sim, &sim->service[t->service]);
 }
 
 static void human_again(struct sim *sim, const struct todo *t)
@@ -392,7 +343,7 @@ static const struct kind {
 } kinds[] = {
 #define IF(flag) offsetof(struct weather, flag)
     {human_back, 3, 0, 0, IF(humans)},   {human_edit, 3, 0, 0, IF(humans)},
-    {human_order, 6, 0, 0, IF(humans)},  {human_again, 2, 0, 0, IF(humans)},
+    {human_order, 12, 0, 0, IF(humans)},  {human_again, 2, 0, 0, IF(humans)},
     {reload, 3, 0, 0, IF(humans)},       {pod_dies, 4, 0, 0, IF(net)},
     {colour_dies, 2, 0, 0, IF(net)},     {outage, 3, 0, 0, IF(net)},
     {scrapes_fail, 2, 0, 0, IF(net)},    {trouble, 4, 0, 0, IF(net)},
@@ -471,7 +422,7 @@ static void calm(struct sim *sim, const struct todo *t)
     sim->disk_bad_until = 0;
     sim->kill_at_send = 0;
     sim->no_hook = sim->drop_last = false;
-    order(sim, "reload", NULL, "", NULL);
+    orders_give(sim, "reload", "", "", "");
     say(sim, "fate", "nothing goes wrong from here on");
 }
 

@@ -10,6 +10,7 @@
  *   cable.c    the wire between the daemon and all of them, and what goes wrong on it
  *   daemon.c   starts, turns, kills the daemon; its clocks and its disk
  *   script.c   what humans and fate do
+ *   orders.c   what they order the daemon
  *   audit.c    the invariants, by the world's own knowledge
  *   bytes.c    the same at the moment when a change leaves
  *   main.c     episodes, output
@@ -248,6 +249,8 @@ struct sim {
     int64_t jump_t, down_ms;
     bool power_armed;      /* what is armed on the disk is a power cut */
     bool no_hook, drop_last; /* of the config now */
+    struct asked *asked;     /* orders that wait for an answer */
+    uint64_t n_orders;
     int64_t spin_t;
     unsigned spins;
     /* audit */
@@ -312,7 +315,6 @@ void daemon_start(struct sim *);
 void daemon_die(struct sim *, enum fault, int64_t back_in_ms);
 void daemon_turn(struct sim *);
 void daemon_after(struct sim *); /* after every call into it */
-int daemon_order(struct sim *, const char *packet); /* the status */
 void daemon_free(struct sim *);
 void settings_draw(struct sim *);
 void daemon_config(struct sim *, struct buf *yaml);
@@ -324,11 +326,23 @@ void script_step(struct sim *);
 void script_ambush(struct sim *); /* the daemon has just decided something */
 void script_free(struct sim *);
 
+/* orders.c */
+struct asked;
+void orders_any(struct sim *, struct app *);
+void orders_guard(struct sim *, struct app *, const char *to, int version); /* NULL, 0: not named */
+/* scope: "\"service\":...", "\"guard\":..." or "" (the fleet); durable: a query for 1 or more once it
+ * was answered well, "": none; a %s in it is the guard that the answer names. */
+void orders_give(struct sim *, const char *what, const char *scope, const char *args, const char *durable);
+void orders_answer(void *sim, struct hd_span packet); /* the daemon's late answers */
+void orders_look(struct sim *);   /* every simulated second */
+void orders_forget(struct sim *); /* the daemon is dead */
+
 /* audit.c */
 void audit_init(struct sim *);
 void audit_open(struct sim *);  /* with every daemon */
 void audit_close(struct sim *);
-void audit_live_guard(struct sim *, const struct app *, char id[64]); /* "": none */
+/* live: only one that lives; "": none */
+void audit_newest_guard(const struct sim *, const struct app *, bool live, char id[27]);
 void audit_look(struct sim *);  /* every simulated second */
 void audit_send(struct sim *, struct app *, const struct hd_request *); /* a byte of a change leaves */
 void audit_once(struct sim *, struct app *); /* a byte of a once-only order has left */
