@@ -18,7 +18,7 @@
 #define OUTPUT_MAX ((size_t)16 << 20)     /* of one result */
 #define TOLERANCE 1e-9                    /* where the vectors name none */
 
-static const struct eval_statistic *const lists[] = {eval_sequential};
+static const struct eval_statistic *const lists[] = {eval_sequential, eval_kayenta};
 
 /* What a case calls its statistic, its inputs, and what it expects. */
 static const char *const name_keys[] = {"group", "fn", "kind", "statistic", "name", NULL};

@@ -21,7 +21,7 @@ struct eval_statistic {
 };
 
 /* Each list ends with a row without a name. */
-extern const struct eval_statistic eval_sequential[];
+extern const struct eval_statistic eval_sequential[], eval_kayenta[];
 
 /* A number, or a list of numbers, by name; HD_ABSENT or HD_PARSE name the input. `null` stands for
  * JSON's null in a list (an infinity, a missed poll). */

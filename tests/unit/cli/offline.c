@@ -51,6 +51,8 @@ static const struct row {
     {"db of what", {"db", "drop"}, 2, "", "none of check, backup, stats"},
     {"engine: the vectors hold", {"engine", "eval", "--check", VECTORS "statistics.json"}, 0,
      "491 passed, 0 failed\n", ""},
+    {"engine: the vectors of Kayenta hold", {"engine", "eval", "--check", VECTORS "kayenta.json"}, 0,
+     "125 passed, 0 failed\n", ""},
     {"engine: a line for each line", {"engine", "eval", VECTORS "lines.jsonl"}, 2,
      "{\"id\":7,\"group\":\"kernel\",\"log_f\":1.0844084563630274}\n"
      "{\"id\":\"named\",\"group\":\"effective\",\"e_eff\":1.5,\"n_eff\":50.5}\n"
