@@ -28,11 +28,12 @@ void settings_draw(struct sim *sim)
 {
     struct rng *r = &sim->script_rng;
     static const int64_t scrape[] = {1000, 5000, 5000, 15000}, warmup[] = {0, 20000, 60000};
+    static const int64_t interval[] = {5000, 5000, 10000, 15000};
     static const char *const inconclusive[] = {"page", "page", "wait", "revert", "pass"};
     struct settings *s = &sim->set;
     *s = (struct settings){
         .duration_ms = rng_chance(r, 0.5) ? rng_between(r, 2, 5) * 60000 : 900000, /* or the default */
-        .interval_ms = rng_chance(r, 0.8) ? 5000 : 10000,
+        .interval_ms = interval[rng_below(r, 4)],
         .warmup_ms = warmup[rng_below(r, 3)],
         .detect_ms = rng_chance(r, 0.3) ? 2000 : 5000,
         .scrape_ms = scrape[rng_below(r, 4)],

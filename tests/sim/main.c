@@ -6,6 +6,7 @@
 #include "sim.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -292,6 +293,11 @@ int main(int argc, char **argv)
         (void)fputs(help, run.help ? stdout : stderr);
         return run.help ? 0 : 2;
     }
+    /* One thread in each process, and memory that is asked for again soon. */
+    (void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    (void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
+    (void)mallopt(M_MMAP_THRESHOLD, 64 << 20);
     if (pipe(results))
         return 2;
     for (uint64_t k = 0; k < run.jobs; k++)

@@ -16,6 +16,7 @@
 struct bytes {
     unsigned char *at;
     size_t len, room;
+    bool lent; /* by another disk that outlives this one: copied before it is changed */
 };
 
 /* A change that is not durable yet. */
@@ -79,8 +80,19 @@ static void *must(void *p)
 
 /* --- bytes --- */
 
+static void bytes_own(struct bytes *b)
+{
+    if (!b->lent)
+        return;
+    void *copy = must(malloc(b->len + 1));
+    if (b->len)
+        memcpy(copy, b->at, b->len);
+    *b = (struct bytes){copy, b->len, b->len, false};
+}
+
 static void bytes_resize(struct bytes *b, size_t len)
 {
+    bytes_own(b);
     if (len > b->room) {
         b->room = len > 2 * b->room ? len : 2 * b->room;
         b->at = must(realloc(b->at, b->room));
@@ -94,6 +106,7 @@ static void bytes_write(struct bytes *b, int64_t offset, const void *at, size_t 
 {
     if (!len)
         return;
+    bytes_own(b);
     if ((size_t)offset + len > b->len)
         bytes_resize(b, (size_t)offset + len);
     memcpy(b->at + offset, at, len);
@@ -146,7 +159,8 @@ static void node_remove(struct faultvfs *disk, struct node *gone)
     *at = gone->next;
     drop_shm(gone);
     drop_changes(gone);
-    free(gone->now.at);
+    if (!gone->now.lent)
+        free(gone->now.at);
     free(gone->durable.at);
     free(gone->name);
     free(gone);
@@ -575,7 +589,7 @@ struct faultvfs *faultvfs_durable(const struct faultvfs *from, const char *name)
         if (!n->name || !n->name_durable || n->unlinked)
             continue;
         struct node *copy = node_new(disk, n->name);
-        bytes_write(&copy->now, 0, n->durable.at, n->durable.len);
+        copy->now = (struct bytes){n->durable.at, n->durable.len, n->durable.len, true};
     }
     return disk;
 }
