@@ -252,6 +252,11 @@ enum hd_code sql_int(struct store *s, const char *sql, struct sql_args args, int
     return code;
 }
 
+enum hd_code sql_step(struct store *s, const char *sql, struct hd_error *err)
+{
+    return write_row(s, sql, (struct sql_args){.n = 0}, err);
+}
+
 enum hd_code sql_run(struct store *s, const char *sql, struct hd_error *err)
 {
     int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);

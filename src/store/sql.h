@@ -86,6 +86,8 @@ enum hd_code sql_int(struct store *, const char *sql, struct sql_args, int64_t *
                      struct hd_error *err);
 /* One or more statements without values; no transaction needed. */
 enum hd_code sql_run(struct store *, const char *sql, struct hd_error *err);
+/* One statement of every turn, prepared once: BEGIN, COMMIT. */
+enum hd_code sql_step(struct store *, const char *sql, struct hd_error *err);
 void sql_forget(struct store *); /* finalizes what is cached */
 
 /* guards.c: the number of a guard's row. HD_ABSENT names the id. */

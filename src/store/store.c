@@ -217,7 +217,7 @@ enum hd_code store_begin(struct store *s, struct hd_error *err)
 {
     if (s->open)
         return hd_fail(err, HD_INVALID, "%s: a transaction is open already", s->path);
-    enum hd_code code = sql_run(s, s->reader ? "BEGIN" : "BEGIN IMMEDIATE", err);
+    enum hd_code code = sql_step(s, s->reader ? "BEGIN" : "BEGIN IMMEDIATE", err);
     s->open = !code;
     s->failed = HD_OK;
     return code;
@@ -231,7 +231,7 @@ enum hd_code store_commit(struct store *s, struct hd_error *err)
     if (code)
         (void)hd_fail(err, code, "%s: a write of this transaction has failed", s->path);
     else
-        code = sql_run(s, "COMMIT", err);
+        code = sql_step(s, "COMMIT", err);
     if (code)
         store_rollback(s);
     s->open = false;

@@ -179,9 +179,11 @@ static void print_value(struct buf *to, const struct hd_site *site, const struct
         if (s->side < 0)
             continue;
         struct setting set = setting_of(in, s, view);
-        buf_print(to, "%s%s=%u", gap, s->name, set.weight);
-        if (set.hold)
-            buf_print(to, "/%s", haproxy_hold_word[set.hold]);
+        buf_text(to, gap);
+        buf_text(to, s->name);
+        buf_print(to, "=%u", set.weight);
+        buf_text(to, set.hold ? "/" : NULL);
+        buf_text(to, set.hold ? haproxy_hold_word[set.hold] : NULL);
         gap = " ";
     }
 }
@@ -196,7 +198,7 @@ static const char *joint_value(struct hd_arena *a, const struct hd_site *site,
     BUF_AUTO all = BUF_INIT(VALUE_MAX * HD_LINE_INSTANCES_MAX);
     bool agree = true;
     print_value(&first, site, &in[0], view);
-    for (uint32_t i = 0; i < cfg->at.n_bases; i++) {
+    for (uint32_t i = 0; i < cfg->at.n_bases && cfg->at.n_bases > 1; i++) {
         BUF_AUTO one = BUF_INIT(VALUE_MAX);
         print_value(&one, site, &in[i], view);
         agree = agree && str_is(buf_at(&one), buf_at(&first));
