@@ -101,6 +101,7 @@ struct hd_policy {
     struct {
         double ready;  /* share of the target's wanted members that must be ready */
         bool trust;    /* unknown readiness is accepted */
+        int64_t kept_for_ms; /* how long the other colour is kept after a switch; 0: for good */
         struct hd_probe_policy probe;
     } target;
     struct {

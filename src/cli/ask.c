@@ -395,3 +395,20 @@ enum hd_code ask_check(struct asker *asker, struct hd_arena *a, const struct hd_
         return hd_error_add(err, "%s", source->name);
     return HD_OK;
 }
+
+enum hd_code ask_expression(struct asker *asker, struct hd_arena *a, const struct hd_config *config,
+                            const struct hd_datasource *source, const char *expression, struct hd_rows *ret,
+                            struct hd_error *err)
+{
+    struct work w = {.asker = asker,
+                     .arena = a,
+                     .config = config,
+                     .provider = hd_provider_find(source->plugin.type),
+                     .cfg = source->plugin.cfg};
+    struct hd_probe probe = {.query = expression, .side = 0, .raw = true};
+    if (!w.provider || !w.provider->counts)
+        return hd_fail(err, HD_INVALID, "%s takes no expressions", source->plugin.type);
+    if (fetch(&w, &probe, 0, ret, err))
+        return hd_error_add(err, "%s", source->name);
+    return HD_OK;
+}

@@ -39,4 +39,10 @@ enum hd_code ask_check(struct asker *, struct hd_arena *, const struct hd_config
                        const struct hd_policy *, const struct hd_check *, int64_t window_ms,
                        struct ask_side ret[HD_SIDES_MAX], struct hd_error *err);
 
+/* The series that an expression has now, a row each; NO_DATA: one row without points. HD_INVALID:
+ * the source speaks no expressions that a series could answer. */
+enum hd_code ask_expression(struct asker *, struct hd_arena *, const struct hd_config *,
+                            const struct hd_datasource *, const char *expression, struct hd_rows *ret,
+                            struct hd_error *err);
+
 #endif

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "cli/internal.h"
+#include "cli/lint.h"
 #include "cli/look.h"
 
 #define WINDOW_MS 60000
@@ -65,6 +66,11 @@ static int go_online(const struct hd_config *c)
     }
     (void)puts("");
     table_print(&t, stdout);
+    (void)puts("");
+    for (uint32_t i = 0; i < c->n_services; i++) {
+        for (uint32_t k = 0; k < c->services[i].n_checks; k++)
+            (void)lint_check(asker, c, &c->services[i], &c->services[i].checks[k]);
+    }
     return ok ? CLI_OK : cli_fail(CLI_USAGE, "not everything answered");
 }
 

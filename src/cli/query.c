@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "cli/internal.h"
 #include "cli/look.h"
+#include "config/lint.h"
 
 #define WINDOW_MS 60000 /* default */
 
@@ -68,18 +69,52 @@ static int ask(const struct cli_args *args)
     return status;
 }
 
+static size_t print_lints(struct hd_arena *a, const char *query, const char *label)
+{
+    struct config_lints found;
+    config_lint(a, query, label, &found);
+    for (size_t i = 0; i < found.n; i++)
+        (void)printf("%zu: %s: %s\n", found.item[i].at + 1, found.item[i].slug, found.item[i].text);
+    return found.n;
+}
+
+/* The one query of the command line; "-" is standard input. */
+static int lint(const struct cli_args *args)
+{
+    ARENA_AUTO a = arena_new();
+    BUF_AUTO text = BUF_INIT(HD_QUERY_BYTES_MAX);
+    const char *query = cli_word(args, 1), *label = cli_option(args, "label");
+    if (!query || args->n_words > 2)
+        return cli_usage(args, "lint takes one query; the queries of a configuration are linted by `check`");
+    if (str_is(query, "-")) {
+        char piece[4096];
+        for (size_t n; (n = fread(piece, 1, sizeof piece, stdin)) > 0 && !text.full;)
+            buf_add(&text, piece, n);
+        if (text.full)
+            return cli_fail(CLI_USAGE, "a query has at most %d bytes", HD_QUERY_BYTES_MAX);
+        query = buf_at(&text);
+    }
+    size_t n = print_lints(a, query, label ? label : "version");
+    if (!n)
+        (void)puts("nothing found");
+    return n ? CLI_USAGE : CLI_OK;
+}
+
 static int run(const struct cli_args *args)
 {
+    if (str_is(cli_word(args, 0), "lint"))
+        return lint(args);
     if (str_is(cli_word(args, 0), "list"))
         return list(args);
     if (str_is(cli_word(args, 0), "run"))
         return ask(args);
-    return cli_usage(args, "'%s' is neither list nor run", cli_word(args, 0));
+    return cli_usage(args, "'%s' is none of list, run and lint", cli_word(args, 0));
 }
 
 static const struct cli_option options[] = {
     {"all", 'a', NULL, "every check of the service"},
     {"window", 'w', "T", "count over so long a time until now (default 1m)"},
+    {"label", 'l', "NAME", "lint: the label that tells colours apart (default version)"},
     CLI_QUERIES_OPTION,
     CLI_CONFIG_OPTION,
     {0},
@@ -87,11 +122,14 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_query = {
     .name = "query",
-    .synopsis = "list | run SERVICE CHECK | run SERVICE --all",
-    .help = "list the query library, or ask a service's checks now",
+    .synopsis = "list | run SERVICE CHECK | run SERVICE --all | lint PROMQL",
+    .help = "list the query library, ask a service's checks now, or look over a query",
     .notes =
         "run prints for each side how many series answered, the requests counted (n), the value\n"
-        "and the age of the newest sample. Exit codes: 0 answered, 3 no answer.\n",
+        "and the age of the newest sample. Exit codes: 0 answered, 3 no answer.\n"
+        "lint says what is known to go wrong with a query that decides over a release, as\n"
+        "BYTE: NAME: TEXT, and what to write instead; \"-\" reads it from standard input. It may hold\n"
+        "{{by}}, {{match}} and {{colour}}. Exit codes: 0 nothing found, 2 something.\n",
     .options = options,
     .least = 1,
     .most = 3,

@@ -299,6 +299,15 @@ static void build_guard(struct site *s)
         mistake_warn(s->b->m, build_at(guard, "blind_for"), &blind,
                      "is longer than the guard: a blind check is never paged");
     }
+    char lasts[STR_TIME_MAX], kept[STR_TIME_MAX];
+    if (policy->target.kept_for_ms && policy->target.kept_for_ms < duration) {
+        struct path p_ = PATH_KEY(&p, "duration");
+        mistake_warn(s->b->m, build_at(guard, "duration"), &p_,
+                     "the guard lasts %s, and the colour to go back to is kept for %s: after that nothing "
+                     "can be reverted; keep it longer, or guard for at most %s",
+                     str_duration_exact(duration, lasts), str_duration_exact(policy->target.kept_for_ms, kept),
+                     kept);
+    }
     if (policy->rollback_safe && policy->rollback_unsafe_until_ms != -1) {
         struct path safe = PATH_KEY(&s->path, "rollback_safe");
         WRONG(s->b, build_at(s->node, "rollback_safe"), &safe, "until",

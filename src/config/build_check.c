@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "config/build.h"
 #include "config/fill.h"
+#include "config/lint.h"
 
 struct checking {
     struct site *site;
@@ -121,6 +122,21 @@ static bool one_question(struct checking *c)
     return true;
 }
 
+/* What is known to go wrong with a query of the user's own. */
+static void lint(struct checking *c)
+{
+    struct config_lints found;
+    const char *label = c->site->raw->label;
+    if (!c->raw->ask || c->site->b->pin || !str_is(c->provider->name, "prometheus"))
+        return;
+    config_lint(c->site->b->a, c->raw->ask, label ? label : FILL_LABEL, &found);
+    for (size_t i = 0; i < found.n; i++) {
+        struct path p = PATH_KEY(&c->path, "query");
+        mistake_warn(c->site->b->m, build_at(c->node, "query"), &p, "%s (%s)", found.item[i].text,
+                     found.item[i].slug);
+    }
+}
+
 static void resolve(struct checking *c)
 {
     struct build *b = c->site->b;
@@ -154,6 +170,7 @@ static void resolve(struct checking *c)
     }
     c->raw->resolved = q;
     c->raw->n_resolved = 1;
+    lint(c);
 }
 
 static void freeze(struct checking *c)

@@ -14,7 +14,6 @@
 #include "base/str.h"
 
 #define SERVER_DIGITS 3 /* blue, blue1 .. blue999 */
-#define DEFAULT_LABEL "version"
 
 /* --- templates --- */
 
@@ -362,7 +361,7 @@ static enum hd_code fill_pattern(const struct fill *f, const struct library_para
 static enum hd_code sides_of(const struct fill *f, const struct library_shape *s, const struct words *w,
                              struct sides_by *ret, struct hd_error *err)
 {
-    const char *label = s->label ? s->label : DEFAULT_LABEL, *own = f->service->label;
+    const char *label = s->label ? s->label : FILL_LABEL, *own = f->service->label;
     *ret = (struct sides_by){.how = (enum sides)s->sides};
     bool says = own || any_match(f->service);
     if (s->sides == SIDES_PATTERN && says && !str_is(s->name, LIBRARY_SHAPE_ANY) &&
@@ -465,7 +464,7 @@ enum hd_code fill_free(const struct fill *f, const char *text, struct raw_query 
                        "{{by}} needs colours told apart by label, and one has `match`: use "
                        "{{match}}");
     struct sides_by sides = {.how = SIDES_LABEL,
-                             .label = service->label ? service->label : DEFAULT_LABEL};
+                             .label = service->label ? service->label : FILL_LABEL};
     struct matchers m = matchers_of(f, &sides);
     room_for_texts(f, &q, by ? 1 : service->n_colours);
     for (uint32_t i = 0; i < q.text.n; i++) {

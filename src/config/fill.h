@@ -10,6 +10,8 @@
 
 #include <haldane/provider.h>
 
+#define FILL_LABEL "version" /* of a service and a shape that say none */
+
 /* What a check is filled from. */
 struct fill {
     struct hd_arena *a;

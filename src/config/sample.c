@@ -27,6 +27,8 @@ static const struct {
     {"bound", "450ms", false},
     {"match", "'canary=\"true\"'", false},
     {"token", "${credential:token}", false},
+    {"label", "version", false},
+    {"kept_for", "30m", false},
     {"until", "\"2030-01-01T00:00:00Z\"", false},
     {"datasource", "prom", false},
     {"stable", "blue", false},

@@ -40,7 +40,7 @@ static const struct row {
     {"check --sample", {"check", "--sample"}, 0, "version: 1", ""},
     {"check --reference", {"check", "--reference"}, 0, "services", ""},
     {"query list", {"query", "list"}, 0, "http-5xx-ratio", ""},
-    {"query of what", {"query", "drop"}, 2, "", "neither list nor run"},
+    {"query of what", {"query", "drop"}, 2, "", "none of list, run and lint"},
     {"query run of what", {"query", "run", "shop", "-c", MINIMAL}, 2, "", "a check or --all"},
     {"query run of both", {"query", "run", "shop", "x", "--all"}, 2, "", "a check or --all"},
     {"query run of no service", {"query", "run", "x", "--all", "-c", MINIMAL}, 2, "", "there is no service 'x'"},

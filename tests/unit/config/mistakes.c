@@ -213,6 +213,39 @@ static void rows_hold(void **state)
     }
 }
 
+/* What loads, and is probably not meant. want: NULL: no word about it. */
+static const struct {
+    const char *name, *service, *check, *want;
+} warnings[] = {
+    {"kept for less than it is guarded", "target: {kept_for: 5m}", ERRORS ", max: 1%",
+     "services.shop.guard.duration: warning: the guard lasts 15m, and the colour to go back to is kept for 5m"},
+    {"kept for as long", "target: {kept_for: 15m}", ERRORS ", max: 1%", NULL},
+    {"a query that goes wrong", "", "query: 'sum(irate(x_total{ {{match}} }[2m]))', max: 1",
+     "services.shop.checks[0].query: warning: irate looks at the last two samples"},
+    {"told apart by the service's label", "label: slot", "query: 'sum by (slot) (x{ {{match}} })', max: 1", NULL},
+    {"and not by another", "label: slot", "query: 'sum by ({{by}}) (irate(x_total[2m]))', max: 1",
+     "(irate)"},
+};
+
+static void warnings_are_no_mistakes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof warnings / sizeof *warnings; i++) {
+        ARENA_AUTO a = arena_new();
+        const char *text = arena_print(a, frame, "", warnings[i].service, warnings[i].check);
+        struct config *c = NULL;
+        struct config_mistakes m;
+        struct hd_error err;
+        enum hd_code code = config_load_text(a, "t", (struct hd_span){text, strlen(text)}, NULL, &c, &m, &err);
+        BUF_AUTO said = BUF_INIT(65536);
+        config_print_mistakes(&m, &said);
+        config_unref(c);
+        const char *want = warnings[i].want;
+        if (code || m.n != (want ? 1 : 0) || (want && !strstr(buf_at(&said), want)))
+            fail_msg("%s: wanted: %s\ngot: %s", warnings[i].name, want ? want : "nothing", buf_at(&said));
+    }
+}
+
 /* Whole files that are no config. */
 static const struct {
     const char *name, *text, *want;
@@ -286,6 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_golden_file),
         cmocka_unit_test(rows_hold),
+        cmocka_unit_test(warnings_are_no_mistakes),
         cmocka_unit_test(files_hold),
         cmocka_unit_test(i8_too_many_mistakes_are_counted),
         cmocka_unit_test(a_literal_secret_is_not_repeated),

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`check --online` against a real Prometheus: what a check asks for and does not get is named, with what
+there is instead; a check that is right gets no word.
+
+    lints_live.py HALDANE
+
+TAP on stdout; skipped without prometheus.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import prom  # noqa: E402
+import tap  # noqa: E402
+
+HALDANE = sys.argv[1]
+SELECT = 'job="shop", {{match}}'
+GOOD = "(sum(rate(http_requests_total{%s, code=~'5..'}[2m])) or 0 * sum(rate(http_requests_total{%s}[2m])))" \
+       " / (sum(rate(http_requests_total{%s}[2m])) > 0)" % (SELECT, SELECT, SELECT)
+
+# name, members of the check, words that must stand in one line of lints (None: no line at all)
+CASES = [
+    ("a library query that is right", {"use": "http-5xx-ratio", "with": {"job": "shop"}, "max": "1%"}, None),
+    ("a free query that is right", {"query": GOOD, "max": "1%"}, None),
+    ("a metric that is not there", {"use": "http-5xx-ratio", "with": {"metric": "http_request_total"}, "max": "1%"},
+     ["metric_absent", "http_request_total", "there are: ", "http_requests_total"]),
+    ("a label that is not there", {"query": "sum(rate(http_requests_total{ {{match}}, status='500'}[2m]))", "max": 1},
+     ["label_absent", "no label 'status'", "it has: ", "code", "instance"]),
+    ("a value that is not there", {"use": "http-5xx-ratio", "with": {"job": "shopp"}, "max": "1%"},
+     ["value_absent", 'job="shopp"', "there are: ", "shop", "wide"]),
+    ("a regular expression that covers a part", {"query": "sum(rate(http_requests_total{ {{match}}, path=~'/api'}[2m]))",
+                                                 "max": 1},
+     ["value_absent", 'path=~"/api"', "/api/v1", "covers the whole value"]),
+    ("matchers that never meet", {"query": "sum(rate(http_requests_total{ {{match}}, job='wide', code='503'}[2m]))", "max": 1},
+     ["no_series", "all of them together none"]),
+    ("a window of two scrapes", {"query": "sum(rate(slow_total{ {{match}} }[1m]))", "max": 1},
+     ["short_window", "[1m]", "every 30s", "write [2m]"]),
+    ("a window of four scrapes", {"query": "sum(rate(slow_total{ {{match}} }[2m]))", "max": 1}, None),
+    ("more series than are allowed", {"use": "http-request-rate", "with": {"job": "wide"}, "min": 1},
+     ["too_many_series", "60 series", "limits.series is 50"]),
+    ("no colour's label", {"use": "http-5xx-ratio", "with": {"metric": "plain_total"}, "max": "1%"},
+     ["label_absent", "no label 'version'", "it has: ", "job"]),
+]
+
+
+def series():
+    """(metric, labels, seconds between samples, growth)"""
+    for colour in ("blue", "green"):
+        for code in ("200", "503"):
+            yield "http_requests_total", {"job": "shop", "instance": "i", "version": colour, "code": code,
+                                          "path": "/api/v1"}, 5, 5
+        for i in range(30):
+            yield "http_requests_total", {"job": "wide", "instance": f"i{i}", "version": colour, "code": "200",
+                                          "path": "/"}, 5, 5
+        yield "slow_total", {"job": "slow", "instance": "s", "version": colour}, 30, 5
+    yield "plain_total", {"job": "plain", "instance": "p", "code": "200"}, 5, 5
+
+
+def check(folder, url, members):
+    file = os.path.join(folder, "haldane.json")
+    with open(file, "w") as f:
+        json.dump({"version": 1, "limits": {"series": 50},
+                   "datasources": {"prom": {"type": "prometheus", "url": url}},
+                   "services": {"shop": {"colours": ["blue", "green"], "target": "trust",
+                                         "actuator": {"type": "exec", "command": ["/bin/false"]},
+                                         "checks": [{"name": "c", **members}]}}}, f)
+    done = subprocess.run([HALDANE, "check", "--online", file], capture_output=True, text=True, timeout=60)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("shop/c: ")]
+    return lines, f"{done.stdout}{done.stderr}exit {done.returncode}"
+
+
+def main():
+    out = tap.Tap()
+    if not shutil.which("prometheus"):
+        print("1..0 # SKIP prometheus is not installed")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="hd") as folder, prom.Loaded(folder, series()) as server:
+        for name, members, words in CASES:
+            lines, said = check(folder, server.url, members)
+            good = not lines if words is None else any(all(w in line for w in words) for line in lines)
+            out.point(good, name, f"want {words}", said)
+    return out.done()
+
+
+sys.exit(main())
