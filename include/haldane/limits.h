@@ -60,6 +60,11 @@
 #define HD_EVICT_ROWS 2000          /* deleted in one go: about 6 ms */
 #define HD_OUTBOX_MAX 10000         /* undelivered messages; the oldest informational one goes first */
 #define HD_OUTBOX_TRY_MS (24 * 3600 * 1000) /* how long a message is retried */
+#define HD_ANALYSES_MAX 256         /* live at once; each polls like a guard */
+#define HD_ANALYSES_SERVICE_MAX 8   /* of one service: a few tools ask at once, a loop asks for ever */
+#define HD_RUNS_MAX 10000           /* names remembered: a week of a run a minute */
+#define HD_RUN_TTL_MS 86400000      /* how long a name means its analysis, where none is given */
+#define HD_RUN_TTL_MS_MAX ((int64_t)7 * 86400000)
 #define HD_BODY_BYTES_MAX (1u << 20)    /* HTTP request body */
 #define HD_HTTP_CONNECTIONS_MAX 256     /* about 32 KiB each */
 #define HD_TEXT_MAX 500             /* a human's reason, a note, an actor */

@@ -87,6 +87,7 @@ static bool read_filter(struct call *c, struct store_filter *ret)
 {
     const char *state = call_query(c, "state"), *verdict = call_query(c, "verdict");
     const char *human = call_query(c, "needs_human"), *limit = call_query(c, "limit");
+    const char *analysis = call_query(c, "analysis");
     int64_t n = LIST_DEFAULT;
     const char *bad = NULL;
     *ret = (struct store_filter){
@@ -97,10 +98,15 @@ static bool read_filter(struct call *c, struct store_filter *ret)
         bad = "verdict must be none, pass, fail or inconclusive";
     else if (human && !str_is(human, "true"))
         bad = "needs_human can only be true";
+    else if (analysis && !str_is(analysis, "true") && !str_is(analysis, "all"))
+        bad = "analysis must be true (only analyses) or all";
     else if (limit && (!str_read_i64(limit, &n) || n < 1 || n > HD_PAGE_ITEMS_MAX))
         bad = arena_print(c->arena, "limit must be 1 to %d", HD_PAGE_ITEMS_MAX);
     else if (ret->before && !view_is_id(ret->before))
         bad = "before must be the id of a guard";
+    ret->analyses = !analysis               ? STORE_GUARDS
+                    : str_is(analysis, "all") ? STORE_GUARDS_AND_ANALYSES
+                                              : STORE_ANALYSES;
     ret->live = str_is(state, "live");
     ret->needs_human = human != NULL;
     ret->limit = (size_t)n;

@@ -6,6 +6,7 @@
 #include "http/call.h"
 
 #include "base/str.h"
+#include "http/compat.h"
 #include "http/form.h"
 #include "http/html.h"
 #include "json/json.h"
@@ -109,7 +110,7 @@ static void refuse_page(struct call *c, unsigned status, const char *detail)
     html_foot(b);
 }
 
-static void refuse_problem(struct call *c, unsigned status, const char *code, const char *detail)
+void call_problem(struct call *c, unsigned status, const char *code, const char *detail)
 {
     struct json_out o = json_out(call_answer(c, status, CALL_PROBLEM));
     json_begin(&o, NULL, '{');
@@ -129,10 +130,13 @@ enum hd_code call_refuse(struct call *c, unsigned status, const char *code, cons
     va_start(args, format);
     const char *detail = arena_vprint(c->arena, format, args);
     va_end(args);
-    if (wants_page(c))
+    const struct dialect *dialect = compat_dialect(c);
+    if (dialect)
+        dialect->refuse(c, status, code, detail);
+    else if (wants_page(c))
         refuse_page(c, status, detail);
     else
-        refuse_problem(c, status, code, detail);
+        call_problem(c, status, code, detail);
     return HD_OK;
 }
 

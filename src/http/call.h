@@ -104,9 +104,12 @@ const char *call_alarm(const struct call *);
 
 /* An empty reply body to write into. */
 struct buf *call_answer(struct call *, unsigned status, const char *type);
-/* An error reply: a page on HTML routes, else a problem document (RFC 9457). Returns HD_OK. */
+/* An error reply: a page on HTML routes, another tool's words on its own (compat.h), else a problem
+ * document (RFC 9457). Returns HD_OK. */
 enum hd_code call_refuse(struct call *, unsigned status, const char *code, const char *format, ...)
     HD_PRINTF(4, 5);
+/* A problem document, on any route. */
+void call_problem(struct call *, unsigned status, const char *code, const char *detail);
 /* The error reply for an error of ours. */
 void call_fail(struct call *, const struct hd_error *);
 const char *call_status_title(unsigned status);

@@ -24,6 +24,8 @@ enum hd_code api_tokens(struct call *, struct hd_error *);
 enum hd_code login_page(struct call *, struct hd_error *);
 enum hd_code login_take(struct call *, struct hd_error *);
 enum hd_code logout_take(struct call *, struct hd_error *);
+/* compat_*.c */
+enum hd_code argo_analysis(struct call *, struct hd_error *);
 /* health.c */
 enum hd_code health_alive(struct call *, struct hd_error *);
 enum hd_code health_ready(struct call *, struct hd_error *);

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "base/str.h"
+#include "http/compat.h"
 #include "http/form.h"
 #include "http/html.h"
 #include "http/http.h"
@@ -60,7 +61,12 @@ const struct order
          {"for", FIELD_DURATION, false}}},
     order_token_revoke = {"revoke_token", ABOUT_NAME, {{0}}},
     order_login = {"login", ABOUT_FLEET, {{0}}},
-    order_logout = {"logout", ABOUT_FLEET, {{0}}};
+    order_logout = {"logout", ABOUT_FLEET, {{0}}},
+    order_analysis = {"analyse", ABOUT_BODY,
+        {{"service", FIELD_NAME, true}, {"candidate", FIELD_NAME, false},
+         {"stable", FIELD_NAME, false}, {"run", FIELD_TEXT, false}, {"ttl", FIELD_DURATION, false}}},
+    /* another tool's wire format: its handler makes the packet */
+    order_compat = {"", ABOUT_FLEET, {{0}}};
 /* clang-format on */
 
 /* --- headers --- */
@@ -173,7 +179,8 @@ bool orders_refuse_headers(struct call *c)
         (void)call_refuse(c, 403, "cross_site", "the request comes from another web site");
     else if (order && !c->secret && !(c->route->needs & ROUTE_OPEN))
         (void)call_refuse(c, 401, "no_token", "send \"Authorization: Bearer hld_...\"");
-    else if (order && h.n[LENGTH] && !str_is(call_header(c, "Content-Length"), "0"))
+    else if (order && !compat_dialect(c) && h.n[LENGTH] &&
+             !str_is(call_header(c, "Content-Length"), "0"))
         (void)refuse_type(c);
     return c->reply.status != 0;
 }

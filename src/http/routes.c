@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Every address of the face, with the handler behind it. A page or a test that wants to know what
- * there is reads this table. GET rows change nothing; POST and DELETE rows only
- * hand an order to the loop.
+ * there is reads this table. GET rows change nothing; the other rows only hand an order to the loop.
  */
 #include <string.h>
 
@@ -12,6 +11,8 @@
 #include "http/orders.h"
 
 #define API "/api/v1"
+#define ARGO "/compat/argo/v1/analysis"
+#define ARGO_QUERY {"guard", "service", "run", "candidate", "stable", "version", "ttl"}
 
 const struct route http_routes[] = {
     {"GET", "/", fleet_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
@@ -31,7 +32,7 @@ const struct route http_routes[] = {
      API "/guards",
      api_guards,
      ROUTE_STORE,
-     {"service", "state", "verdict", "needs_human", "limit", "before"},
+     {"service", "state", "verdict", "needs_human", "analysis", "limit", "before"},
      NULL},
     {"GET", API "/guards/*", api_guard, ROUTE_STORE, {0}, NULL},
     {"GET", API "/guards/*/timeline", api_timeline, ROUTE_STORE, {"after"}, NULL},
@@ -53,7 +54,12 @@ const struct route http_routes[] = {
     {"POST", API "/holds/release", orders_take, ROUTE_PLAIN, {0}, &order_fleet_release},
     {"POST", API "/tokens", orders_take, ROUTE_PLAIN, {0}, &order_token},
     {"DELETE", API "/tokens/*", orders_take, ROUTE_PLAIN, {0}, &order_token_revoke},
+    {"POST", API "/analysis", orders_take, ROUTE_PLAIN, {0}, &order_analysis},
     {"POST", API "/config/reload", orders_take, ROUTE_PLAIN, {0}, &order_reload},
+
+    {"GET", ARGO, argo_analysis, ROUTE_PROBE | ROUTE_ANY_SECRET, ARGO_QUERY, NULL},
+    {"POST", ARGO, argo_analysis, ROUTE_PROBE | ROUTE_ANY_SECRET, ARGO_QUERY, &order_compat},
+    {"PUT", ARGO, argo_analysis, ROUTE_PROBE | ROUTE_ANY_SECRET, ARGO_QUERY, &order_compat},
     {0},
 };
 

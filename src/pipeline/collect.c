@@ -172,9 +172,9 @@ static void source_is(struct source *s, const struct pipeline *p, bool well, con
 
 static void clocks_ready(struct pipeline *p)
 {
-    for (size_t i = 0; i < p->n_services; i++) {
-        struct guard *g = p->services[i]->guard;
-        if (g && g->collect && g->collect->waits_for_clock)
+    size_t at = 0;
+    for (struct guard *g; (g = guard_next(p, &at));) {
+        if (g->collect && g->collect->waits_for_clock)
             collect_ask(g->collect);
     }
 }
@@ -795,7 +795,7 @@ void collect_poll(struct guard *g)
     struct pipeline *p = g->p;
     int64_t interval = g->policy->guard.interval_ms;
     int64_t next_ms = boot_of_wall(p, sched_next_multiple(p->now.wall_ms, interval));
-    due_set(p, DUE_POLL, g->service->index, next_ms);
+    guard_poll_at(g, next_ms);
     if (g->row.state == HD_STATE_PENDING && guard_time(g) > g->policy->guard.duration_ms) {
         guard_end(g, HD_STATE_INCONCLUSIVE, HD_REASON_NONE, "the switch never came");
         return;

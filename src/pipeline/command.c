@@ -98,14 +98,14 @@ static struct guard *live_guard(const struct pipeline *p, const char *id)
     return NULL;
 }
 
-static void about(struct order *o, struct guard *g, int status)
+void order_about(struct order *o, struct guard *g, int status)
 {
     o->about = g;
     memcpy(o->about_id, g->row.id, sizeof o->about_id);
     o->status = status;
 }
 
-static int colour_index(const struct hd_policy *policy, const char *name)
+int order_colour(const struct hd_policy *policy, const char *name)
 {
     for (uint32_t i = 0; name && i < policy->n_colours; i++) {
         if (str_is(policy->colours[i].name, name))
@@ -170,7 +170,7 @@ static void join(struct order *o, struct guard *g)
 {
     const char *change = change_json(o), *version = order_text(o, "version"), *to = order_text(o, "to");
     const char *known = g->row.candidate_version;
-    if (to && colour_index(g->policy, to) < 0) {
+    if (to && order_colour(g->policy, to) < 0) {
         order_problem(o, 422, "no_such_colour", arena_print(o->arena, "'%s' is no colour of the service", to));
         return;
     }
@@ -190,7 +190,7 @@ static void join(struct order *o, struct guard *g)
         int candidate = g->candidate, stable = g->stable;
         const char *before = arena_text(o->arena, g->row.value_before);
         guard_end(g, HD_STATE_SUPERSEDED, HD_REASON_NEW_CANDIDATE, version);
-        about(o, start(o, s, candidate, stable, before), 201);
+        order_about(o, start(o, s, candidate, stable, before), 201);
         return;
     }
     if (change) {
@@ -200,7 +200,7 @@ static void join(struct order *o, struct guard *g)
     if (version)
         g->row.candidate_version = arena_text(g->own, version);
     g->dirty = true;
-    about(o, g, 200);
+    order_about(o, g, 200);
 }
 
 /* The sides that an order is about: as named, else by the newest reading. A guard goes `to` the
@@ -210,9 +210,9 @@ static bool choose_sides(struct order *o, const struct service *s, const char *c
 {
     const struct hd_policy *policy = s->policy;
     const char *mine = order_text(o, candidate_key), *theirs = order_text(o, stable_key);
-    *candidate = mine ? colour_index(policy, mine)
+    *candidate = mine ? order_colour(policy, mine)
                  : policy->kind == HD_KIND_CANARY ? policy->candidate : busiest(s, policy, -1);
-    *stable = theirs ? colour_index(policy, theirs)
+    *stable = theirs ? order_colour(policy, theirs)
               : policy->kind == HD_KIND_CANARY ? policy->stable : busiest(s, policy, *candidate);
     if (*candidate < 0 || *stable < 0 || *candidate == *stable) {
         order_problem(o, 422, "no_such_colour", "to and from must be two colours of the service");
@@ -266,7 +266,7 @@ static void order_guard(struct order *o, struct service *s)
         order_problem(o, 409, "no_switch", arena_print(o->arena, "%s has the traffic by haldane's own revert, "
                                                  "not by a switch", colour));
     else
-        about(o, start(o, s, candidate, stable, NULL), 201);
+        order_about(o, start(o, s, candidate, stable, NULL), 201);
 }
 
 /* Puts the order aside until the router has been read: what it was a second ago may be the other
@@ -304,7 +304,7 @@ static void revert_live(struct order *o, struct guard *g)
         order_problem(o, 409, "wrong_state", arena_print(o->arena, "the guard is %s", hd_state_word(g->row.state)));
         return;
     }
-    about(o, g, 202);
+    order_about(o, g, 202);
     decide_revert(g, false, why);
 }
 
@@ -337,7 +337,7 @@ static void order_service_revert(struct order *o, struct service *s)
     bool same = last && str_is(last->candidate, s->policy->colours[candidate].name) &&
                 str_is(last->stable, target);
     struct guard *g = start(o, s, candidate, stable, same ? last->value_before : NULL);
-    about(o, g, 202);
+    order_about(o, g, 202);
     decide_revert(g, false, order_text(o, "reason"));
 }
 
@@ -405,7 +405,7 @@ static void order_cancel(struct order *o, struct guard *g)
         order_problem(o, 409, "wrong_state", arena_print(o->arena, "the guard is %s", hd_state_word(g->row.state)));
         return;
     }
-    about(o, g, 200);
+    order_about(o, g, 200);
     guard_end(g, HD_STATE_CANCELLED, HD_REASON_OPERATOR, order_text(o, "reason"));
 }
 
@@ -419,7 +419,7 @@ static void order_acknowledge(struct order *o)
     if (g) {
         g->row.needs_human = false;
         event_resolve(g, false);
-        about(o, g, 200);
+        order_about(o, g, 200);
         return;
     }
     if (store_guard(p->o.store, o->arena, o->guard, &row, &err)) {
@@ -489,6 +489,8 @@ static void run(struct order *o)
 {
     struct pipeline *p = o->p;
     struct guard *g = o->guard ? live_guard(p, o->guard) : NULL;
+    if (!g && str_is(o->what, "cancel"))
+        g = analysis_live(p, o->guard);
     if (g)
         o->service = g->service->name;
     if (o->guard && !g) { /* ended: the row says whose it was, for the token */
@@ -511,6 +513,8 @@ static void run(struct order *o)
             order_guard(o, s);
         else
             read_first(o, s);
+    } else if (str_is(o->what, "analyse") && s) {
+        analysis_order(o, s);
     } else if (str_is(o->what, "revert") && g) {
         revert_live(o, g);
     } else if (str_is(o->what, "revert") && s) {
@@ -558,10 +562,17 @@ static void answer_out(const struct order *o, struct buf *to)
         json_put_bool(&out, "retryable", o->status == 503);
     } else if (o->about_id[0]) {
         json_put_text(&out, "id", o->about_id);
-        if (o->about) {
-            json_put_text(&out, "service", o->about->service->name);
-            json_put_text(&out, "state", hd_state_word(o->about->row.state));
-            json_put_text(&out, "headline", buf_at(&o->about->headline));
+        const struct guard *g = o->about;
+        const struct store_guard *row = g ? &g->row : o->row;
+        if (row) {
+            json_put_text(&out, "service", row->service);
+            json_put_text(&out, "state", hd_state_word(row->state));
+            json_put_text(&out, "headline", g ? buf_at(&g->headline) : row->headline);
+        }
+        if (row && row->analysis) {
+            json_put_text(&out, "verdict", hd_verdict_word(row->verdict));
+            json_put_double(&out, "score", row->score);
+            json_put_text(&out, "why", g ? buf_at(&g->why) : row->why);
         }
     } else {
         json_put_bool(&out, "ok", true);

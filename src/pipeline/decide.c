@@ -118,6 +118,8 @@ static struct guard_gauges *gauges_of(const struct guard *g)
 
 static void gauges(struct guard *g)
 {
+    if (g->row.analysis) /* the series are the live guard's */
+        return;
     if (!g->gauges)
         g->gauges = gauges_of(g);
     for (uint32_t i = 0; i < g->policy->n_checks; i++) {
@@ -182,14 +184,15 @@ static void describe(struct guard *g)
 
 static void passed(struct guard *g, int reason)
 {
-    service_reject(g->service, guard_colour(g, HD_CANDIDATE), false, "");
+    if (!g->row.analysis)
+        service_reject(g->service, guard_colour(g, HD_CANDIDATE), false, "");
     guard_end(g, HD_STATE_PASSED, reason, buf_at(&g->why));
 }
 
 static void inconclusive(struct guard *g)
 {
     int reason = g->verdict.n ? g->verdict.reason[0].number : HD_REASON_TOO_FEW_POLLS;
-    switch (g->policy->on_inconclusive) {
+    switch (g->row.analysis ? (int32_t)HD_ON_INCONCLUSIVE_PAGE : g->policy->on_inconclusive) {
     case HD_ON_INCONCLUSIVE_PASS:
         if (!g->verdict.page) { /* both colours failing is never a pass */
             passed(g, reason);
@@ -339,6 +342,10 @@ void decide_revert(struct guard *g, bool automatic, const char *why_now)
     if (automatic && g->row.verdict == HD_VERDICT_NONE)
         g->row.verdict = HD_VERDICT_FAIL;
     const char *text;
+    if (g->row.analysis) {
+        guard_end(g, HD_STATE_ADVISED, HD_REASON_ANALYSIS, buf_at(&g->why));
+        return;
+    }
     int reason = automatic ? forbidden(g, &text) : HD_REASON_NONE;
     if (reason) {
         service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "failed a guard");

@@ -106,7 +106,8 @@ static void init_bufs(struct guard *g)
     g->act.again_ms = INT64_MAX;
 }
 
-struct guard *guard_new(struct service *s, struct config *pin, const struct hd_policy *policy)
+struct guard *guard_new(struct service *s, struct config *pin, const struct hd_policy *policy,
+                        bool analysis)
 {
     struct guard *g = calloc(1, sizeof *g);
     if (!g)
@@ -124,8 +125,28 @@ struct guard *guard_new(struct service *s, struct config *pin, const struct hd_p
         g->counts[i] = counts_new();
     g->boot_base_ms = g->p->now.boot_ms;
     g->asked_ms = INT64_MIN / 2;
-    s->guard = g;
+    if (analysis)
+        analysis_enter(g);
+    else
+        s->guard = g;
     return g;
+}
+
+struct guard *guard_next(const struct pipeline *p, size_t *at)
+{
+    while (*at < p->n_services + HD_ANALYSES_MAX) {
+        size_t i = (*at)++;
+        struct guard *g = i < p->n_services ? p->services[i]->guard : p->analyses[i - p->n_services];
+        if (g)
+            return g;
+    }
+    return NULL;
+}
+
+void guard_poll_at(struct guard *g, int64_t boot_ms)
+{
+    due_set(g->p, g->row.analysis ? DUE_ANALYSE : DUE_POLL, g->row.analysis ? g->slot : g->service->index,
+            boot_ms);
 }
 
 static void start_row(struct guard *g, const struct guard_start *start)
@@ -140,7 +161,8 @@ static void start_row(struct guard *g, const struct guard_start *start)
         .state = start->pending                 ? HD_STATE_PENDING
                  : g->policy->guard.warmup_ms > 0 ? HD_STATE_WARMING
                                                 : HD_STATE_WATCHING,
-        .mode = g->policy->mode,
+        .mode = start->analysis ? (int32_t)HD_MODE_SHADOW : g->policy->mode,
+        .analysis = start->analysis,
         .score = NAN,
         .trigger = arena_text(g->own, start->trigger),
         .stable = guard_colour(g, HD_STABLE),
@@ -170,7 +192,7 @@ static void start_row(struct guard *g, const struct guard_start *start)
 struct guard *guard_start(struct service *s, const struct guard_start *start)
 {
     struct pipeline *p = s->p;
-    struct guard *g = guard_new(s, p->config, s->policy);
+    struct guard *g = guard_new(s, p->config, s->policy, start->analysis);
     g->stable = start->stable;
     g->candidate = start->candidate;
     g->from_rejected = service_rejected(s, guard_colour(g, HD_STABLE)) != NULL;
@@ -182,14 +204,15 @@ struct guard *guard_start(struct service *s, const struct guard_start *start)
         g->t_base_ms = 0;
     guard_headline(g);
     g->dirty = true;
-    event_guard(g, "state", HD_REASON_NONE, start->pending ? "waiting for the switch" : "switch seen", true);
-    due_set(p, DUE_POLL, s->index,
-            boot_of_wall(p, sched_next_multiple(p->now.wall_ms, g->policy->guard.interval_ms)));
+    event_guard(g, "state", HD_REASON_NONE, start->analysis  ? "ordered"
+                                            : start->pending ? "waiting for the switch"
+                                                             : "switch seen", true);
+    guard_poll_at(g, boot_of_wall(p, sched_next_multiple(p->now.wall_ms, g->policy->guard.interval_ms)));
     due_set(p, DUE_READ, s->index, p->now.boot_ms);
-    if (!start->pending)
+    if (!start->pending && !start->analysis)
         act_rehearse(g);
-    log_info(s->name, "guard %s started: %s -> %s (%s)", g->row.id, g->row.stable, g->row.candidate,
-             g->row.trigger);
+    log_info(s->name, "%s %s started: %s -> %s (%s)", start->analysis ? "analysis" : "guard", g->row.id,
+             g->row.stable, g->row.candidate, g->row.trigger);
     return g;
 }
 
@@ -318,6 +341,10 @@ void guard_headline(struct guard *g)
     const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
     struct buf *b = &g->headline;
     buf_clear(b);
+    if (g->row.analysis) {
+        analysis_headline(g);
+        return;
+    }
     if (g->ordered && headline_ordered(g, b))
         return;
     switch (g->row.state) {
@@ -434,6 +461,10 @@ static void count_verdict(const struct guard *g)
     BUF_AUTO l = BUF_INIT(512);
     metric_label(&l, "service", g->service->name);
     metric_label(&l, "verdict", hd_verdict_word(g->row.verdict));
+    if (g->row.analysis) {
+        metric_add(metric_get("haldane_analyses_total", METRIC_COUNTER, "Analyses that ended", buf_at(&l)), 1);
+        return;
+    }
     metric_label(&l, "state", hd_state_word(g->row.state));
     metric_add(metric_get("haldane_verdicts_total", METRIC_COUNTER, "Guards that ended", buf_at(&l)), 1);
 }
@@ -460,7 +491,8 @@ void guard_end(struct guard *g, int state, int reason, const char *text)
     g->row.ended_ms = p->now.wall_ms;
     if (g->row.verdict == HD_VERDICT_NONE)
         g->row.verdict = verdict_of_state(state);
-    resolve_service(g, state);
+    if (!g->row.analysis)
+        resolve_service(g, state);
     if (state_pages(g, state))
         g->row.needs_human = true;
     else if (state == HD_STATE_PASSED || state == HD_STATE_REVERTED || state == HD_STATE_SUPERSEDED ||
@@ -471,16 +503,20 @@ void guard_end(struct guard *g, int state, int reason, const char *text)
     event_guard(g, "state", reason, text, state != HD_STATE_REVERTED || reason);
     collect_free(g->collect);
     g->collect = NULL;
-    due_drop(p, DUE_POLL, s->index);
-    due_drop(p, DUE_ACT, s->index);
-    due_drop(p, DUE_CARE, s->index);
+    if (g->row.analysis) {
+        analysis_leave(g);
+    } else {
+        due_drop(p, DUE_POLL, s->index);
+        due_drop(p, DUE_ACT, s->index);
+        due_drop(p, DUE_CARE, s->index);
+        s->guard = NULL;
+    }
     act_quiet(g);
     g->rehearse = talk_cancel(g->rehearse);
     if (g->rehearse_send)
         p->o.wire.cancel(p->o.wire.ctx, g->rehearse_send);
     g->rehearse_send = 0;
     count_verdict(g);
-    s->guard = NULL;
     g->next_ended = p->ended; /* freed after the commit that saves it */
     p->ended = g;
 }

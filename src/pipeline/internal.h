@@ -8,6 +8,7 @@
  *   act.c      live read -> gate -> journal -> send -> read back
  *   care.c     after a verified revert: did users recover, does it stay so
  *   notify.c   events, outbox, heartbeat
+ *   analysis.c judgement without power to act, ordered by other tools
  *   command.c  orders of humans
  *   recover.c  what a start finds
  *   save.c     the one transaction per turn
@@ -175,6 +176,9 @@ struct guard {
     struct buf headline, why, reasons, rehearsal, native, change, resume, counts_text;
     bool added, dirty;          /* row is in the store · row must be saved */
     uint8_t stable, candidate;  /* colour indices */
+    uint32_t slot;              /* of an analysis: its place in pipeline.analyses */
+    struct store_run run;       /* an analysis: under which name others find it; run NULL: not stored */
+    bool run_dirty;
     bool from_rejected;         /* stable was rejected when it began: going there again is no
                                    roll-back but another try */
     /* the guard's own clock: t = t_base_ms + (boot - boot_base_ms) */
@@ -252,6 +256,7 @@ struct pipeline {
     struct sched *sched;
     struct service **services;
     size_t n_services;
+    struct guard *analyses[HD_ANALYSES_MAX]; /* by slot; NULL: free */
 
     struct source **sources;    /* every data source met so far, by name */
     size_t n_sources;
@@ -279,10 +284,10 @@ struct pipeline {
     bool stopping;
 };
 
-/* --- keys of the schedule: kind in the upper half, service index below --- */
-enum due_kind { DUE_READ = 1, DUE_POLL = 2, DUE_ACT = 3, DUE_CARE = 4 };
-void due_set(struct pipeline *, enum due_kind, uint32_t service, int64_t boot_ms);
-void due_drop(struct pipeline *, enum due_kind, uint32_t service);
+/* --- keys of the schedule: kind in the upper half, index of the service below; ANALYSE: slot --- */
+enum due_kind { DUE_READ = 1, DUE_POLL = 2, DUE_ACT = 3, DUE_CARE = 4, DUE_ANALYSE = 5 };
+void due_set(struct pipeline *, enum due_kind, uint32_t index, int64_t boot_ms);
+void due_drop(struct pipeline *, enum due_kind, uint32_t index);
 int64_t boot_of_wall(const struct pipeline *, int64_t wall_ms);
 uint64_t random_next(struct pipeline *);
 
@@ -323,10 +328,15 @@ struct guard_start {
     const char *value_before, *value_after;
     int64_t switch_from_ms, switch_to_ms;
     bool pending;                  /* the switch has not been read yet */
+    bool analysis;                 /* judges beside the live guard, and never acts */
 };
 struct guard *guard_start(struct service *, const struct guard_start *);
-/* The parts that a new guard and one from the store have in common; makes it the live one. */
-struct guard *guard_new(struct service *, struct config *pin, const struct hd_policy *);
+/* The parts that a new guard and one from the store have in common; makes it the live one, or gives
+ * an analysis the free slot that there must be. */
+struct guard *guard_new(struct service *, struct config *pin, const struct hd_policy *, bool analysis);
+/* Every live guard, then every analysis; begin with *at = 0. NULL at the end. */
+struct guard *guard_next(const struct pipeline *, size_t *at);
+void guard_poll_at(struct guard *, int64_t boot_ms);
 void guard_checks_json(const struct hd_policy *, struct buf *to); /* store_guard.checks */
 struct guard *guard_free(struct guard *);
 int64_t guard_time(const struct guard *); /* t_ms now */
@@ -342,6 +352,24 @@ void guard_names(const struct guard *, struct reason_names *ret, const char **ch
                  const char *text);
 void guard_pack(struct guard *); /* bufs -> row, resume */
 const char *guard_colour(const struct guard *, enum hd_role);
+
+/* analysis.c */
+struct analysis_start {
+    uint8_t stable, candidate;
+    const char *trigger, *version;
+    const char *run, *note;        /* as store_run's; run NULL: its own id */
+    int64_t ttl_ms;
+};
+/* The caller has asked analysis_room. */
+struct guard *analysis_start(struct service *, const struct analysis_start *);
+bool analysis_room(const struct service *);
+/* A live one by the name of its run, by its id; NULL: none. */
+struct guard *analysis_find(const struct service *, const char *run);
+struct guard *analysis_live(const struct pipeline *, const char *id);
+void analysis_due(struct pipeline *, uint32_t slot);
+void analysis_enter(struct guard *); /* takes a slot */
+void analysis_leave(struct guard *);
+void analysis_headline(struct guard *);
 
 /* collect.c */
 void collect_poll(struct guard *);

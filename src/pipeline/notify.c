@@ -106,7 +106,7 @@ void event_guard(struct guard *g, const char *kind, int reason, const char *text
     e->row.native = e->row.severity == HD_SEVERITY_ACT && g->native.len
                         ? arena_text(e->arena, buf_at(&g->native))
                         : NULL;
-    e->tell = tell;
+    e->tell = tell && !g->row.analysis;
     log_info(g->service->name, "guard %s: %s%s%s", g->row.id, buf_at(&g->headline),
              sentence.len ? ": " : "", buf_at(&sentence));
 }

@@ -23,6 +23,7 @@ struct order {
     const char *body;          /* JSON of an answer that is not about a guard; NULL */
     struct guard *about;       /* the guard the answer is about; NULL: none */
     char about_id[27];
+    const struct store_guard *row; /* an analysis that ended: what the answer tells of it */
     struct hd_span text;       /* the packet itself */
     bool fresh;                /* the router was read after the order came */
     bool later;                /* it waits for that */
@@ -33,6 +34,11 @@ void order_problem(struct order *, int status, const char *code, const char *det
 /* An argument, made harmless and cut to HD_TEXT_MAX; NULL: not given, or empty. */
 const char *order_text(const struct order *, const char *key);
 int64_t order_number(const struct order *, const char *key, int64_t fallback);
+/* The answer is about this guard. */
+void order_about(struct order *, struct guard *, int status);
+/* -1: the service has no such colour. */
+int order_colour(const struct hd_policy *, const char *name);
+void analysis_order(struct order *, struct service *);
 /* The first is true when the order is about accounts; it was carried out then, or refused. */
 bool accounts_order(struct order *);
 

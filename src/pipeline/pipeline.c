@@ -20,45 +20,46 @@
 
 /* --- the schedule --- */
 
-static void read_due(struct service *s) { watch_due(s); }
-static void poll_due(struct service *s)
+static void read_due(struct pipeline *p, uint32_t service) { watch_due(p->services[service]); }
+static void poll_due(struct pipeline *p, uint32_t service)
 {
-    if (s->guard)
-        collect_poll(s->guard);
+    if (p->services[service]->guard)
+        collect_poll(p->services[service]->guard);
 }
-static void acting_due(struct service *s)
+static void acting_due(struct pipeline *p, uint32_t service)
 {
-    if (s->guard)
-        act_due(s->guard);
+    if (p->services[service]->guard)
+        act_due(p->services[service]->guard);
 }
-static void caring_due(struct service *s)
+static void caring_due(struct pipeline *p, uint32_t service)
 {
-    if (s->guard)
-        care_due(s->guard);
+    if (p->services[service]->guard)
+        care_due(p->services[service]->guard);
 }
 
 /* What becomes due, and who takes it. */
 static const struct stage {
     enum due_kind kind;
-    void (*run)(struct service *);
+    void (*run)(struct pipeline *, uint32_t index);
 } stages[] = {
     {DUE_READ, read_due},  /* watch.c: the router's value and readiness */
     {DUE_POLL, poll_due},  /* collect.c, then decide.c or care.c */
     {DUE_ACT, acting_due}, /* act.c: the next read or send of a revert, or its deadline */
     {DUE_CARE, caring_due}, /* care.c: recovered in time? closed? */
+    {DUE_ANALYSE, analysis_due}, /* analysis.c: a poll, or the end of its run */
 };
 
-static uint64_t due_key(enum due_kind kind, uint32_t service) { return (uint64_t)kind << 32 | service; }
+static uint64_t due_key(enum due_kind kind, uint32_t index) { return (uint64_t)kind << 32 | index; }
 
-void due_set(struct pipeline *p, enum due_kind kind, uint32_t service, int64_t boot_ms)
+void due_set(struct pipeline *p, enum due_kind kind, uint32_t index, int64_t boot_ms)
 {
-    if (!sched_set(p->sched, due_key(kind, service), boot_ms))
+    if (!sched_set(p->sched, due_key(kind, index), boot_ms))
         abort();
 }
 
-void due_drop(struct pipeline *p, enum due_kind kind, uint32_t service)
+void due_drop(struct pipeline *p, enum due_kind kind, uint32_t index)
 {
-    sched_drop(p->sched, due_key(kind, service));
+    sched_drop(p->sched, due_key(kind, index));
 }
 
 int64_t boot_of_wall(const struct pipeline *p, int64_t wall_ms)
@@ -305,6 +306,8 @@ struct pipeline *pipeline_free(struct pipeline *p)
 {
     if (!p)
         return NULL;
+    for (size_t i = 0; i < HD_ANALYSES_MAX; i++)
+        guard_free(p->analyses[i]);
     for (size_t i = 0; i < p->n_services; i++)
         service_free(p->services[i]);
     free(p->services);
@@ -340,11 +343,12 @@ static void clock_check(struct pipeline *p)
     log_warn(NULL, "the wall clock jumped by %lld ms; guards go on by their own clock", (long long)jump);
     for (size_t i = 0; i < p->n_sources; i++)
         p->sources[i]->clock_read_ms = 0; /* ask again what time it is there */
-    for (size_t i = 0; i < p->n_services; i++) {
-        struct service *s = p->services[i]; /* multiples of the interval lie elsewhere now */
-        due_set(p, DUE_READ, s->index, p->now.boot_ms);
-        if (s->guard && !act_busy(s->guard))
-            due_set(p, DUE_POLL, s->index, p->now.boot_ms);
+    for (size_t i = 0; i < p->n_services; i++) /* multiples of the interval lie elsewhere now */
+        due_set(p, DUE_READ, p->services[i]->index, p->now.boot_ms);
+    size_t at = 0;
+    for (struct guard *g; (g = guard_next(p, &at));) {
+        if (!act_busy(g))
+            guard_poll_at(g, p->now.boot_ms);
     }
 }
 
@@ -353,10 +357,9 @@ static void run_due(struct pipeline *p)
     uint64_t key;
     int64_t due;
     while (sched_pop(p->sched, p->now.boot_ms, &key, &due)) {
-        struct service *s = p->services[(uint32_t)key];
         for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
             if (stages[i].kind == key >> 32)
-                stages[i].run(s);
+                stages[i].run(p, (uint32_t)key);
         }
     }
 }
@@ -388,17 +391,20 @@ static void count_acts(struct pipeline *p)
 
 static void tick_metrics(struct pipeline *p)
 {
-    static struct metric *tick, *live, *human, *intents, *lost, *ready;
+    static struct metric *tick, *live, *human, *intents, *lost, *ready, *analyses;
     if (!tick) {
         tick = metric_get("haldane_last_tick_timestamp_seconds", METRIC_GAUGE, "When the guard loop turned last", "");
         ready = metric_get("haldane_ready", METRIC_GAUGE, "1: configured, and not stopping", "");
         live = metric_get("haldane_live_guards", METRIC_GAUGE, "Guards that are live", "");
+        analyses = metric_get("haldane_live_analyses", METRIC_GAUGE, "Analyses that are live", "");
         human = metric_get("haldane_needs_human", METRIC_GAUGE, "Act-now notices that nobody has taken back", "");
         intents = metric_get("haldane_open_intents", METRIC_GAUGE, "Changes of traffic on their way", "");
         lost = metric_get("haldane_store_lost", METRIC_GAUGE, "1: the store cannot commit", "");
     }
-    size_t n = 0, open = 0;
+    size_t n = 0, open = 0, judging = 0;
     count_acts(p);
+    for (size_t i = 0; i < HD_ANALYSES_MAX; i++)
+        judging += p->analyses[i] != NULL;
     for (size_t i = 0; i < p->n_services; i++) {
         const struct guard *g = p->services[i]->guard;
         n += g != NULL;
@@ -407,6 +413,7 @@ static void tick_metrics(struct pipeline *p)
     metric_set(tick, (double)p->now.wall_ms / 1000);
     metric_set(ready, !p->stopping);
     metric_set(live, (double)n);
+    metric_set(analyses, (double)judging);
     metric_set(human, (double)p->n_acts);
     metric_set(intents, (double)open);
     metric_set(lost, p->store_lost);
@@ -459,10 +466,9 @@ void pipeline_stop(struct pipeline *p, struct hd_now now)
     struct hd_error err;
     p->now = now;
     p->stopping = true;
-    for (size_t i = 0; i < p->n_services; i++) {
-        if (p->services[i]->guard)
-            p->services[i]->guard->dirty = true;
-    }
+    size_t at = 0;
+    for (struct guard *g; (g = guard_next(p, &at));)
+        g->dirty = true;
     if (save_all(p, &err))
         log_error(NULL, "stopping without having saved: %s", err.text);
     tick_metrics(p);

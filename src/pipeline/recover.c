@@ -159,6 +159,15 @@ static void own_row(struct guard *g, const struct store_guard *row)
         g->engine = *row->engine;
 }
 
+/* Of an analysis; when its name is gone already, it still ends in time. */
+static void take_up_run(struct guard *g)
+{
+    struct hd_error err;
+    if (!g->row.analysis || !store_run_of(g->p->o.store, g->own, g->row.id, &g->run, &err))
+        return;
+    g->run = (struct store_run){.expires_ms = g->row.started_ms + HD_RUN_TTL_MS_MAX};
+}
+
 static struct guard *take_up_guard(struct pipeline *p, struct service *s, const struct store_guard *row,
                                    struct hd_error *err)
 {
@@ -173,13 +182,14 @@ static struct guard *take_up_guard(struct pipeline *p, struct service *s, const 
             (void)hd_fail(err, HD_CORRUPT, "its pinned config does not know its colours");
         return NULL;
     }
-    struct guard *g = guard_new(s, pin, policy);
+    struct guard *g = guard_new(s, pin, policy, row->analysis);
     config_unref(pin); /* the guard has its own reference */
     g->stable = (uint8_t)stable;
     g->candidate = (uint8_t)candidate;
     own_row(g, row);
     load_resume(g, row->resume);
     load_counts(g, row->counts);
+    take_up_run(g);
     g->added = true;
     g->dirty = true;
     g->backfill = true;
@@ -215,8 +225,8 @@ static void go_on(struct guard *g, const struct store_intent *intent)
     } else if (g->row.state == HD_STATE_AFTERCARE) {
         care_begin(g);
     } else {
-        due_set(p, DUE_POLL, s->index, p->now.boot_ms);
-        if (!g->row.rehearsal && g->row.state != HD_STATE_PENDING)
+        guard_poll_at(g, p->now.boot_ms);
+        if (!g->row.rehearsal && g->row.state != HD_STATE_PENDING && !g->row.analysis)
             act_rehearse(g);
     }
 }
@@ -245,9 +255,10 @@ static enum hd_code write_off(struct pipeline *p, struct store_guard *row, struc
     bool acting = open || row->state == HD_STATE_AFTERCARE;
     row->state = acting ? HD_STATE_NOT_VERIFIED : HD_STATE_INCONCLUSIVE;
     row->verdict = acting ? HD_VERDICT_FAIL : HD_VERDICT_INCONCLUSIVE;
-    row->needs_human = true;
+    row->needs_human = !row->analysis;
     row->ended_ms = p->now.wall_ms;
-    row->headline = "haldane could not take up this guard after a restart - act now";
+    row->headline = row->analysis ? "haldane could not take up this analysis after a restart"
+                                  : "haldane could not take up this guard after a restart - act now";
     row->why = why;
     row->version++;
     struct store_event event = {.wall_ms = p->now.wall_ms,
@@ -255,7 +266,7 @@ static enum hd_code write_off(struct pipeline *p, struct store_guard *row, struc
                                 .service = row->service,
                                 .kind = "daemon",
                                 .reason = HD_REASON_NOT_VERIFIED,
-                                .severity = HD_SEVERITY_ACT,
+                                .severity = row->analysis ? HD_SEVERITY_WARN : HD_SEVERITY_ACT,
                                 .state = hd_state_word(row->state),
                                 .headline = row->headline,
                                 .text = why,
@@ -282,8 +293,10 @@ static enum hd_code take_up(struct pipeline *p, struct store_guard *listed, stru
         take_up_reading(s);
         take_up_ours(s);
     }
-    enum hd_code code = s->guard ? hd_fail(&mine, HD_CONFLICT, "two live guards of one service")
-                                 : store_guard(p->o.store, a, listed->id, &row, &mine);
+    bool room = listed->analysis ? analysis_room(s) : s->guard == NULL;
+    enum hd_code code = room ? store_guard(p->o.store, a, listed->id, &row, &mine)
+                             : hd_fail(&mine, HD_CONFLICT, "more live guards or analyses of one service "
+                                       "than there can be");
     struct guard *g = code ? NULL : take_up_guard(p, s, &row, &mine);
     if (!g)
         return write_off(p, listed, intents, n_intents, mine.text, err);
@@ -294,7 +307,8 @@ static enum hd_code take_up(struct pipeline *p, struct store_guard *listed, stru
 enum hd_code recover_all(struct pipeline *p, struct hd_error *err)
 {
     ARENA_AUTO a = arena_new();
-    struct store_filter live = {.live = true, .verdict = -1, .limit = 500};
+    struct store_filter live = {
+        .analyses = STORE_GUARDS_AND_ANALYSES, .live = true, .verdict = -1, .limit = 500};
     struct store_guard *rows = NULL;
     struct store_intent *intents = NULL;
     size_t n, n_intents = 0;

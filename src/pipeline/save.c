@@ -77,6 +77,8 @@ static enum hd_code write_guard(struct guard *g, struct hd_error *err)
         guard_pack(g);
         code = g->added ? store_put_guard(store, &g->row, err) : store_add_guard(store, &g->row, err);
     }
+    if (!code && g->run_dirty)
+        code = store_put_run(store, &g->run, g->p->now.wall_ms, err);
     for (struct evidence_item *e = g->queue; !code && e; e = e->next)
         code = store_put_evidence(store, g->row.id, &e->row, err);
     for (size_t i = 0; !code && i < g->n_bands; i++)
@@ -165,15 +167,18 @@ static enum hd_code write_services(struct pipeline *p, struct hd_error *err)
     return store_put_services(p->o.store, row, p->c->n_services, err);
 }
 
+static bool guard_waits(const struct guard *g)
+{
+    return g->dirty || g->queue || g->n_bands || g->act.intent_dirty || g->run_dirty;
+}
+
 static bool service_waits(const struct service *s)
 {
-    const struct guard *g = s->guard;
     for (size_t k = 0; k < HD_SIDES_MAX; k++) {
         if (s->mark[k].dirty)
             return true;
     }
-    return s->last_dirty || s->ours_dirty ||
-           (g && (g->dirty || g->queue || g->n_bands || g->act.intent_dirty));
+    return s->last_dirty || s->ours_dirty;
 }
 
 static bool anything(const struct pipeline *p)
@@ -183,6 +188,9 @@ static bool anything(const struct pipeline *p)
         any = p->sources[i]->dirty;
     for (size_t i = 0; i < p->n_services && !any; i++)
         any = service_waits(p->services[i]);
+    size_t at = 0;
+    for (const struct guard *g; !any && (g = guard_next(p, &at));)
+        any = guard_waits(g);
     return any;
 }
 
@@ -209,9 +217,10 @@ static enum hd_code write_all(struct pipeline *p, struct hd_error *err)
             code = write_ours(s, err);
         if (!code)
             code = write_marks(s, err);
-        if (!code && s->guard)
-            code = write_guard(s->guard, err);
     }
+    size_t at = 0;
+    for (struct guard *g; !code && (g = guard_next(p, &at));)
+        code = write_guard(g, err);
     for (struct guard *g = p->ended; !code && g; g = g->next_ended)
         code = write_guard(g, err);
     if (!code)
@@ -226,7 +235,7 @@ static enum hd_code write_all(struct pipeline *p, struct hd_error *err)
 static void guard_saved(struct guard *g)
 {
     g->added = true;
-    g->dirty = false;
+    g->dirty = g->run_dirty = false;
     g->n_bands = 0;
     g->act.stored |= g->act.intent.seq > 0;
     g->act.intent_dirty = false;
@@ -251,9 +260,10 @@ static void all_saved(struct pipeline *p)
         s->last_dirty = s->ours_dirty = false;
         for (size_t k = 0; k < HD_SIDES_MAX; k++)
             s->mark[k].dirty = false;
-        if (s->guard)
-            guard_saved(s->guard);
     }
+    size_t at = 0;
+    for (struct guard *g; (g = guard_next(p, &at));)
+        guard_saved(g);
     while (p->ended) {
         struct guard *next = p->ended->next_ended;
         guard_free(p->ended);

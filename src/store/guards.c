@@ -147,7 +147,7 @@ enum hd_code store_guard(struct store *s, struct hd_arena *arena, const char *id
                   " AND (?3 = 0 OR needs_human = 1) AND (?4 < 0 OR verdict = ?4)"                  \
                   " AND started_ms >= ?5 AND (?6 IS NULL OR id < ?6)"                              \
                   " AND (?8 = 0 OR (?8 >> state) & 1) AND (?9 = 0 OR started_ms < ?9)"             \
-                  " ORDER BY id DESC LIMIT ?7"
+                  " AND (?10 = 1 OR analysis = (?10 = 2)) ORDER BY id DESC LIMIT ?7"
 /* No older id is looked at: the guards that began in time are found by their index. */
 #define SINCE "id >= (SELECT min(id) FROM guard WHERE started_ms >= ?5) AND"
 static const char list_live[] = LIST("live = 1 AND");
@@ -173,7 +173,7 @@ enum hd_code store_guards(struct store *s, struct hd_arena *arena,
                                INT_ARG(filter->needs_human), INT_ARG(filter->verdict),
                                INT_ARG(filter->since_ms), TEXT_ARG(filter->before),
                                INT_ARG((int64_t)limit), INT_ARG(filter->states),
-                               INT_ARG(filter->until_ms)),
+                               INT_ARG(filter->until_ms), INT_ARG(filter->analyses)),
                           read_listed, sizeof **ret};
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }

@@ -127,8 +127,10 @@ enum hd_code store_add_guard(struct store *, const struct store_guard *, struct 
 enum hd_code store_put_guard(struct store *, const struct store_guard *, struct hd_error *err);
 enum hd_code store_guard(struct store *, struct hd_arena *, const char *id, struct store_guard *ret,
                          struct hd_error *err);
+enum store_analyses { STORE_GUARDS, STORE_GUARDS_AND_ANALYSES, STORE_ANALYSES };
 struct store_filter {
     const char *service; /* NULL: all */
+    int32_t analyses;    /* enum store_analyses */
     bool live, needs_human;
     int32_t verdict;     /* -1: all */
     uint32_t states;     /* bits by state; 0: all */
@@ -144,6 +146,23 @@ enum hd_code store_guards(struct store *, struct hd_arena *, const struct store_
 /* A human's word on a verdict, once more replaces it. HD_ABSENT. */
 enum hd_code store_mark_guard(struct store *, const char *id, bool false_alarm, const char *reason,
                               const char *actor, int64_t wall_ms, struct hd_error *err);
+
+/* --- runs: another tool's name for an analysis of ours, until it expires --- */
+struct store_run {
+    const char *service, *run;
+    const char *guard; /* id of the analysis */
+    int64_t expires_ms;
+    const char *note;  /* what the asker wants to find again, its own text; NULL */
+};
+/* Replaces what the name meant before, and drops what has expired at `now_ms`; beyond HD_RUNS_MAX the
+ * next ones to expire go. */
+enum hd_code store_put_run(struct store *, const struct store_run *, int64_t now_ms, struct hd_error *err);
+/* HD_ABSENT: no such run, or it has expired. */
+enum hd_code store_run(struct store *, struct hd_arena *, const char *service, const char *run,
+                       int64_t now_ms, struct store_run *ret, struct hd_error *err);
+/* The run that an analysis belongs to, expired or not; HD_ABSENT: none any more. */
+enum hd_code store_run_of(struct store *, struct hd_arena *, const char *guard, struct store_run *ret,
+                          struct hd_error *err);
 
 /* --- evidence: one packed row per guard and poll --- */
 struct store_evidence {

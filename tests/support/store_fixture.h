@@ -94,7 +94,7 @@ FIXTURE struct store_guard fixture_guard(unsigned n)
 {
     struct store_guard g = {
         .service = "shop", .state = HD_STATE_WATCHING, .mode = HD_MODE_ADVISE,
-        .verdict = HD_VERDICT_NONE, .cause = HD_CAUSE_RELEASE, .score = 0.1 + n, .analysis = true,
+        .verdict = HD_VERDICT_NONE, .cause = HD_CAUSE_RELEASE, .score = 0.1 + n,
         .trigger = "traffic", .stable = "blue", .candidate = "green", .stable_version = "v40",
         .candidate_version = "v41", .value_before = "a=1", .value_after = "a=0",
         .switch_from_ms = 1000 + n, .switch_to_ms = 2000 + n, .started_ms = 3000 + n,

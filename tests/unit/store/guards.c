@@ -128,7 +128,8 @@ static void test_same_id_twice(void **state)
     assert_int_equal(store_guard(f->s, f->arena, g.id, &g, &f->err), HD_ABSENT);
 }
 
-/* 40 guards: even ones of shop, odd ones of api; live below 6; every tenth needs a human. */
+/* 40 guards: even ones of shop, odd ones of api; live below 6; every tenth needs a human; 38 is an
+ * analysis. */
 static void add_forty(struct fixture *f)
 {
     fixture_begin(f);
@@ -138,6 +139,7 @@ static void add_forty(struct fixture *f)
         g.state = i < 6 ? HD_STATE_WATCHING : HD_STATE_PASSED;
         g.verdict = i < 6 ? HD_VERDICT_NONE : i % 3 ? HD_VERDICT_PASS : HD_VERDICT_FAIL;
         g.needs_human = i % 10 == 0;
+        g.analysis = i == 38;
         OK(f, store_add_guard(f->s, &g, &f->err));
     }
     fixture_commit(f);
@@ -152,9 +154,11 @@ static void test_list(void **state)
         size_t want;
         unsigned first; /* number of the newest */
     } row[] = {
-        {"all", {.verdict = -1}, 40, 39},
+        {"all", {.analyses = STORE_GUARDS_AND_ANALYSES, .verdict = -1}, 40, 39},
+        {"guards", {.verdict = -1}, 39, 39},
+        {"analyses", {.analyses = STORE_ANALYSES, .verdict = -1}, 1, 38},
         {"limit", {.verdict = -1, .limit = 3}, 3, 39},
-        {"one service", {.service = "shop", .verdict = -1}, 20, 38},
+        {"one service", {.service = "shop", .verdict = -1}, 19, 36},
         {"another", {.service = "nobody", .verdict = -1}, 0, 0},
         {"live", {.live = true, .verdict = -1}, 6, 5},
         {"live of one", {.live = true, .service = "shop", .verdict = -1}, 3, 4},
@@ -162,14 +166,14 @@ static void test_list(void **state)
         {"live, needs a human", {.live = true, .needs_human = true, .verdict = -1}, 1, 0},
         {"verdict", {.verdict = HD_VERDICT_FAIL}, 12, 39},
         {"verdict none", {.verdict = HD_VERDICT_NONE}, 6, 5},
-        {"since", {.verdict = -1, .since_ms = 3030}, 10, 39},
-        {"since, of one", {.service = "shop", .verdict = -1, .since_ms = 3030}, 5, 38},
+        {"since", {.verdict = -1, .since_ms = 3030}, 9, 39},
+        {"since, of one", {.service = "shop", .verdict = -1, .since_ms = 3030}, 4, 36},
         {"since later than all", {.verdict = -1, .since_ms = 999999}, 0, 0},
         {"until", {.verdict = -1, .until_ms = 3010}, 10, 9},
         {"state", {.verdict = -1, .states = 1u << HD_STATE_WATCHING}, 6, 5},
         {"one of two states",
          {.verdict = -1, .states = 1u << HD_STATE_WATCHING | 1u << HD_STATE_PASSED},
-         40,
+         39,
          39},
     };
     add_forty(f);
@@ -227,7 +231,8 @@ static void test_mark(void **state)
 static void test_pages(void **state)
 {
     struct fixture *f = *state;
-    struct store_filter filter = {.verdict = -1, .limit = 7};
+    struct store_filter filter = {
+        .analyses = STORE_GUARDS_AND_ANALYSES, .verdict = -1, .limit = 7};
     unsigned next = 40;
     char before[27];
     add_forty(f);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See compat.h. Decides which guard or analysis a question is about, and never takes an old verdict
+ * for a new one. Called by the compat_*.c handlers.
+ */
+#include "http/compat.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "http/http.h"
+#include "http/view.h"
+
+static const struct {
+    const char *prefix;
+    const struct dialect *dialect;
+} dialects[] = {
+    {"/compat/argo/", &argo_dialect},
+};
+
+const struct dialect *compat_dialect(const struct call *c)
+{
+    for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++) {
+        if (str_begins(c->path, dialects[i].prefix))
+            return dialects[i].dialect;
+    }
+    return NULL;
+}
+
+const char *compat_line(struct call *c, const char *text)
+{
+    char *copy = arena_text(c->arena, text);
+    str_clean(copy, HD_TEXT_MAX);
+    return copy;
+}
+
+static enum compat_found say(struct compat_view *v, enum compat_found found, const char *reason)
+{
+    v->reason = reason;
+    return found;
+}
+
+static enum compat_found failed(struct call *c, struct compat_view *v, const struct hd_error *err)
+{
+    return say(v, COMPAT_BLIND, arena_print(c->arena, "the history cannot be read: %s", err->text));
+}
+
+static enum hd_code service_known(struct call *c, const char *name, bool *ret, struct hd_error *err)
+{
+    struct store_service *list;
+    size_t n;
+    if (store_services(c->store, c->arena, &list, &n, err))
+        return err->code;
+    *ret = false;
+    for (size_t i = 0; i < n; i++)
+        *ret |= str_is(list[i].name, name);
+    return HD_OK;
+}
+
+/* What a row says. A verdict that was reached stays true whatever the loop does; one that is still
+ * to come needs the loop. */
+static enum compat_found tell(struct call *c, struct compat_view *v)
+{
+    const struct store_guard *g = &v->guard;
+    const char *alarm = call_alarm(c);
+    v->ready = g->verdict != HD_VERDICT_NONE;
+    if (!v->ready && alarm)
+        return say(v, COMPAT_BLIND, alarm);
+    const char *why = v->ready && g->why ? g->why : "";
+    return say(v, COMPAT_FOUND,
+               *why ? arena_print(c->arena, "%s: %s", g->headline, why) : g->headline);
+}
+
+static enum compat_found look_guard(struct call *c, const char *id, struct compat_view *v)
+{
+    struct hd_error err = {0};
+    enum hd_code code = view_is_id(id) ? store_guard(c->store, c->arena, id, &v->guard, &err)
+                                       : HD_ABSENT;
+    if (code == HD_ABSENT)
+        return say(v, COMPAT_UNKNOWN, arena_print(c->arena, "there is no guard %s", id));
+    return code ? failed(c, v, &err) : tell(c, v);
+}
+
+static enum compat_found look_run(struct call *c, const struct compat_ask *ask,
+                                  struct compat_view *v)
+{
+    struct hd_error err;
+    struct store_run run;
+    enum hd_code code = store_run(c->store, c->arena, ask->service, ask->run, c->now_ms, &run, &err);
+    if (code == HD_ABSENT)
+        return say(v, COMPAT_NOTHING,
+                   arena_print(c->arena, "no analysis of run %s was started", ask->run));
+    return code ? failed(c, v, &err) : look_guard(c, run.guard, v);
+}
+
+/* Does the verdict of a guard that has ended still speak of what is live? */
+static const char *outdated(struct call *c, const struct store_guard *g,
+                            const struct store_reading *now)
+{
+    const char *alarm = call_alarm(c);
+    if (alarm)
+        return alarm;
+    bool stands = now && (str_is(g->value_after, now->value) || now->ours);
+    if (stands && c->now_ms - g->ended_ms < COMPAT_FRESH_MS)
+        return NULL;
+    char when[STR_TIME_MAX];
+    return arena_print(c->arena, "no guard of %s is live; the last one ended %s and may be about another "
+                                 "release", g->service, str_time(g->ended_ms, when));
+}
+
+static enum compat_found look_service(struct call *c, const struct compat_ask *ask,
+                                      struct compat_view *v)
+{
+    struct store_filter filter = {.service = ask->service, .verdict = -1, .limit = 1};
+    struct store_guard *rows;
+    struct store_reading reading;
+    struct hd_error err;
+    bool has_reading;
+    size_t n;
+    if (store_guards(c->store, c->arena, &filter, &rows, &n, &err) ||
+        view_reading(c->store, c->arena, ask->service, &has_reading, &reading, &err))
+        return failed(c, v, &err);
+    if (!n)
+        return say(v, COMPAT_NOTHING,
+                   arena_print(c->arena, "%s has had no guard yet", ask->service));
+    bool other = (ask->candidate && !str_is(ask->candidate, rows->candidate)) ||
+                 (ask->version && !str_is(ask->version, rows->candidate_version));
+    if (other)
+        return say(v, COMPAT_NOTHING,
+                   arena_print(c->arena, "the newest guard of %s is about another release", ask->service));
+    const char *why = hd_state_terminal(rows->state)
+                          ? outdated(c, rows, has_reading ? &reading : NULL)
+                          : NULL;
+    if (why)
+        return say(v, COMPAT_NOTHING, why);
+    v->guard = *rows;
+    return tell(c, v);
+}
+
+enum compat_found compat_look(struct call *c, const struct compat_ask *ask,
+                              const struct hd_error *unread, struct compat_view *ret)
+{
+    struct hd_error err;
+    bool known = false;
+    *ret = (struct compat_view){.reason = ""};
+    if (!c->store)
+        return failed(c, ret, unread);
+    if (ask->guard)
+        return look_guard(c, ask->guard, ret);
+    if (!ask->service)
+        return say(ret, COMPAT_UNKNOWN, "name a guard or a service");
+    if (service_known(c, ask->service, &known, &err))
+        return failed(c, ret, &err);
+    if (!known)
+        return say(ret, COMPAT_UNKNOWN,
+                   arena_print(c->arena, "no service %s is configured", ask->service));
+    return ask->run ? look_run(c, ask, ret) : look_service(c, ask, ret);
+}
+
+bool compat_refused(struct call *c, unsigned status, const struct json *body)
+{
+    const char *code = "refused", *detail = "the guard loop refused this";
+    if (status < 400)
+        return false;
+    (void)json_text(json_get(body, "code"), "code", &code, NULL);
+    (void)json_text(json_get(body, "detail"), "detail", &detail, NULL);
+    (void)call_refuse(c, status, code, "%s", detail);
+    return true;
+}
+
+struct json_out compat_order(struct call *c, const char *what, const char *service)
+{
+    buf_clear(&c->packet);
+    c->packet = BUF_INIT(HTTP_PACKET_MAX);
+    struct json_out o = json_out(&c->packet);
+    json_begin(&o, NULL, '{');
+    json_put_text(&o, "do", what);
+    json_put_text(&o, "token", c->secret);
+    json_put_text(&o, "service", service);
+    json_put_null(&o, "guard");
+    json_begin(&o, "args", '{');
+    return o;
+}
+
+void compat_send(struct json_out *o)
+{
+    json_end(o, '}');
+    json_end(o, '}');
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The `web` metric of Argo Rollouts: one address, one flat object with every key always there. Argo
+ * takes whatever is not a 2xx for an error of the measurement, four of which abort a rollout like a
+ * failure; so whatever cannot be answered is a 200 that is neither success nor failure. Only who may
+ * not ask, or asks with a wrong method or frame, is told so by the status.
+ * GET changes nothing; POST and PUT start the analysis that they name, once.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "http/compat.h"
+#include "http/handlers.h"
+#include "http/orders.h"
+
+/* By enum hd_verdict_kind. */
+static const char *const phases[] = {"Running", "Successful", "Failed", "Inconclusive"};
+
+struct argo {
+    const char *id; /* "": none */
+    int verdict;    /* enum hd_verdict_kind */
+    bool hopeless;  /* no verdict, and asking again will not bring one */
+    double score;
+    const char *reason;
+};
+
+static void write_answer(struct call *c, const struct argo *a)
+{
+    struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
+    bool ready = a->verdict != HD_VERDICT_NONE;
+    json_begin(&o, NULL, '{');
+    json_put_text(&o, "phase", phases[a->hopeless ? (int)HD_VERDICT_INCONCLUSIVE : a->verdict]);
+    json_put_text(&o, "verdict", hd_verdict_word(a->verdict));
+    json_put_bool(&o, "ok", a->verdict == HD_VERDICT_PASS);
+    json_put_bool(&o, "ready", ready);
+    json_put_double(&o, "score", a->score);
+    json_put_text(&o, "reason", compat_line(c, a->reason));
+    json_put_text(&o, "id", a->id);
+    json_end(&o, '}');
+}
+
+static void refuse(struct call *c, unsigned status, const char *code, const char *detail)
+{
+    bool retryable = call_status_retryable(status) || status == 504;
+    if (status == 401 || status == 403 || status == 405 || c->reply.close)
+        call_problem(c, status, code, detail);
+    else
+        write_answer(c, &(struct argo){.id = "", .hopeless = !retryable, .score = NAN, .reason = detail});
+}
+
+/* The loop's answer to a start. */
+static void taken(struct call *c, unsigned status, const struct json *body)
+{
+    struct argo a = {.id = "", .score = NAN, .reason = ""};
+    const char *verdict = "none", *why = "";
+    if (compat_refused(c, status, body))
+        return;
+    (void)json_text(json_get(body, "id"), "id", &a.id, NULL);
+    (void)json_text(json_get(body, "verdict"), "verdict", &verdict, NULL);
+    (void)json_text(json_get(body, "headline"), "headline", &a.reason, NULL);
+    (void)json_text(json_get(body, "why"), "why", &why, NULL);
+    (void)json_double(json_get(body, "score"), "score", &a.score, NULL);
+    a.verdict = hd_verdict_of(verdict);
+    if (a.verdict > HD_VERDICT_NONE && *why)
+        a.reason = arena_print(c->arena, "%s: %s", a.reason, why);
+    write_answer(c, &a);
+}
+
+const struct dialect argo_dialect = {refuse};
+
+struct argo_ask {
+    struct compat_ask what;
+    const char *ttl;
+};
+
+static const char **place_of(struct argo_ask *ask, const char *key)
+{
+    const struct {
+        const char *key, **at;
+    } place[] = {{"guard", &ask->what.guard},   {"service", &ask->what.service},
+                 {"run", &ask->what.run},       {"candidate", &ask->what.candidate},
+                 {"stable", &ask->what.stable}, {"version", &ask->what.version},
+                 {"ttl", &ask->ttl}};
+    for (size_t i = 0; i < sizeof place / sizeof *place; i++) {
+        if (str_is(place[i].key, key))
+            return place[i].at;
+    }
+    return NULL;
+}
+
+static void take_query(const struct call *c, struct argo_ask *ask)
+{
+    for (const char *const *key = c->route->query; *key; key++) {
+        const char *value = call_query(c, *key);
+        *place_of(ask, *key) = value && *value ? value : NULL;
+    }
+}
+
+/* Members of a JSON body win over the address; false: refused. */
+static bool take_body(struct call *c, struct argo_ask *ask)
+{
+    JSON_AUTO body = NULL;
+    struct hd_error err;
+    if (!c->body.len)
+        return true;
+    if (json_parse(buf_span(&c->body), &body, &err) || json_type(body) != JSON_OBJECT) {
+        (void)call_refuse(c, 400, "bad_json", "the body is not a JSON object");
+        return false;
+    }
+    for (const struct json *k = json_first(body); k; k = json_next(k)) {
+        const char **at = place_of(ask, json_key(k)), *text;
+        if (!at || json_text(k, json_key(k), &text, &err)) {
+            (void)call_refuse(c, 422, "bad_field", "%s is not known here, or no text", json_key(k));
+            return false;
+        }
+        *at = *text ? arena_text(c->arena, text) : NULL;
+    }
+    return true;
+}
+
+static void start(struct call *c, const struct argo_ask *ask)
+{
+    int64_t ttl_ms = 0;
+    if (ask->ttl && !str_read_duration(ask->ttl, &ttl_ms)) {
+        (void)call_refuse(c, 422, "bad_ttl", "ttl must be a duration like 30m");
+        return;
+    }
+    struct json_out o = compat_order(c, "analyse", ask->what.service);
+    json_put_text(&o, "run", ask->what.run);
+    json_put_text(&o, "trigger", "argo");
+    if (ask->what.candidate)
+        json_put_text(&o, "candidate", ask->what.candidate);
+    if (ask->what.stable)
+        json_put_text(&o, "stable", ask->what.stable);
+    if (ask->what.version)
+        json_put_text(&o, "version", ask->what.version);
+    if (ask->ttl)
+        json_put_i64(&o, "duration_ms", ttl_ms);
+    compat_send(&o);
+    c->taken = taken;
+}
+
+enum hd_code argo_analysis(struct call *c, struct hd_error *unread)
+{
+    struct argo_ask ask = {.ttl = NULL};
+    struct compat_view v;
+    take_query(c, &ask);
+    if (!take_body(c, &ask))
+        return HD_OK;
+    enum compat_found found = compat_look(c, &ask.what, unread, &v);
+    if (found == COMPAT_NOTHING && ask.what.run && c->route->order) {
+        start(c, &ask);
+        return HD_OK;
+    }
+    bool has = found == COMPAT_FOUND;
+    write_answer(c, &(struct argo){.id = has ? v.guard.id : "",
+                                   .verdict = has ? v.guard.verdict : (int)HD_VERDICT_NONE,
+                                   .hopeless = found == COMPAT_UNKNOWN,
+                                   .score = has ? v.guard.score : (double)NAN,
+                                   .reason = v.reason});
+    return HD_OK;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Analyses: guards that judge by the service's policy and can never act. Other tools order them,
+ * under a name of their own, and come back for the verdict. They run beside the live guard, poll
+ * and store like it, and touch neither the router, nor the marks of rejected sides, nor a pager.
+ * Called by command.c, by the schedule and where guard.c and decide.c tell the two apart.
+ */
+#include "pipeline/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "pipeline/order.h"
+
+bool analysis_room(const struct service *s)
+{
+    const struct pipeline *p = s->p;
+    size_t all = 0, mine = 0;
+    for (size_t i = 0; i < HD_ANALYSES_MAX; i++) {
+        all += p->analyses[i] != NULL;
+        mine += p->analyses[i] && p->analyses[i]->service == s;
+    }
+    return all < HD_ANALYSES_MAX && mine < HD_ANALYSES_SERVICE_MAX;
+}
+
+void analysis_enter(struct guard *g)
+{
+    uint32_t slot = 0;
+    while (slot < HD_ANALYSES_MAX && g->p->analyses[slot])
+        slot++;
+    if (slot == HD_ANALYSES_MAX)
+        abort(); /* analysis_room was not asked */
+    g->slot = slot;
+    g->p->analyses[slot] = g;
+}
+
+void analysis_leave(struct guard *g)
+{
+    due_drop(g->p, DUE_ANALYSE, g->slot);
+    g->p->analyses[g->slot] = NULL;
+}
+
+struct guard *analysis_find(const struct service *s, const char *run)
+{
+    for (size_t i = 0; i < HD_ANALYSES_MAX; i++) {
+        struct guard *g = s->p->analyses[i];
+        if (g && g->service == s && str_is(g->run.run, run))
+            return g;
+    }
+    return NULL;
+}
+
+struct guard *analysis_live(const struct pipeline *p, const char *id)
+{
+    for (size_t i = 0; id && i < HD_ANALYSES_MAX; i++) {
+        if (p->analyses[i] && str_is(p->analyses[i]->row.id, id))
+            return p->analyses[i];
+    }
+    return NULL;
+}
+
+struct guard *analysis_start(struct service *s, const struct analysis_start *start)
+{
+    int64_t now = s->p->now.wall_ms;
+    struct guard_start how = {
+        .stable = start->stable,
+        .candidate = start->candidate,
+        .trigger = start->trigger,
+        .version = start->version,
+        .switch_from_ms = now,
+        .switch_to_ms = now,
+        .analysis = true,
+    };
+    struct guard *g = guard_start(s, &how);
+    g->run = (struct store_run){
+        .service = s->name,
+        .run = start->run ? arena_text(g->own, start->run) : g->row.id,
+        .guard = g->row.id,
+        .expires_ms = now + start->ttl_ms,
+        .note = arena_text(g->own, start->note),
+    };
+    g->run_dirty = true;
+    return g;
+}
+
+void analysis_due(struct pipeline *p, uint32_t slot)
+{
+    struct guard *g = p->analyses[slot];
+    if (g && p->now.wall_ms >= g->run.expires_ms)
+        guard_end(g, HD_STATE_CANCELLED, HD_REASON_NONE, "its run expired before a verdict");
+    else if (g)
+        collect_poll(g);
+}
+
+void analysis_headline(struct guard *g)
+{
+    const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
+    struct buf *b = &g->headline;
+    switch (g->row.state) {
+    case HD_STATE_PASSED:
+        buf_print(b, "Analysis: %s passed", candidate);
+        break;
+    case HD_STATE_ADVISED:
+        buf_print(b, "Analysis: %s fails; nothing was changed", candidate);
+        break;
+    case HD_STATE_INCONCLUSIVE:
+        if (g->row.cause == HD_CAUSE_SHARED)
+            buf_print(b, "Analysis: both %s and %s are failing", stable, candidate);
+        else
+            buf_print(b, "Analysis: not enough evidence about %s", candidate);
+        break;
+    case HD_STATE_CANCELLED:
+        buf_print(b, "Analysis cancelled");
+        break;
+    default:
+        buf_print(b, "Analysing %s against %s", candidate, stable);
+        break;
+    }
+}
+
+/* --- the order --- */
+
+/* Under a name that has been used, the same analysis answers: live, or by its stored row. */
+static bool analysis_known(struct order *o, struct service *s, const char *run)
+{
+    struct guard *live = analysis_find(s, run);
+    struct store_guard *row = arena_of(o->arena, struct store_guard);
+    struct store_run found;
+    struct hd_error err;
+    if (live) {
+        order_about(o, live, 200);
+        return true;
+    }
+    if (store_run(o->p->o.store, o->arena, s->name, run, o->p->now.wall_ms, &found, &err) ||
+        store_guard(o->p->o.store, o->arena, found.guard, row, &err))
+        return false;
+    memcpy(o->about_id, row->id, sizeof o->about_id);
+    o->row = row;
+    o->status = 200;
+    return true;
+}
+
+/* The sides must be named where the config does not fix them: by traffic alone nobody can say which
+ * one a release is, before the switch it is the one without. */
+static bool analysis_sides(struct order *o, const struct hd_policy *policy, int *candidate, int *stable)
+{
+    const char *mine = order_text(o, "candidate"), *theirs = order_text(o, "stable");
+    *candidate = mine ? order_colour(policy, mine) : policy->candidate;
+    *stable = theirs                   ? order_colour(policy, theirs)
+              : policy->stable >= 0    ? policy->stable
+              : policy->n_colours == 2 ? 1 - *candidate
+                                       : -1;
+    if (*candidate >= 0 && *stable >= 0 && *candidate != *stable)
+        return true;
+    order_problem(o, 422, "no_such_colour", "candidate and stable must be two colours of the service");
+    return false;
+}
+
+void analysis_order(struct order *o, struct service *s)
+{
+    const char *run = order_text(o, "run"), *trigger = order_text(o, "trigger");
+    int64_t ttl = order_number(o, "duration_ms", HD_RUN_TTL_MS), lasts = s->policy->guard.duration_ms;
+    int candidate, stable;
+    if (run && analysis_known(o, s, run))
+        return;
+    if (!analysis_sides(o, s->policy, &candidate, &stable))
+        return;
+    if (ttl < lasts || ttl > HD_RUN_TTL_MS_MAX) {
+        order_problem(o, 422, "bad_ttl", "ttl must be at least as long as the service's guard.duration, and at "
+                                   "most 7 days");
+        return;
+    }
+    if (!analysis_room(s)) {
+        order_problem(o, 429, "too_many_analyses", "as many analyses are live as there can be");
+        return;
+    }
+    struct analysis_start start = {
+        .stable = (uint8_t)stable,
+        .candidate = (uint8_t)candidate,
+        .trigger = trigger ? trigger : "api",
+        .version = order_text(o, "version"),
+        .run = run,
+        .note = order_text(o, "note"),
+        .ttl_ms = ttl,
+    };
+    order_about(o, analysis_start(s, &start), 201);
+}

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Argo Rollouts asks: our published AnalysisTemplate against the real daemon, measured and assessed by
+Argo's rules; and what an analysis must never do: move traffic, look like a switch, stand in the way of
+a real guard, forget itself over a kill.
+
+    compat_argo.py HALDANE TEMPLATE
+"""
+import json
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import argo  # noqa: E402
+import world as w  # noqa: E402
+
+KEYS = {"phase", "verdict", "ok", "ready", "score", "reason", "id"}
+PATH = "/compat/argo/v1/analysis"
+
+
+def token(d):
+    with open(f"{d.db}.token") as f:
+        return f.read().strip()
+
+
+def get(d, query):
+    status, text = d.get(f"{PATH}?{query}")
+    answer = json.loads(text)
+    if status != 200 or set(answer) != KEYS:
+        w.ok(False, f"?{query} answers one flat object with every key", f"{status} {text}")
+    return answer
+
+
+def metric(d, template, **args):
+    return argo.Metric(template, {"service": "shop", "candidate": "green", "stable": "blue",
+                                  "address": f"http://127.0.0.1:{d.port}", "token": token(d), **args})
+
+
+def until(m, seconds, what):
+    w.wait(lambda: m.measure() and m.phase != "Running", seconds, what, 0.5)
+    return m.results[-1]
+
+
+def reading(d):
+    a = get(d, "service=shop")
+    w.equal((a["phase"], a["ready"]), ("Running", False), "a service without a guard: not ready")
+    a = get(d, "service=nobody")
+    w.equal((a["phase"], a["ok"]), ("Inconclusive", False), "a service nobody knows: never a success")
+    a = get(d, "service=shop&run=r0")
+    w.equal((a["phase"], a["ready"]), ("Running", False), "a GET finds no analysis of a new run")
+    w.equal(d.api("/guards?analysis=all")["items"], [], "and starts none")
+    w.equal(get(d, "guard=x")["phase"], "Inconclusive", "a guard that is not there")
+    status, text = d.request("POST", f"{PATH}?service=shop&run=r0&candidate=green")
+    w.equal(status, 401, "starting one needs a token", text)
+
+
+def bodies(d):
+    """Whatever cannot be understood is neither success nor failure."""
+    headers = {"Authorization": f"Bearer {token(d)}"}
+    for name, body in (("bad JSON", "{"), ("a list", "[]"), ("an odd key", '{"service":"shop","x":"1"}'),
+                       ("an odd type", '{"service":1}'), ("no colours", '{"service":"shop","run":"r"}'),
+                       ("an odd ttl", '{"service":"shop","run":"r","candidate":"green","ttl":"9"}'),
+                       ("a short ttl", '{"service":"shop","run":"r","candidate":"green","ttl":"1s"}'),
+                       ("one side twice", '{"service":"shop","run":"r","candidate":"green",'
+                                          '"stable":"green"}')):
+        status, text = d.request("POST", PATH, body, headers)
+        a = json.loads(text)
+        w.ok(status == 200 and set(a) == KEYS and a["phase"] == "Inconclusive" and not a["ok"],
+             f"{name}: Inconclusive, with a reason", f"{status} {text}")
+    status, text = d.request("POST", PATH, '{"service":"shop","run":"r"}',
+                             {"Authorization": "Bearer hld_wrong"})
+    w.equal(status, 401, "a wrong token is told by the status", text)
+
+
+def good_and_bad(d, template, prometheus, router):
+    good = metric(d, template, run="7c9f")
+    w.equal(good.measure(), "Inconclusive", "the first measurement starts it")
+    first = good.results[0]
+    w.equal((first["phase"], first["ready"]), ("Running", False), "which runs")
+    answer = until(good, 30, "the analysis of a good release ends")
+    w.equal((good.phase, answer["ok"], answer["verdict"]), ("Successful", True, "pass"),
+            "a good release: Successful", str(answer))
+    w.equal({r["id"] for r in good.results}, {first["id"]}, "every measurement asked the same analysis")
+    w.equal(answer["score"], 100, "with its score")
+
+    prometheus.say("shop", green=(50, 25))
+    w.equal(metric(d, template, run="7c9f").measure(), "Successful",
+            "the same run asked again tells the same verdict")
+    bad = metric(d, template, run="8d0a")
+    answer = until(bad, 30, "the analysis of a bad release ends")
+    w.equal((bad.phase, answer["verdict"], answer["ok"]), ("Failed", "fail", False),
+            "a bad release: Failed", str(answer))
+    w.ok("http-5xx-ratio" in answer["reason"], "with the reason", str(answer))
+    w.equal(router.weights(), w.BLUE, "no traffic was moved")
+    w.equal(router.relay.sets(), [], "and nothing written")
+    w.equal(d.guards(), [], "no guard was made of it")
+    w.equal(len(d.api("/guards?analysis=true")["items"]), 2, "the list has both when asked for them")
+    return answer["id"]
+
+
+def beside_a_guard(d, template, prometheus, router):
+    """A real switch while analyses run: its guard acts, they do not."""
+    m = metric(d, template, run="beside")
+    m.measure()
+    router.set({"green": 100, "blue": 0})  # in this order: never without any traffic
+    done = d.wait_state("reverted", 30)
+    w.equal(router.weights(), w.BLUE, "a real guard beside analyses takes its release back")
+    w.equal(done["analysis"], False, "and is itself none")
+    until(m, 30, "the analysis beside it ends")
+    w.equal(m.phase, "Failed", "the analysis says the same")
+    w.equal(get(d, "service=shop")["phase"], "Failed", "the service's own guard can be asked too")
+    w.equal(get(d, f"guard={done['id']}")["verdict"], "fail", "and by its id")
+    w.equal(get(d, "service=shop&candidate=blue")["ready"], False, "but not about another side")
+
+
+def over_a_kill(d, template, prometheus):
+    prometheus.say("shop", green=(50, 0))
+    m = metric(d, template, run="killed")
+    m.measure()
+    time.sleep(2)
+    d.kill()
+    down = m.measure()
+    d.start()
+    w.equal((down, m.phase), ("Error", "Running"), "one error is not the end of Argo's metric")
+    answer = until(m, 30, "the analysis goes on after the kill")
+    ids = {r["id"] for r in m.results}
+    w.equal((m.phase, len(ids)), ("Successful", 1), "as the same one", str(answer))
+    events = d.api(f"/guards/{answer['id']}/timeline")["items"]
+    w.ok(any("restarted" in e["text"] for e in events), "which its timeline tells")
+
+
+def bounded(d):
+    headers = {"Authorization": f"Bearer {token(d)}"}
+    for i in range(8):
+        status, text = d.request("POST", f"{PATH}?service=shop&candidate=green&run=many{i}", None, headers)
+        last = json.loads(text)
+    w.ok(last["id"], "eight analyses of one service are live at once", str(last))
+    status, text = d.request("POST", f"{PATH}?service=shop&candidate=green&run=toomany", None, headers)
+    a = json.loads(text)
+    w.equal((status, a["phase"], a["id"]), (200, "Running", ""), "the ninth is not started", text)
+    status, cancelled = d.order(f"/guards/{last['id']}/cancel", reason="enough")
+    w.equal(status, 200, "one is cancelled by an operator", str(cancelled))
+    w.equal(get(d, "service=shop&run=many7")["phase"], "Inconclusive", "which is neither pass nor fail")
+    status, answer = d.order("/analysis", service="shop", candidate="green", run="api")
+    w.equal(status, 201, "its place is free: the API starts one", str(answer))
+    status, again = d.order("/analysis", service="shop", candidate="green", run="api")
+    w.equal((status, again["id"]), (200, answer["id"]), "once")
+    w.equal(d.order(f"/guards/{answer['id']}/revert", reason="x")[0], 404, "an analysis cannot revert")
+
+
+def main(world):
+    with open(sys.argv[2]) as f:
+        template = argo.parse(f.read())
+    router, prometheus = w.Router(world), w.Prometheus()
+    prometheus.say("shop", blue=(50, 0), green=(50, 0))
+    guard = {"duration": "6s", "cooldown": "0s"}
+    d = w.Daemon(world, w.config({"shop": w.service(router, guard=guard)}, prometheus)).start()
+    d.wait_read()
+    reading(d)
+    bodies(d)
+    good_and_bad(d, template, prometheus, router)
+    beside_a_guard(d, template, prometheus, router)
+    over_a_kill(d, template, prometheus)
+    bounded(d)
+
+
+if __name__ == "__main__":
+    w.need("haproxy")
+    w.run(main, 120)
