@@ -89,6 +89,9 @@ static enum hd_code ranks_of(const struct eval *e, struct samples x, struct samp
     enum hd_code code = sorted(e, x, &sorted_x, err);
     if (!code)
         code = sorted(e, y, &sorted_y, err);
+    if (!code && !(isfinite(sorted_x[0]) && isfinite(sorted_x[x.n - 1]) && isfinite(sorted_y[0]) &&
+                   isfinite(sorted_y[y.n - 1])))
+        code = hd_fail(err, HD_INVALID, "NaN and infinities cannot be ranked");
     if (!code)
         *ret = ranks_new(e->arena, sorted_x, x.n, sorted_y, y.n);
     return code;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * See ranks.h. One evaluation walks both sorted samples once, as distinct values with their
- * numbers, so ties make it cheaper. Each value of x remembers where it stood among y: once the root
- * finder takes small steps nearly all of them stand there still, which one comparison shows. All
- * sums are whole or half numbers below 2^53, so their order does not matter and figures equal those
- * of a ranking by sort. Called by kayenta.c.
+ * numbers, so ties make it cheaper. All sums are whole or half numbers below 2^53, so their order
+ * does not matter and figures equal those of a ranking by sort. Called by kayenta.c.
  */
 #include "engine/ranks.h"
 
@@ -15,15 +13,17 @@
 #define ROUNDS_MAX 1001
 #define EPSILON 2.220446049250313e-16
 
-/* y has a guard on each side: y[0] = -inf, y[n_y + 1] = +inf. */
+#define AHEAD 4 /* values of y looked at in one go */
+
+/* Indexes of y, count_y and below begin at AHEAD: y has as many infinities on both sides. */
 struct ranks {
     double m, n;     /* samples */
     size_t n_x, n_y; /* distinct values */
     double *x, *count_x;
     double *y, *count_y, *below; /* below[i]: samples of y under y[i] */
     double ties_y;               /* sum of t^3 - t over y alone */
-    uint32_t *stood;             /* index of the first y that is not under x[i] - mu, last time */
     double low, high;            /* smallest and largest difference */
+    double gap, largest;         /* of x: between two values, by size */
 };
 
 static double cube(double t)
@@ -44,72 +44,138 @@ static size_t distinct(const double *sorted, size_t n, double *value, double *co
     return k;
 }
 
+/* The smallest distance between two values of x. */
+static double nearest(const struct ranks *w)
+{
+    double gap = HUGE_VAL;
+    for (size_t i = 1; i < w->n_x; i++)
+        gap = fmin(gap, w->x[i] - w->x[i - 1]);
+    return gap;
+}
+
 struct ranks *ranks_new(struct hd_arena *a, const double *x, size_t m, const double *y, size_t n)
 {
     struct ranks *w = arena_of(a, struct ranks);
-    double *room = arena_many(a, 2 * m + 3 * (n + 2), double);
+    double *room = arena_many(a, 2 * m + 3 * (n + 2 * AHEAD), double);
     *w = (struct ranks){.m = (double)m, .n = (double)n, .x = room, .count_x = room + m};
     w->y = room + 2 * m;
-    w->count_y = w->y + n + 2;
-    w->below = w->count_y + n + 2;
+    w->count_y = w->y + n + 2 * AHEAD;
+    w->below = w->count_y + n + 2 * AHEAD;
     w->n_x = distinct(x, m, w->x, w->count_x);
-    w->n_y = distinct(y, n, w->y + 1, w->count_y + 1);
-    w->y[0] = -HUGE_VAL;
-    w->y[w->n_y + 1] = HUGE_VAL;
-    for (size_t i = 1; i <= w->n_y; i++) {
+    w->n_y = distinct(y, n, w->y + AHEAD, w->count_y + AHEAD);
+    for (size_t i = AHEAD; i < w->n_y + AHEAD; i++) {
         w->below[i + 1] = w->below[i] + w->count_y[i];
         w->ties_y += cube(w->count_y[i]);
     }
-    w->stood = arena_many(a, w->n_x, uint32_t);
-    for (size_t i = 0; i < w->n_x; i++)
-        w->stood[i] = 1;
+    for (size_t i = 0; i < AHEAD; i++) {
+        w->y[i] = -HUGE_VAL;
+        w->y[AHEAD + w->n_y + i] = HUGE_VAL;
+    }
+    w->gap = nearest(w);
+    w->largest = fmax(fabs(x[0]), fabs(x[m - 1]));
     w->low = x[0] - y[n - 1];
     w->high = x[m - 1] - y[0];
     return w;
 }
 
-/* Pairs with x - mu above y, equal ones counted half; *ret_ties: sum of t^3 - t over all. */
-static double pairs_above(struct ranks *w, double mu, double *ret_ties)
+/* What the walk over x has found so far. */
+struct found {
+    double pairs; /* with x - mu above y, equal ones counted half */
+    double ties;  /* sum of t^3 - t over all values */
+};
+
+/* `count` values of x at v; `at`: the first y that is not under v. */
+static inline void add(const struct ranks *w, double v, double count, size_t at, struct found *f)
 {
-    double pairs = 0, ties = w->ties_y;
-    size_t at = 1;
-    for (size_t i = 0; i < w->n_x; i++) {
-        double v = w->x[i] - mu, count = w->count_x[i];
-        size_t stood = w->stood[i];
-        while (i + 1 < w->n_x && w->x[i + 1] - mu == v) /* made one by rounding */
-            count += w->count_x[++i];
-        if (w->y[stood - 1] < v && v <= w->y[stood]) {
-            at = stood;
-        } else {
-            while (w->y[at] < v)
-                at++;
-            w->stood[i] = (uint32_t)at;
-        }
-        pairs += count * w->below[at];
-        ties += cube(count);
-        if (v == w->y[at]) {
-            double other = w->count_y[at];
-            pairs += count * other * 0.5;
-            ties += cube(count + other) - cube(other) - cube(count);
-        }
+    f->pairs += count * w->below[at];
+    f->ties += cube(count);
+    if (v == w->y[at]) {
+        double other = w->count_y[at];
+        f->pairs += count * other * 0.5;
+        f->ties += cube(count + other) - cube(other) - cube(count);
     }
-    *ret_ties = ties;
-    return pairs;
 }
 
-double ranks_statistic(struct ranks *w, double mu)
+/* How many of the AHEAD values are under v: counted, not branched on, since samples come in no
+ * order. */
+static inline size_t under(const double *y, double v)
 {
-    double ties, all = w->m + w->n;
-    double dz = pairs_above(w, mu, &ties) - w->m * w->n / 2;
+    return (size_t)(y[0] < v) + (y[1] < v) + (y[2] < v) + (y[3] < v);
+}
+
+static inline size_t walk_up(const double *y, size_t at, double v)
+{
+    size_t n;
+    do {
+        n = under(y + at, v);
+        at += n;
+    } while (n == AHEAD);
+    return at;
+}
+
+static inline size_t walk_down(const double *y, size_t at, double v)
+{
+    size_t n;
+    do {
+        n = AHEAD - under(y + at - AHEAD, v);
+        at -= n;
+    } while (n == AHEAD);
+    return at;
+}
+
+/* From both ends at once: two walks that do not wait for each other. */
+static struct found walk(const struct ranks *w, double mu)
+{
+    struct found low = {0, w->ties_y}, high = {0, 0};
+    size_t at_low = AHEAD, at_high = AHEAD + w->n_y, i = 0, k = w->n_x;
+    while (i + 1 < k) {
+        double v_low = w->x[i] - mu, v_high = w->x[k - 1] - mu;
+        at_low = walk_up(w->y, at_low, v_low);
+        at_high = walk_down(w->y, at_high, v_high);
+        add(w, v_low, w->count_x[i++], at_low, &low);
+        add(w, v_high, w->count_x[--k], at_high, &high);
+    }
+    if (i < k)
+        add(w, w->x[i] - mu, w->count_x[i], walk_up(w->y, at_low, w->x[i] - mu), &low);
+    return (struct found){low.pairs + high.pairs, low.ties + high.ties};
+}
+
+/* The same where rounding may make x - mu equal for different x. */
+static struct found walk_close(const struct ranks *w, double mu)
+{
+    struct found f = {0, w->ties_y};
+    size_t at = AHEAD;
+    for (size_t i = 0; i < w->n_x; i++) {
+        double v = w->x[i] - mu, count = w->count_x[i];
+        for (; i + 1 < w->n_x && w->x[i + 1] - mu == v; i++)
+            count += w->count_x[i + 1];
+        at = walk_up(w->y, at, v);
+        add(w, v, count, at, &f);
+    }
+    return f;
+}
+
+static struct found find(const struct ranks *w, double mu)
+{
+    /* Each x - mu is off by half a unit in its last place. */
+    bool apart = w->gap > 2 * EPSILON * (w->largest + fabs(mu));
+    return apart ? walk(w, mu) : walk_close(w, mu);
+}
+
+double ranks_statistic(const struct ranks *w, double mu)
+{
+    if (!isfinite(w->x[0] - mu) || !isfinite(w->x[w->n_x - 1] - mu))
+        return NAN;
+    struct found f = find(w, mu);
+    double all = w->m + w->n, dz = f.pairs - w->m * w->n / 2;
     double correction = dz > 0 ? 0.5 : dz < 0 ? -0.5 : 0;
-    double sigma = sqrt(w->m * w->n / 12 * (all + 1 - ties / (all * (all - 1))));
+    double sigma = sqrt(w->m * w->n / 12 * (all + 1 - f.ties / (all * (all - 1))));
     return sigma > 0 ? (dz - correction) / sigma : NAN;
 }
 
-double ranks_cles(struct ranks *w)
+double ranks_cles(const struct ranks *w)
 {
-    double ties;
-    return pairs_above(w, 0, &ties) / (w->m * w->n);
+    return find(w, 0).pairs / (w->m * w->n);
 }
 
 /* What the root finder carries: b is the best point, the root lies between b and c, a was b. */
@@ -143,7 +209,7 @@ static double next_step(const struct bracket *k, double before, double least, do
 
 /* A root of statistic - level, by Brent's "zeroin" (Algorithms for Minimization without
  * Derivatives, 1973, chapter 4); fa and fb are the values at a and b. NaN: none was found. */
-static double find_root(struct ranks *w, double level, double reach, double fa, double fb)
+static double find_root(const struct ranks *w, double level, double reach, double fa, double fb)
 {
     struct bracket k = {.a = w->low, .b = w->high, .c = w->low, .fa = fa, .fb = fb, .fc = fa};
     if (fa == 0)
@@ -172,14 +238,15 @@ static double find_root(struct ranks *w, double level, double reach, double fa, 
     return NAN;
 }
 
-static double find_bound(struct ranks *w, double level, double reach, double first, double last)
+static double find_bound(const struct ranks *w, double level, double reach, double first,
+                         double last)
 {
     return first - level <= 0  ? w->low
            : last - level >= 0 ? w->high
                                : find_root(w, level, reach, first - level, last - level);
 }
 
-bool ranks_shift(struct ranks *w, double confidence, double reach, struct ranks_shift *ret)
+bool ranks_shift(const struct ranks *w, double confidence, double reach, struct ranks_shift *ret)
 {
     double level = ranks_normal((1.0 - confidence) / 2);
     double first = ranks_statistic(w, w->low), last = ranks_statistic(w, w->high);

@@ -6,9 +6,11 @@
 #include "engine/samples.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
-#define RUN 8 /* sorted by insertion, before runs are merged */
+#define RUN 8          /* sorted by insertion, before runs are merged */
+#define RADIX_FROM 256 /* values from which sorting byte by byte is the faster way */
 
 static void sort_run(double *at, size_t n)
 {
@@ -34,8 +36,60 @@ static void merge(const double *a, size_t n_a, const double *b, size_t n_b, doub
     memcpy(to + (n_a - i), b + k, (n_b - k) * sizeof *b);
 }
 
+/* Doubles as whole numbers of the same order: of negative ones all bits are turned, of the others
+ * the sign. */
+static uint64_t key_of(uint64_t bits)
+{
+    return bits ^ (bits >> 63 ? UINT64_MAX : UINT64_C(1) << 63);
+}
+
+static uint64_t bits_of(uint64_t key)
+{
+    return key ^ (key >> 63 ? UINT64_C(1) << 63 : UINT64_MAX);
+}
+
+/* One pass over a byte of every key; how often each byte occurs becomes where it goes. */
+static void sort_byte(const uint64_t *from, uint64_t *to, size_t n, unsigned shift, uint32_t *often)
+{
+    uint32_t place = 0;
+    for (size_t b = 0; b < 256; b++) {
+        uint32_t count = often[b];
+        often[b] = place;
+        place += count;
+    }
+    for (size_t i = 0; i < n; i++)
+        to[often[from[i] >> shift & 255]++] = from[i];
+}
+
+static void sort_radix(double *at, size_t n, double *spare)
+{
+    uint32_t often[8][256] = {0};
+    uint64_t *from = (uint64_t *)at, *to = (uint64_t *)spare;
+    for (size_t i = 0; i < n; i++) {
+        from[i] = key_of(from[i]);
+        for (unsigned b = 0; b < 8; b++)
+            often[b][from[i] >> 8 * b & 255]++;
+    }
+    for (unsigned b = 0; b < 8; b++) {
+        if (often[b][from[0] >> 8 * b & 255] == n) /* all alike */
+            continue;
+        sort_byte(from, to, n, 8 * b, often[b]);
+        uint64_t *was = from;
+        from = to;
+        to = was;
+    }
+    for (size_t i = 0; i < n; i++)
+        to[i] = bits_of(from[i]);
+    if (to != (uint64_t *)at)
+        memcpy(at, to, n * sizeof *at);
+}
+
 void samples_sort(double *at, size_t n, double *spare)
 {
+    if (n >= RADIX_FROM) {
+        sort_radix(at, n, spare);
+        return;
+    }
     double *from = at, *to = spare;
     for (size_t i = 0; i < n; i += RUN)
         sort_run(at + i, n - i < RUN ? n - i : RUN);
