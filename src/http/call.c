@@ -85,6 +85,15 @@ struct buf *call_answer(struct call *c, unsigned status, const char *type)
     return &c->reply.body;
 }
 
+struct html_page call_page(const struct call *c, const char *title)
+{
+    return (struct html_page){.title = title,
+                              .alarm = call_alarm(c),
+                              .account = c->account ? c->account->name : NULL,
+                              .csrf = c->account ? c->account->csrf : NULL,
+                              .now_ms = c->now_ms};
+}
+
 static bool wants_page(const struct call *c)
 {
     if (c->route)
@@ -95,9 +104,8 @@ static bool wants_page(const struct call *c)
 static void refuse_page(struct call *c, unsigned status, const char *detail)
 {
     struct buf *b = call_answer(c, status, CALL_HTML);
-    html_head(b, &(struct html_page){.title = call_status_title(status),
-                                     .alarm = call_alarm(c),
-                                     .now_ms = c->now_ms});
+    struct html_page page = call_page(c, call_status_title(status));
+    html_head(b, &page);
     html_print(b, "<section class=\"lead warn\"><h1>");
     html_icon(b, TONE_WARN);
     html_print(b, "%s</h1><p>%s</p>", call_status_title(status), detail);

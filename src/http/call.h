@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/metrics.h"
+#include "http/html.h"
 #include "http/http.h"
 #include "json/json.h"
 #include "store/store.h"
@@ -99,6 +100,8 @@ const char *call_csrf(const struct call *);
 /* Sends the browser on, after a POST or to the login. */
 enum hd_code call_redirect(struct call *, const char *location);
 
+/* What the head of a page needs of its call. */
+struct html_page call_page(const struct call *, const char *title);
 /* A sentence when the guard loop does not turn; NULL: it does. */
 const char *call_alarm(const struct call *);
 

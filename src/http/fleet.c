@@ -84,7 +84,8 @@ static void handover(struct buf *b, const struct fleet_view *v)
         if (hd_state_terminal(s))
             count_word(b, of[s], html_state_words(s), &said);
     }
-    html_print(b, said ? ".</p>" : "No release ended.</p>");
+    html_print(b, said ? "." : "No release ended.");
+    html_print(b, "</p>");
     if (v->n_recent)
         part_guards(b, v->recent, v->n_recent, true, v->now_ms);
 }
@@ -105,6 +106,22 @@ static void services(struct buf *b, const struct fleet_view *v)
         html_print(b, "</td><td data-l=\"mode\">%s</td></tr>", v->service[i].mode);
     }
     html_print(b, "</tbody></table>");
+}
+
+/* "prom answers, cw fails": what the watching rests on. */
+static void sources(struct buf *b, const struct fleet_view *v)
+{
+    if (!v->n_sources)
+        return;
+    html_print(b, "<p>Data sources: ");
+    for (size_t i = 0; i < v->n_sources; i++) {
+        bool ok = str_begins(v->source[i].value, "ok ");
+        html_print(b, "%s<span class=\"s %s\">", i ? ", " : "", ok ? "pass" : "fail");
+        html_icon(b, ok ? TONE_PASS : TONE_FAIL);
+        html_print(b, "%s %s</span>", v->source[i].key + sizeof "source/" - 1,
+                   ok ? "answers" : "fails");
+    }
+    html_print(b, ". <a href=\"/settings\">What is in force</a></p>");
 }
 
 /* Nobody should read an empty page as "all is guarded". */
@@ -130,6 +147,8 @@ void fleet_render(struct buf *b, const struct fleet_view *v)
         html_head(b, &(struct html_page){.title = "No service is configured",
                                          .tone = TONE_WARN,
                                          .alarm = v->alarm,
+                                         .account = v->account,
+                                         .csrf = v->csrf,
                                          .now_ms = v->now_ms});
         empty(b);
     } else {
@@ -137,6 +156,8 @@ void fleet_render(struct buf *b, const struct fleet_view *v)
                                          .tone = tone,
                                          .live = v->n_live > 0,
                                          .alarm = v->alarm,
+                                         .account = v->account,
+                                         .csrf = v->csrf,
                                          .now_ms = v->now_ms});
         html_print(b, "<h1 class=\"%s\">", html_tone_word(tone));
         html_icon(b, tone);
@@ -153,6 +174,7 @@ void fleet_render(struct buf *b, const struct fleet_view *v)
         handover(b, v);
     if (v->n_services)
         services(b, v);
+    sources(b, v);
     html_foot(b);
 }
 
@@ -185,13 +207,17 @@ static enum hd_code load(struct call *c, struct fleet_view *v, struct hd_error *
                                         .since_ms = c->now_ms - HANDOVER_MS,
                                         .limit = RECENT_MAX};
     v->now_ms = c->now_ms;
-    v->alarm = call_alarm(c);
+    const struct html_page page = call_page(c, "");
+    v->alarm = page.alarm;
+    v->account = page.account;
+    v->csrf = page.csrf;
     if (store_services(c->store, c->arena, &v->service, &v->n_services, err) ||
         store_guards(c->store, c->arena, &needing, &v->needing, &v->n_needing, err) ||
         store_guards(c->store, c->arena, &live, &v->live, &v->n_live, err) ||
         store_guards(c->store, c->arena, &recent, &v->recent, &v->n_recent, err) ||
         store_open_acts(c->store, c->arena, &v->act, &v->n_acts, err) ||
-        store_holds(c->store, c->arena, c->now_ms, &v->hold, &v->n_holds, err))
+        store_holds(c->store, c->arena, c->now_ms, &v->hold, &v->n_holds, err) ||
+        store_facts(c->store, c->arena, "source/", &v->source, &v->n_sources, err))
         return err->code;
     v->reading = arena_many(c->arena, v->n_services, struct store_reading);
     v->has_reading = arena_many(c->arena, v->n_services, bool);

@@ -9,14 +9,15 @@
 
 struct fleet_view {
     int64_t now_ms;
-    const char *alarm; /* as html_page.alarm */
+    const char *alarm, *account, *csrf; /* as of html_page */
     struct store_service *service;
     struct store_reading *reading; /* by service */
     bool *has_reading;
     struct store_guard *needing, *live, *recent; /* recent: ended ones of the last 12 hours */
     struct store_event *act;                     /* open act notices that belong to no guard */
     struct store_hold *hold;
-    size_t n_services, n_needing, n_live, n_recent, n_acts, n_holds;
+    struct store_fact *source; /* "source/NAME": see settings.c */
+    size_t n_services, n_needing, n_live, n_recent, n_acts, n_holds, n_sources;
 };
 
 void fleet_render(struct buf *, const struct fleet_view *);

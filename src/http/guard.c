@@ -149,6 +149,8 @@ void guard_render(struct buf *b, struct hd_arena *a, const struct guard_view *v,
                                      .tone = tone,
                                      .live = !hd_state_terminal(g->state),
                                      .alarm = v->alarm,
+                                     .account = v->account,
+                                     .csrf = v->csrf,
                                      .now_ms = now_ms});
     guard_lead(b, a, v, now_ms);
     if (v->n_checks) {
@@ -169,7 +171,10 @@ enum hd_code guard_page(struct call *c, struct hd_error *err)
     }
     if (view_load_service(c->store, c->arena, v, err))
         return err->code;
-    v->alarm = call_alarm(c);
+    const struct html_page page = call_page(c, "");
+    v->alarm = page.alarm;
+    v->account = page.account;
+    v->csrf = page.csrf;
     guard_render(call_answer(c, 200, CALL_HTML), c->arena, v, c->now_ms);
     return HD_OK;
 }

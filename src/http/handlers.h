@@ -11,6 +11,10 @@
 enum hd_code fleet_page(struct call *, struct hd_error *);
 enum hd_code guard_page(struct call *, struct hd_error *);
 enum hd_code service_page(struct call *, struct hd_error *);
+enum hd_code settings_page(struct call *, struct hd_error *);
+/* history.c */
+enum hd_code history_csv(struct call *, struct hd_error *);
+enum hd_code history_json(struct call *, struct hd_error *);
 /* api.c */
 enum hd_code api_services(struct call *, struct hd_error *);
 enum hd_code api_service(struct call *, struct hd_error *);

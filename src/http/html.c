@@ -204,6 +204,18 @@ static const char shapes[] =
 
 static const char *const tab_colours[] = {"57606a", "0b6b4f", "a3260b", "7a5200", "0b5cad"};
 
+static void account(struct buf *b, const struct html_page *p)
+{
+    if (p->csrf)
+        html_print(b,
+                   "<form method=\"post\" action=\"/logout\"><input type=\"hidden\" name=\"csrf\" "
+                   "value=\"%s\"><span class=\"m\">%s</span> <button class=\"plain\">log out</button>"
+                   "</form>",
+                   p->csrf, p->account);
+    else
+        html_print(b, "<a href=\"/login\">log in</a>");
+}
+
 void html_head(struct buf *b, const struct html_page *p)
 {
     char full[STR_TIME_MAX], clock[STR_TIME_MAX];
@@ -223,10 +235,12 @@ void html_head(struct buf *b, const struct html_page *p)
         tab_colours[p->tone], html_style_tag());
     buf_text(b, shapes);
     html_print(b,
-               "<header><a class=\"brand\" href=\"/\">haldane</a><span class=\"m\">page of "
-               "<time datetime=\"%s\">%sZ</time>%s</span></header><main>",
-               str_time(p->now_ms, full), str_clock(p->now_ms, clock),
-               p->live ? ", reloads every 15 s" : "");
+               "<a class=\"skip\" href=\"#main\">to the content</a><header><nav aria-label=\"pages\">"
+               "<a class=\"brand\" href=\"/\">haldane</a> <a href=\"/settings\">settings</a></nav>"
+               "<span class=\"m\" id=\"of\">page of <time datetime=\"%s\">%sZ</time></span>",
+               str_time(p->now_ms, full), str_clock(p->now_ms, clock));
+    account(b, p);
+    buf_text(b, "</header><main id=\"main\">");
     if (p->alarm) {
         html_print(b, "<p class=\"alarm\" role=\"alert\">");
         html_icon(b, TONE_FAIL);

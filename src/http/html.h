@@ -24,6 +24,8 @@ struct html_page {
     const char *title;
     enum tone tone;    /* of the icon in the browser's tab */
     bool live;         /* something is going on: reload every 15 s */
+    const char *account; /* who is logged in; NULL: nobody */
+    const char *csrf;    /* of the form that logs out; NULL: no browser's session */
     const char *alarm; /* why nothing below can be trusted to be watched; NULL: all is well */
     int64_t now_ms;
 };

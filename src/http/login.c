@@ -25,7 +25,8 @@ static const char *next_of(const char *asked)
 static enum hd_code show(struct call *c, unsigned status, const char *next, const char *why)
 {
     struct buf *b = call_answer(c, status, CALL_HTML);
-    html_head(b, &(struct html_page){.title = "Log in", .alarm = call_alarm(c), .now_ms = c->now_ms});
+    struct html_page page = call_page(c, "Log in");
+    html_head(b, &page);
     html_print(b, "<section class=\"lead\"><h1>Log in</h1>");
     if (why)
         html_print(b, "<p role=\"alert\">%s</p>", why);

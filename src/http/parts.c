@@ -140,12 +140,19 @@ static void guard_row(struct buf *b, const struct store_guard *g, bool service, 
                g->headline);
     if (g->why && *g->why)
         html_print(b, "<div class=\"m\">%s</div>", g->why);
+    if (g->marked_ms >= 0)
+        html_print(b, "<div class=\"m\">marked: %s%s%s</div>",
+                   g->false_alarm ? "false alarm" : "no false alarm", g->mark_reason ? ", " : "",
+                   g->mark_reason);
     html_print(b, "</td><td data-l=\"when\">");
     html_time(b, g->started_ms, now_ms);
     html_print(b, " <span class=\"m\">");
     if (hd_state_terminal(g->state) && g->ended_ms >= 0) {
         char text[STR_TIME_MAX];
         html_print(b, "took %s", str_duration(g->ended_ms - g->started_ms, text));
+        if (g->decided_ms >= 0 && g->recovered_ms >= g->decided_ms)
+            html_print(b, "; users well %s after the decision",
+                       str_duration(g->recovered_ms - g->decided_ms, text));
     } else if (g->until_ms >= 0) {
         html_print(b, "ends ");
         html_ago(b, g->until_ms, now_ms);

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "http/call.h"
 #include "http/handlers.h"
+#include "http/history.h"
 #include "http/orders.h"
 
 #define API "/api/v1"
@@ -17,7 +18,10 @@
 const struct route http_routes[] = {
     {"GET", "/", fleet_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
     {"GET", "/g/*", guard_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
-    {"GET", "/s/*", service_page, ROUTE_STORE | ROUTE_HTML, {"before"}, NULL},
+    {"GET", "/s/*", service_page, ROUTE_STORE | ROUTE_HTML, HISTORY_QUERY, NULL},
+    {"GET", "/s/*/guards.csv", history_csv, ROUTE_STORE | ROUTE_HTML, HISTORY_QUERY, NULL},
+    {"GET", "/s/*/guards.json", history_json, ROUTE_STORE | ROUTE_HTML, HISTORY_QUERY, NULL},
+    {"GET", "/settings", settings_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
     {"GET", "/assets/style.css", health_style, ROUTE_OPEN, {"v"}, NULL},
     {"GET", "/login", login_page, ROUTE_PLAIN | ROUTE_HTML | ROUTE_OPEN, {"next"}, NULL},
     {"POST", "/login", login_take, ROUTE_STORE | ROUTE_HTML | ROUTE_OPEN, {0}, &order_login},

@@ -1,83 +1,196 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The page of one service: what its users get now, its holds, and its guards, newest first.
+ * The page of one service: what its users get now, whether it could go back, its holds, how its
+ * guards have done, and those guards, newest first, by a filter.
  */
 #include "base/arena.h"
 #include "base/str.h"
 #include "http/handlers.h"
+#include "http/history.h"
 #include "http/parts.h"
 #include "http/view.h"
 
 #define PAGE 50
 
-static void now_part(struct buf *b, const struct store_reading *r, int64_t now_ms)
+struct page {
+    struct call *call;
+    struct history history;
+    bool configured, has_reading;
+    struct store_service service;
+    struct store_reading reading;
+    struct store_guard *list, *recent; /* by the filter · the newest, for the record */
+    struct store_hold *hold;
+    size_t n, n_recent, n_holds;
+    struct record record;
+    struct way way;
+};
+
+static void row(struct buf *b, const char *name)
 {
-    html_print(b, "<section class=\"lead none\"><dl class=\"rows\"><div><dt>Now</dt><dd>");
+    html_print(b, "<div><dt>%s</dt><dd>", name);
+}
+
+static void now_rows(struct buf *b, const struct page *p)
+{
+    const struct store_reading *r = p->has_reading ? &p->reading : NULL;
+    row(b, "Now");
     if (r)
-        part_sides(b, r, NULL, now_ms);
+        part_sides(b, r, NULL, p->call->now_ms);
     else
         html_print(b, "<span class=\"m\">the router was not read yet</span>");
     html_print(b, "</dd></div>");
-    if (r && r->value)
-        html_print(b, "<div><dt>Router</dt><dd><code>%s</code>%s%s</dd></div>", r->value,
-                   r->owner ? ", managed by " : "", r->owner);
+    if (r && r->value) {
+        row(b, "Router");
+        html_print(b, "<code>%s</code>%s%s", r->value, r->owner ? ", managed by " : "", r->owner);
+        html_print(b, " since ");
+        html_time(b, r->first_ms, p->call->now_ms);
+        html_print(b, "</dd></div>");
+    }
+}
+
+static void record_rows(struct buf *b, const struct page *p)
+{
+    row(b, "Record");
+    record_say(b, &p->record);
+    if (p->n_recent == RECORD_GUARDS)
+        html_print(b, " <span class=\"m\">(the newest %d)</span>", RECORD_GUARDS);
+    size_t before = b->len;
+    html_print(b, "<div>Medians: ");
+    size_t empty = b->len;
+    record_times(b, &p->record);
+    if (b->len == empty)
+        b->len = before;
+    else
+        html_print(b, ".</div>");
+    html_print(b, "</dd></div>");
+}
+
+static void about_rows(struct buf *b, const struct page *p)
+{
+    struct hd_arena *a = p->call->arena;
+    const char *runbook = p->configured ? view_about(a, &p->service, "runbook") : NULL;
+    if (!p->configured)
+        return;
+    row(b, "Rules");
+    html_print(b, "mode %s, on fail %s, undecided %s, by %s", p->service.mode,
+               view_about(a, &p->service, "on_fail"), view_about(a, &p->service, "on_inconclusive"),
+               view_about(a, &p->service, "actuator"));
+    if (runbook && (str_begins(runbook, "https://") || str_begins(runbook, "http://")))
+        html_print(b, ", <a rel=\"noreferrer\" href=\"%s\">runbook</a>", runbook);
+    html_print(b, "</dd></div>");
+}
+
+static void lead(struct buf *b, const struct page *p)
+{
+    html_print(b, "<section class=\"lead none\"><dl class=\"rows\">");
+    now_rows(b, p);
+    row(b, "Way back");
+    html_print(b, "%s", p->way.sentence);
+    part_way(b, &p->way);
+    html_print(b, "</dd></div>");
+    record_rows(b, p);
+    about_rows(b, p);
     html_print(b, "</dl></section>");
 }
 
-static void history(struct call *c, struct buf *b, const struct store_guard *list, size_t n)
+/* Who has no guard yet learns how one comes to be. */
+static void teach(struct buf *b, const char *service)
 {
-    html_print(b, "<h2>Guards</h2>");
-    if (!n)
-        html_print(b, "<p class=\"m\">None yet: a guard starts by itself when traffic moves.</p>");
-    else
-        part_guards(b, list, n < PAGE ? n : PAGE, false, c->now_ms);
-    if (n > PAGE) {
-        html_print(b, "<p><a href=\"/s/");
-        html_segment(b, c->param);
-        html_print(b, "?before=%s\">older</a></p>", list[PAGE - 1].id);
+    html_print(b,
+               "<p>No guard yet. One starts by itself when traffic moves from one colour to another; "
+               "nothing else is needed. To wait for it in a pipeline:</p><pre>haldane guard %s --wait"
+               "</pre><p>To see what it would ask, and whether the queries find anything:</p>"
+               "<pre>haldane check --print</pre>",
+               service);
+}
+
+static void guards(struct buf *b, const struct page *p)
+{
+    struct call *c = p->call;
+    const struct history *h = &p->history;
+    bool filtered = *h->show || *h->since || *h->until || h->filter.before;
+    html_print(b, "<h2 id=\"history\">Guards</h2>");
+    if (!p->n && !filtered) {
+        teach(b, c->param);
+        return;
     }
+    history_form(b, h);
+    if (p->n)
+        part_guards(b, p->list, p->n < PAGE ? p->n : PAGE, false, c->now_ms);
+    else
+        html_print(b, "<p>No guard is like that. <a href=\"?\">All of them</a></p>");
+    html_print(b, "<p class=\"pages\">");
+    if (p->n > PAGE) {
+        html_print(b, "<a rel=\"next\" href=\"/s/");
+        html_segment(b, c->param);
+        history_query(b, h, p->list[PAGE - 1].id);
+        html_print(b, "\">older</a> ");
+    }
+    static const char *const kinds[] = {"csv", "json"};
+    for (size_t i = 0; i < 2; i++) {
+        html_print(b, "<a href=\"/s/");
+        html_segment(b, c->param);
+        html_print(b, "/guards.%s", kinds[i]);
+        history_query(b, h, NULL);
+        html_print(b, "\">as %s</a> ", i ? "JSON" : "CSV");
+    }
+    html_print(b, "</p>");
+}
+
+static enum hd_code load(struct page *p, struct hd_error *err)
+{
+    struct call *c = p->call;
+    const struct store_filter recent = {
+        .service = c->param, .verdict = -1, .limit = RECORD_GUARDS};
+    enum hd_code code = store_service(c->store, c->arena, c->param, &p->service, err);
+    if (code && code != HD_ABSENT)
+        return code;
+    p->configured = !code;
+    if (store_guards(c->store, c->arena, &p->history.filter, &p->list, &p->n, err) ||
+        store_guards(c->store, c->arena, &recent, &p->recent, &p->n_recent, err) ||
+        store_holds(c->store, c->arena, c->now_ms, &p->hold, &p->n_holds, err) ||
+        view_reading(c->store, c->arena, c->param, &p->has_reading, &p->reading, err))
+        return err->code;
+    record_of(c->arena, p->recent, p->n_recent, &p->record);
+    struct way_facts f = {.service = p->configured ? &p->service : NULL,
+                          .reading = p->has_reading ? &p->reading : NULL,
+                          .guard = p->n_recent ? &p->recent[0] : NULL,
+                          .hold = view_hold(p->hold, p->n_holds, c->param),
+                          .alarm = call_alarm(c),
+                          .now_ms = c->now_ms};
+    const char *target = way_target(f.reading, f.guard);
+    if (target && store_rejected(c->store, c->arena, c->param, target, &f.rejected, err))
+        return err->code;
+    way_find(c->arena, &f, &p->way);
+    return HD_OK;
 }
 
 /* A service that is no longer configured keeps its history, and so its page. */
 enum hd_code service_page(struct call *c, struct hd_error *err)
 {
-    struct store_service *service;
-    struct store_guard *list;
-    struct store_hold *hold;
-    struct store_reading reading;
-    size_t n, n_services, n_holds;
-    bool has, known = false;
-    struct store_filter filter = {
-        .service = c->param, .verdict = -1, .limit = PAGE + 1, .before = call_query(c, "before")};
-    if (filter.before && !view_is_id(filter.before))
-        return call_refuse(c, 400, "bad_parameter", "\"before\" is not the id of a guard.");
-    if (store_services(c->store, c->arena, &service, &n_services, err) ||
-        store_guards(c->store, c->arena, &filter, &list, &n, err) ||
-        store_holds(c->store, c->arena, c->now_ms, &hold, &n_holds, err) ||
-        view_reading(c->store, c->arena, c->param, &has, &reading, err))
+    struct page *p = arena_of(c->arena, struct page);
+    p->call = c;
+    if (!history_read(c, PAGE + 1, &p->history))
+        return HD_OK;
+    if (load(p, err))
         return err->code;
-    for (size_t i = 0; i < n_services && !known; i++)
-        known = str_is(service[i].name, c->param);
-    if (!known && !n && !has)
+    if (!p->configured && !p->n_recent && !p->has_reading)
         return call_refuse(c, 404, "unknown_service", "There is no service %s.", c->param);
-    bool live = n && !filter.before && !hd_state_terminal(list[0].state);
     struct buf *b = call_answer(c, 200, CALL_HTML);
-    html_head(b, &(struct html_page){.title = c->param,
-                                     .tone = TONE_NONE,
-                                     .live = live,
-                                     .alarm = call_alarm(c),
-                                     .now_ms = c->now_ms});
+    struct html_page page = call_page(c, c->param);
+    page.live = p->n_recent && !hd_state_terminal(p->recent[0].state);
+    html_head(b, &page);
     html_print(b, "<p class=\"crumb\"><a href=\"/\">fleet</a> / %s</p><h1>%s</h1>", c->param,
                c->param);
-    if (!known)
+    if (!p->configured)
         html_print(b, "<p class=\"note warn\">This service is no longer configured: nothing guards "
                       "it.</p>");
-    for (size_t i = 0; i < n_holds; i++) {
-        if (!hold[i].service || str_is(hold[i].service, c->param))
-            part_hold(b, &hold[i], c->now_ms);
+    for (size_t i = 0; i < p->n_holds; i++) {
+        if (!p->hold[i].service || str_is(p->hold[i].service, c->param))
+            part_hold(b, &p->hold[i], c->now_ms);
     }
-    now_part(b, has ? &reading : NULL, c->now_ms);
-    history(c, b, list, n);
+    lead(b, p);
+    guards(b, p);
     html_foot(b);
     return HD_OK;
 }

@@ -69,7 +69,8 @@ struct guard_view {
 
     double measured[HD_ROLES];        /* share of the requests of the last poll; NaN: unknown */
     int64_t measured_ms;
-    const char *alarm;       /* as html_page.alarm; not loaded here */
+    const char *alarm;       /* as html_page.alarm; not loaded here, like the next */
+    const char *account, *csrf;
     const char *no_evidence; /* why there is none to show, a sentence; NULL: there is */
     const char *change_version, *change_commit, *change_url, *change_actor; /* NULL: not said */
 };
