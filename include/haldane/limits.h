@@ -63,6 +63,9 @@
 #define HD_ANALYSES_MAX 256         /* live at once; each polls like a guard */
 #define HD_ANALYSES_SERVICE_MAX 8   /* of one service: a few tools ask at once, a loop asks for ever */
 #define HD_RUNS_MAX 10000           /* names remembered: a week of a run a minute */
+#define HD_GATES_MAX 10000          /* not expired; one of each canary of a large cluster */
+#define HD_GATE_MS 3600000          /* how long one stays open, where nothing else is said */
+#define HD_GATE_MS_MAX ((int64_t)7 * 86400000)
 #define HD_RUN_TTL_MS 86400000      /* how long a name means its analysis, where none is given */
 #define HD_RUN_TTL_MS_MAX ((int64_t)7 * 86400000)
 #define HD_BODY_BYTES_MAX (1u << 20)    /* HTTP request body */

@@ -16,6 +16,9 @@ static const struct {
     const struct dialect *dialect;
 } dialects[] = {
     {"/compat/argo/", &argo_dialect},
+    {"/compat/flagger/", &flagger_dialect},
+    {"/gate/", &flagger_dialect},
+    {"/rollback/", &flagger_dialect},
 };
 
 const struct dialect *compat_dialect(const struct call *c)

@@ -30,6 +30,14 @@ enum hd_code login_take(struct call *, struct hd_error *);
 enum hd_code logout_take(struct call *, struct hd_error *);
 /* compat_*.c */
 enum hd_code argo_analysis(struct call *, struct hd_error *);
+enum hd_code flagger_gate(struct call *, struct hd_error *);
+enum hd_code flagger_approve(struct call *, struct hd_error *);
+enum hd_code flagger_halt(struct call *, struct hd_error *);
+enum hd_code flagger_open(struct call *, struct hd_error *);
+enum hd_code flagger_close(struct call *, struct hd_error *);
+enum hd_code flagger_check(struct call *, struct hd_error *);
+enum hd_code flagger_rollback(struct call *, struct hd_error *);
+enum hd_code flagger_event(struct call *, struct hd_error *);
 /* health.c */
 enum hd_code health_alive(struct call *, struct hd_error *);
 enum hd_code health_ready(struct call *, struct hd_error *);

@@ -12,6 +12,8 @@
 #include "http/orders.h"
 
 #define API "/api/v1"
+#define FLAGGER "/compat/flagger"
+#define FLAGGER_QUERY {"service", "candidate", "stable", "on_running", "on_inconclusive"}
 #define ARGO "/compat/argo/v1/analysis"
 #define ARGO_QUERY {"guard", "service", "run", "candidate", "stable", "version", "ttl"}
 
@@ -64,6 +66,21 @@ const struct route http_routes[] = {
     {"GET", ARGO, argo_analysis, ROUTE_PROBE | ROUTE_ANY_SECRET, ARGO_QUERY, NULL},
     {"POST", ARGO, argo_analysis, ROUTE_PROBE | ROUTE_ANY_SECRET, ARGO_QUERY, &order_compat},
     {"PUT", ARGO, argo_analysis, ROUTE_PROBE | ROUTE_ANY_SECRET, ARGO_QUERY, &order_compat},
+
+    {"POST", "/gate/approve", flagger_approve, ROUTE_ANY_SECRET, {0}, NULL},
+    {"POST", "/gate/halt", flagger_halt, ROUTE_ANY_SECRET, {0}, NULL},
+    {"POST", "/gate/check", flagger_gate, ROUTE_STORE | ROUTE_ANY_SECRET, {0}, NULL},
+    {"POST", "/gate/open", flagger_open, ROUTE_ANY_SECRET, {0}, &order_compat},
+    {"POST", "/gate/close", flagger_close, ROUTE_ANY_SECRET, {0}, &order_compat},
+    {"POST", "/rollback/check", flagger_gate, ROUTE_STORE | ROUTE_ANY_SECRET, {0}, NULL},
+    {"POST", "/rollback/open", flagger_open, ROUTE_ANY_SECRET, {0}, &order_compat},
+    {"POST", "/rollback/close", flagger_close, ROUTE_ANY_SECRET, {0}, &order_compat},
+    {"POST", FLAGGER "/gate", flagger_gate, ROUTE_STORE | ROUTE_ANY_SECRET, {0}, NULL},
+    {"POST", FLAGGER "/check", flagger_check, ROUTE_PROBE | ROUTE_ANY_SECRET, FLAGGER_QUERY,
+     &order_compat},
+    {"POST", FLAGGER "/rollback", flagger_rollback, ROUTE_STORE | ROUTE_ANY_SECRET, FLAGGER_QUERY,
+     NULL},
+    {"POST", FLAGGER "/event", flagger_event, ROUTE_ANY_SECRET, {0}, &order_compat},
     {0},
 };
 

@@ -501,7 +501,7 @@ static void run(struct order *o)
     struct service *s = o->service ? service_find(p, o->service) : NULL;
     if (!allowed(o))
         return;
-    if (accounts_order(o))
+    if (accounts_order(o) || gates_order(o))
         return;
     bool for_guard = o->guard && !str_is(o->what, "acknowledge");
     if (for_guard && !g) {

@@ -39,6 +39,8 @@ void order_about(struct order *, struct guard *, int status);
 /* -1: the service has no such colour. */
 int order_colour(const struct hd_policy *, const char *name);
 void analysis_order(struct order *, struct service *);
+/* As accounts_order. Gates belong to names that need not be services of ours. */
+bool gates_order(struct order *);
 /* The first is true when the order is about accounts; it was carried out then, or refused. */
 bool accounts_order(struct order *);
 

@@ -164,6 +164,20 @@ enum hd_code store_run(struct store *, struct hd_arena *, const char *service, c
 enum hd_code store_run_of(struct store *, struct hd_arena *, const char *guard, struct store_run *ret,
                           struct hd_error *err);
 
+/* --- gates: another controller waits at one until it is open --- */
+struct store_gate {
+    const char *space, *name; /* "gate" or "rollback"; the other controller's name */
+    bool open;
+    const char *run;          /* open for this run only; NULL: for any */
+    const char *reason, *actor;
+    int64_t changed_ms, expires_ms;
+};
+/* Drops what has expired at changed_ms. HD_LIMIT: HD_GATES_MAX others are there. */
+enum hd_code store_put_gate(struct store *, const struct store_gate *, struct hd_error *err);
+/* HD_ABSENT: nobody has touched it, or that has expired: closed. */
+enum hd_code store_gate(struct store *, struct hd_arena *, const char *space, const char *name,
+                        int64_t now_ms, struct store_gate *ret, struct hd_error *err);
+
 /* --- evidence: one packed row per guard and poll --- */
 struct store_evidence {
     int64_t wall_ms, t_ms; /* instant of the poll; guard time */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What other tools leave with us: names of analyses, found again until they expire, bounded.
+ * What other tools leave with us: names of analyses, gates; found again until they expire,
+ * bounded.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,9 +61,57 @@ static void test_I8_runs_cap(void **state)
     OK(f, store_run(f->s, f->arena, "shop", "more", 0, &r, &f->err));
 }
 
+/* A gate is closed unless somebody opened it, and not for ever. */
+static void test_gates(void **state)
+{
+    struct fixture *f = *state;
+    struct store_gate g = {"gate", "a.b", true, "r1", "why", "who", 10, 100}, got;
+    assert_int_equal(store_gate(f->s, f->arena, "gate", "a.b", 10, &got, &f->err), HD_ABSENT);
+    fixture_begin(f);
+    OK(f, store_put_gate(f->s, &g, &f->err));
+    fixture_commit(f);
+    OK(f, store_gate(f->s, f->arena, "gate", "a.b", 99, &got, &f->err));
+    assert_true(got.open);
+    assert_string_equal(got.run, "r1");
+    assert_string_equal(got.actor, "who");
+    assert_string_equal(got.reason, "why");
+    assert_int_equal(store_gate(f->s, f->arena, "rollback", "a.b", 10, &got, &f->err), HD_ABSENT);
+    assert_int_equal(store_gate(f->s, f->arena, "gate", "a.b", 100, &got, &f->err), HD_ABSENT);
+    g.open = false;
+    g.run = NULL;
+    fixture_begin(f);
+    OK(f, store_put_gate(f->s, &g, &f->err));
+    fixture_commit(f);
+    OK(f, store_gate(f->s, f->arena, "gate", "a.b", 99, &got, &f->err));
+    assert_true(!got.open && !got.run);
+}
+
+/* I8: at the cap, and one past it, until others expire. */
+static void test_I8_gates_cap(void **state)
+{
+    struct fixture *f = *state;
+    struct store_gate g = {.space = "gate", .name = "more", .actor = "who", .expires_ms = 100};
+    fixture_begin(f);
+    for (int i = 0; i < HD_GATES_MAX; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "g%d", i);
+        struct store_gate one = {.space = "gate", .name = name, .actor = "who", .expires_ms = 100};
+        OK(f, store_put_gate(f->s, &one, &f->err));
+    }
+    assert_int_equal(store_put_gate(f->s, &g, &f->err), HD_LIMIT);
+    g.name = "g0"; /* one that is there already can be changed */
+    OK(f, store_put_gate(f->s, &g, &f->err));
+    g.name = "more";
+    g.changed_ms = 100;
+    g.expires_ms = 200;
+    OK(f, store_put_gate(f->s, &g, &f->err));
+    fixture_commit(f);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 int main(void)
 {
-    const struct CMUnitTest tests[] = {T(test_runs), T(test_I8_runs_cap)};
+    const struct CMUnitTest tests[] = {T(test_runs), T(test_I8_runs_cap), T(test_gates),
+                                       T(test_I8_gates_cap)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
