@@ -76,6 +76,10 @@
 #define HD_GLOBS_MAX 32             /* of services, of one token */
 #define HD_SESSIONS_MAX 1000        /* browsers logged in; the oldest is logged out */
 #define HD_SESSION_MS (12 * 3600 * 1000) /* a login lasts a shift */
+#define HD_KEY_MS (24 * 3600 * 1000) /* an Idempotency-Key is good for a day */
+#define HD_KEYS_MAX 20000           /* kept answers; the oldest go: 14 a minute for a day */
+#define HD_KEY_MAX 200              /* one Idempotency-Key; a UUID has 36 */
+#define HD_GUARD_MS_MAX (24 * 3600 * 1000) /* with all extensions: who watches longer has monitoring */
 #define HD_COMMANDS_MAX 64          /* commands of humans waiting for the loop */
 #define HD_COMMAND_MS 10000         /* how long one waits: a commit on a bad disk takes a second */
 #define HD_REQUEST_MS 30000         /* from connecting, or from the last answer, to the next answer:

@@ -269,22 +269,28 @@ static int exchange(struct client *c, const char *method, const char *path, cons
                     const char *body, struct client_answer *ret)
 {
     ARENA_AUTO a = arena_new();
-    static const struct hd_pair headers[] = {{"Content-Type", "application/json"},
-                                             {"Accept", "application/json"}};
+    bool order = !str_is(method, "GET");
+    char key[64];
+    struct hd_error err;
+    client_answer_clear(ret);
+    if (order && cred_token_new(key, &err))
+        return failed(ret, CLI_UNREACHABLE, "%s", err.text);
+    const struct hd_pair headers[] = {{"Accept", "application/json"},
+                                      {"Idempotency-Key", order ? key + strlen("hld_") : NULL},
+                                      {"Content-Type", "application/json"}};
     struct hd_request request = {
         .via = HD_VIA_HTTP,
-        .effect = str_is(method, "GET") ? HD_EFFECT_READ : HD_EFFECT_ONCE,
+        .effect = order ? HD_EFFECT_ONCE : HD_EFFECT_READ,
         .label = path,
         .at = &c->at,
         .u.http = {.method = method,
                    .path = arena_print(a, API "%s", path),
                    .query = query,
-                   .headers = body ? headers : &headers[1],
-                   .n_headers = body ? 2 : 1},
+                   .headers = headers,
+                   .n_headers = body ? 3 : order ? 2 : 1},
         .body = {body ? body : "", body ? strlen(body) : 0},
         .cap_bytes = HD_ANSWER_BYTES_MAX,
     };
-    client_answer_clear(ret);
     ret->raw = BUF_INIT(HD_ANSWER_BYTES_MAX);
     c->answer = ret;
     c->io = HD_IO_OK;
@@ -294,7 +300,7 @@ static int exchange(struct client *c, const char *method, const char *path, cons
     if (c->answer)
         net_cancel(c->net, id);
     c->answer = NULL;
-    return judge(c, request.effect != HD_EFFECT_READ, ret);
+    return judge(c, order, ret);
 }
 
 int client_call(struct client *c, const char *path, const char *query, const char *body,

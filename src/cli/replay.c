@@ -70,14 +70,25 @@ static void render(struct hd_arena *a, const struct hd_policy *policy, const str
     }
 }
 
-static enum hd_code replay(const struct hd_policy *policy, const struct store_evidence *e, size_t n,
+/* What the store knows of a guard. */
+struct record {
+    struct store_guard guard;
+    struct store_evidence *evidence;
+    struct store_extension *extension;
+    size_t n_evidence, n_extensions;
+};
+
+static enum hd_code replay(const struct hd_policy *policy, const struct record *r,
                            struct hd_verdict *ret, struct hd_error *err)
 {
+    const struct store_evidence *e = r->evidence;
     struct hd_guard_state state;
     struct hd_verdict verdict = {.score = NAN};
     engine_state_init(policy, &state);
     *ret = verdict;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0, x = 0; i < r->n_evidence; i++) {
+        for (; x < r->n_extensions && r->extension[x].polls <= state.polls; x++)
+            state.extended_ms += r->extension[x].by_ms;
         if (engine_step(policy, &state, &e[i].evidence, e[i].t_ms, &state, &verdict, err))
             return hd_error_add(err, "poll %u", e[i].evidence.poll);
         if (!e[i].evidence.before) /* what the minutes before say is no verdict yet */
@@ -153,24 +164,24 @@ static int report(const struct cli_args *args, const struct store_guard *g, size
 
 /* --- haldane replay --- */
 
-static enum hd_code load(struct store *s, struct hd_arena *a, const char *id,
-                         struct store_guard *ret, struct store_evidence **ret_evidence,
-                         size_t *ret_n, struct hd_error *err)
+static enum hd_code load(struct store *s, struct hd_arena *a, const char *id, struct record *ret,
+                         struct hd_error *err)
 {
-    enum hd_code code = store_begin(s, err); /* one moment for both */
+    enum hd_code code = store_begin(s, err); /* one moment for all */
     if (!code)
-        code = store_guard(s, a, id, ret, err);
+        code = store_guard(s, a, id, &ret->guard, err);
     if (!code)
-        code = store_evidence(s, a, id, ret_evidence, ret_n, err);
+        code = store_evidence(s, a, id, &ret->evidence, &ret->n_evidence, err);
+    if (!code)
+        code = store_extensions(s, a, id, &ret->extension, &ret->n_extensions, err);
     store_rollback(s);
     return code;
 }
 
-static int replay_guard(const struct cli_args *args, struct hd_arena *a,
-                        const struct store_guard *g, const struct store_evidence *evidence,
-                        size_t n)
+static int replay_guard(const struct cli_args *args, struct hd_arena *a, const struct record *r)
 {
     struct config *pin = NULL;
+    const struct store_guard *g = &r->guard;
     struct hd_verdict *verdict = arena_of(a, struct hd_verdict);
     struct outcome stored = {.kind = g->verdict, .cause = g->cause, .score = g->score}, now;
     struct hd_error err;
@@ -180,22 +191,19 @@ static int replay_guard(const struct cli_args *args, struct hd_arena *a,
     int status = CLI_OK;
     if (!policy)
         status = cli_fail(CLI_USAGE, "guard %s: its policy does not name %s", g->id, g->service);
-    else if (read_reasons(a, g->reasons, &stored, &err) ||
-             replay(policy, evidence, n, verdict, &err))
+    else if (read_reasons(a, g->reasons, &stored, &err) || replay(policy, r, verdict, &err))
         status = cli_fail(CLI_USAGE, "guard %s: %s", g->id, err.text);
     else
         render(a, policy, g, verdict, &now);
     config_unref(pin);
-    return status ? status : report(args, g, n, &stored, &now);
+    return status ? status : report(args, g, r->n_evidence, &stored, &now);
 }
 
 static int run(const struct cli_args *args)
 {
     ARENA_AUTO a = arena_new();
     STORE_AUTO store = NULL;
-    struct store_guard guard;
-    struct store_evidence *evidence = NULL;
-    size_t n = 0;
+    struct record *record = arena_of(a, struct record);
     struct hd_error err;
     const char *id = cli_word(args, 0), *path;
     if (!face_is_id(id))
@@ -203,9 +211,9 @@ static int run(const struct cli_args *args)
     path = cli_store_path(args, a);
     if (!path)
         return CLI_USAGE;
-    if (store_open_reader(path, &store, &err) || load(store, a, id, &guard, &evidence, &n, &err))
+    if (store_open_reader(path, &store, &err) || load(store, a, id, record, &err))
         return cli_fail(CLI_USAGE, "%s", err.text);
-    return replay_guard(args, a, &guard, evidence, n);
+    return replay_guard(args, a, record);
 }
 
 static const struct cli_option options[] = {

@@ -151,6 +151,7 @@ enum hd_code api_guard(struct call *c, struct hd_error *err)
         return unknown_guard(c, err);
     struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
     show_guard(&o, v, c->facts->public_url);
+    c->reply.etag = arena_print(c->arena, "\"v%lld\"", (long long)v->guard.version);
     return HD_OK;
 }
 

@@ -33,6 +33,7 @@ struct order {
     /* BODY: its "service" · NAME: the path's segment is the argument "name" */
     enum { ABOUT_FLEET, ABOUT_SERVICE, ABOUT_GUARD, ABOUT_BODY, ABOUT_NAME } about;
     struct field field[6]; /* ends with a row without key */
+    bool keyed;            /* needs an Idempotency-Key: given twice, it must not happen twice */
 };
 
 #define REASON {"reason", FIELD_TEXT, true}
@@ -44,10 +45,16 @@ const struct order
     order_guard = {"guard", ABOUT_BODY,
         {{"service", FIELD_NAME, true}, {"to", FIELD_NAME, false}, {"from", FIELD_NAME, false},
          {"change", FIELD_CHANGE, false}}},
-    order_guard_revert = {"revert", ABOUT_GUARD, {{"to", FIELD_NAME, false}, REASON}},
-    order_guard_hold = {"hold", ABOUT_GUARD, HOLD},
-    order_guard_release = {"release", ABOUT_GUARD, {REASON_OR_NOT}},
-    order_guard_cancel = {"cancel", ABOUT_GUARD, {REASON}},
+    order_guard_revert = {"revert", ABOUT_GUARD, {{"to", FIELD_NAME, false}, REASON}, true},
+    order_guard_hold = {"hold", ABOUT_GUARD, HOLD, true},
+    order_guard_release = {"release", ABOUT_GUARD, {REASON_OR_NOT}, true},
+    order_guard_cancel = {"cancel", ABOUT_GUARD, {REASON}, true},
+    order_guard_rearm = {"rearm", ABOUT_GUARD, {{"colour", FIELD_NAME, false}, REASON}, true},
+    order_guard_change = {"change", ABOUT_GUARD,
+        {{"extend", FIELD_DURATION, false}, {"mode", FIELD_NAME, false}, {"note", FIELD_TEXT, false},
+         REASON_OR_NOT}},
+    order_guard_mark = {"mark", ABOUT_GUARD,
+        {{"verdict", FIELD_NAME, true}, REASON_OR_NOT, {"actor", FIELD_TEXT, false}}},
     order_guard_acknowledge = {"acknowledge", ABOUT_GUARD, {REASON_OR_NOT}},
     order_service_hold = {"hold", ABOUT_SERVICE, HOLD},
     order_service_release = {"release", ABOUT_SERVICE, {REASON_OR_NOT}},
@@ -289,6 +296,21 @@ static const struct field *field_of(const struct order *o, const char *key)
     return NULL;
 }
 
+/* What the client saw: the guard's ETag, or on a page's form its state. False: refused. */
+static bool put_seen(struct call *c, const struct order *o, struct json_out *args)
+{
+    const char *etag = call_header(c, "If-Match"), *state = call_form(c, "seen");
+    if (o == &order_guard_change && !etag && !c->form)
+        (void)call_refuse(c, 428, "no_if_match", "send If-Match with the guard's ETag, or with *");
+    else if (etag && strlen(etag) > HD_NAME_MAX)
+        (void)call_refuse(c, 412, "changed", "the guard has changed since");
+    else if (etag)
+        json_put_text(args, "if_match", etag);
+    if (state && strlen(state) <= HD_NAME_MAX)
+        json_put_text(args, "if_state", state);
+    return c->reply.status == 0;
+}
+
 /* Writes "args" from the table's fields; false: refused. */
 static bool take_fields(struct call *c, const struct order *o, const struct json *body,
                         struct json_out *args)
@@ -296,6 +318,8 @@ static bool take_fields(struct call *c, const struct order *o, const struct json
     json_begin(args, "args", '{');
     if (o->about == ABOUT_NAME)
         json_put_text(args, "name", c->param);
+    if (!put_seen(c, o, args))
+        return false;
     for (const struct json *k = json_first(body); k; k = json_next(k)) {
         const struct field *f = field_of(o, json_key(k));
         const char *fault = f ? field_fault(c, f, k, args) : "is not known here";
@@ -329,8 +353,31 @@ static void form_json(const struct call *c, struct buf *to)
     json_end(&o, '}');
 }
 
+/* Of the header (a text with or without quotes), or of a page's form. False: refused. */
+static bool take_key(struct call *c, const struct order *o, const char **ret)
+{
+    const char *text = c->form ? form_get(c->form, "key") : call_header(c, "Idempotency-Key");
+    size_t n = text ? strlen(text) : 0;
+    bool quoted = n > 1 && text[0] == '"' && text[n - 1] == '"';
+    const char *key = quoted ? arena_text_n(c->arena, text + 1, n - 2) : text;
+    *ret = key;
+    if (!key && (!o->keyed || c->form))
+        return true;
+    if (!key)
+        (void)call_refuse(c, 400, "no_key",
+                          "send an Idempotency-Key of your own making, and the same one again "
+                          "should you have to repeat the order");
+    else if (!*key || strlen(key) > HD_KEY_MAX || strpbrk(key, "\"\\ "))
+        (void)call_refuse(c, 400, "bad_key", "an Idempotency-Key has 1 to %d visible characters",
+                          HD_KEY_MAX);
+    return c->reply.status == 0;
+}
+
 static void put_packet(struct call *c, const struct order *o, const struct json *body)
 {
+    const char *key;
+    if (!take_key(c, o, &key))
+        return;
     const char *service = o->about == ABOUT_SERVICE ? c->param : NULL;
     if (o->about == ABOUT_BODY && json_get(body, "service"))
         (void)json_text(json_get(body, "service"), "service", &service, NULL);
@@ -338,6 +385,8 @@ static void put_packet(struct call *c, const struct order *o, const struct json 
     c->packet = BUF_INIT(HTTP_PACKET_MAX);
     struct json_out out = json_out(&c->packet);
     json_begin(&out, NULL, '{');
+    if (key)
+        json_put_text(&out, "key", key);
     json_put_text(&out, "do", o->what);
     json_put_text(&out, "token", c->secret);
     json_put_text(&out, "service", service);

@@ -58,7 +58,7 @@ static void put_guard(struct json_out *o, const struct store_guard *g,
                       const struct store_reading *r, const char *public_url)
 {
     char etag[32], url[HD_TEXT_MAX + 64];
-    (void)snprintf(etag, sizeof etag, "v%lld", (long long)g->version);
+    (void)snprintf(etag, sizeof etag, "\"v%lld\"", (long long)g->version);
     (void)snprintf(url, sizeof url, "%s/g/%s", public_url, g->id);
     json_put_text(o, "id", g->id);
     json_put_text(o, "service", g->service);

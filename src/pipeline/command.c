@@ -4,7 +4,7 @@
  * the 2xx only after the commit (I7). Checks the token, finds the guard, and calls the stages; a
  * human may order what a policy would not do, but not what the gate forbids.
  */
-#include "pipeline/order.h"
+#include "pipeline/once.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,6 +20,7 @@ struct order_wait {
     struct order_wait *next;
     char *packet;
     size_t len;
+    char once_hash[65]; /* "": without a key */
 };
 
 #define ORDERS_MAX 16 /* waiting for one reading of one service */
@@ -280,6 +281,7 @@ static void read_first(struct order *o, struct service *s)
         return;
     }
     *w = (struct order_wait){.packet = strndup(o->text.at, o->text.len), .len = o->text.len};
+    memcpy(w->once_hash, o->once_hash, sizeof w->once_hash);
     while (*at)
         at = &(*at)->next;
     *at = w;
@@ -485,6 +487,23 @@ static void order_reload(struct order *o)
     o->status = 200;
 }
 
+/* A page that was open for a while must not order what its reader would not have. */
+static bool as_seen(struct order *o, const struct guard *g)
+{
+    const char *seen = order_text(o, "if_state"), *now = g ? hd_state_word(g->row.state) : NULL;
+    struct store_guard row;
+    struct hd_error err;
+    if (!seen || !o->guard)
+        return true;
+    if (!now && !store_guard(o->p->o.store, o->arena, o->guard, &row, &err))
+        now = hd_state_word(row.state);
+    if (str_is(seen, now))
+        return true;
+    order_problem(o, 409, "changed",
+                  arena_print(o->arena, "the guard was %s on the page, and is %s now", seen, now ? now : "gone"));
+    return false;
+}
+
 static void run(struct order *o)
 {
     struct pipeline *p = o->p;
@@ -501,9 +520,9 @@ static void run(struct order *o)
     struct service *s = o->service ? service_find(p, o->service) : NULL;
     if (!allowed(o))
         return;
-    if (accounts_order(o) || gates_order(o))
+    if (!once_admit(o) || !as_seen(o, g) || accounts_order(o) || change_order(o, g) || gates_order(o))
         return;
-    bool for_guard = o->guard && !str_is(o->what, "acknowledge");
+    bool for_guard = o->guard && !str_is(o->what, "acknowledge") && !str_is(o->what, "rearm");
     if (for_guard && !g) {
         order_problem(o, 404, "no_live_guard", "no such guard is live");
     } else if (o->service && (!s || !s->policy) && !o->guard) {
@@ -539,46 +558,58 @@ static void run(struct order *o)
     }
 }
 
-static void answer_out(const struct order *o, struct buf *to)
+static void body_out(const struct order *o, struct json_out *out)
 {
-    struct json_out out = json_out(to);
-    json_begin(&out, NULL, '{');
-    json_put_i64(&out, "id", o->id);
-    json_put_i64(&out, "status", o->status);
-    if (o->about_id[0])
-        json_put_text(&out, "location", arena_print(o->arena, "/api/v1/guards/%s", o->about_id));
     if (o->status < 400 && o->body) {
-        json_put_raw(&out, "body", o->body);
-        json_end(&out, '}');
+        json_put_raw(out, "body", o->body);
         return;
     }
-    json_begin(&out, "body", '{');
+    json_begin(out, "body", '{');
     if (o->status >= 400) {
-        json_put_text(&out, "type", "about:blank");
-        json_put_text(&out, "title", o->code);
-        json_put_i64(&out, "status", o->status);
-        json_put_text(&out, "detail", o->detail);
-        json_put_text(&out, "code", o->code);
-        json_put_bool(&out, "retryable", o->status == 503);
+        json_put_text(out, "type", "about:blank");
+        json_put_text(out, "title", o->code);
+        json_put_i64(out, "status", o->status);
+        json_put_text(out, "detail", o->detail);
+        json_put_text(out, "code", o->code);
+        json_put_bool(out, "retryable", o->status == 503);
     } else if (o->about_id[0]) {
-        json_put_text(&out, "id", o->about_id);
+        json_put_text(out, "id", o->about_id);
         const struct guard *g = o->about;
         const struct store_guard *row = g ? &g->row : o->row;
         if (row) {
-            json_put_text(&out, "service", row->service);
-            json_put_text(&out, "state", hd_state_word(row->state));
-            json_put_text(&out, "headline", g ? buf_at(&g->headline) : row->headline);
+            json_put_text(out, "service", row->service);
+            json_put_text(out, "state", hd_state_word(row->state));
+            json_put_text(out, "headline", g ? buf_at(&g->headline) : row->headline);
         }
         if (row && row->analysis) {
-            json_put_text(&out, "verdict", hd_verdict_word(row->verdict));
-            json_put_double(&out, "score", row->score);
-            json_put_text(&out, "why", g ? buf_at(&g->why) : row->why);
+            json_put_text(out, "verdict", hd_verdict_word(row->verdict));
+            json_put_double(out, "score", row->score);
+            json_put_text(out, "why", g ? buf_at(&g->why) : row->why);
         }
     } else {
-        json_put_bool(&out, "ok", true);
+        json_put_bool(out, "ok", true);
     }
-    json_end(&out, '}');
-    json_end(&out, '}');
+    json_end(out, '}');
+}
+
+/* The answer's members but the id, which is the packet's own. */
+static const char *members_of(const struct order *o)
+{
+    BUF_AUTO text = BUF_INIT(PIPELINE_PACKET_MAX);
+    struct json_out out = json_out(&text);
+    if (o->again)
+        return o->again;
+    json_begin(&out, NULL, '{');
+    json_put_i64(&out, "status", o->status);
+    if (o->about_id[0])
+        json_put_text(&out, "location", arena_print(o->arena, "/api/v1/guards/%s", o->about_id));
+    body_out(o, &out);
+    return arena_text(o->arena, buf_at(&text) + 1);
+}
+
+static void answer_out(const struct order *o, const char *members, struct buf *to)
+{
+    buf_print(to, "{\"id\":%lld,%s}", (long long)o->id, members);
 }
 
 static const char *packet_text(const struct order *o, const char *key)
@@ -605,6 +636,7 @@ static bool command(struct pipeline *p, struct hd_span packet, bool fresh, const
         o.service = packet_text(&o, "service");
         o.guard = packet_text(&o, "guard");
         o.token = packet_text(&o, "token");
+        o.key = packet_text(&o, "key");
         if (unread)
             order_problem(&o, 503, "router_unread", unread->text);
         else
@@ -612,16 +644,15 @@ static bool command(struct pipeline *p, struct hd_span packet, bool fresh, const
     }
     if (o.later)
         return false;
-    BUF_AUTO text = BUF_INIT(PIPELINE_PACKET_MAX);
-    answer_out(&o, &text); /* before the commit, which frees a guard that ended */
+    const char *members = members_of(&o); /* before the commit, which frees a guard that ended */
+    once_remember(&o, members);
     if (o.status < 400 && save_all(p, &err)) {
-        buf_clear(&text);
         o.about = NULL;
         order_problem(&o, 503, "not_saved", err.text);
-        answer_out(&o, &text);
+        members = members_of(&o);
     }
     log_info(o.service, "command %s: %d", o.what ? o.what : "?", o.status);
-    buf_add(answer, buf_at(&text), text.len);
+    answer_out(&o, members, answer);
     return true;
 }
 
@@ -650,6 +681,14 @@ void command_read(struct service *s, const struct hd_error *err)
         free(w);
     }
     s->orders_ready = 0;
+}
+
+bool command_waits(const struct service *s, const char *once_hash)
+{
+    const struct order_wait *w = s->orders;
+    while (w && !str_is(w->once_hash, once_hash))
+        w = w->next;
+    return w != NULL;
 }
 
 void command_drop(struct service *s)

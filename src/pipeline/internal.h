@@ -234,6 +234,13 @@ struct event_item {
     uint64_t direct; /* bits by sink: told past the store already, because it could not commit */
 };
 
+/* An answer to an order with a key, waiting for the next commit; see once.c. */
+struct answered {
+    struct answered *next;
+    char hash[65], order[65], *text;
+    struct store_answered row; /* over the fields before */
+};
+
 struct sink {
     const char *name;
     const struct hd_notifier *notifier;
@@ -265,6 +272,7 @@ struct pipeline {
     struct talk *later;
     struct event_item *events, **events_end;
     size_t n_events;
+    struct answered *answered;
     struct guard *ended;
     struct fetch *fetches[FETCH_LISTS]; /* on their way, by the hash of the question: for sharing */
     int64_t decisions[64];      /* boot times of automatic decisions to revert, a ring: the brake */
@@ -399,6 +407,8 @@ void care_due(struct guard *);
 void event_add(struct pipeline *, const struct guard *, const char *service, const char *kind, int reason,
                const char *headline, const char *text, bool tell);
 void event_guard(struct guard *, const char *kind, int reason, const char *text, bool tell);
+/* An operator's word about a guard that has ended; `row` is the store's. */
+void event_past(struct pipeline *, const struct store_guard *row, const char *text);
 /* What needed a human has ended: for this guard, or for every guard of its service. */
 void event_resolve(struct guard *, bool whole_service);
 void notify_due(struct pipeline *);
@@ -413,6 +423,8 @@ enum hd_code save_all(struct pipeline *, struct hd_error *err);
 /* command.c: runs the commands that waited for this reading; err NULL: it succeeded. */
 void command_read(struct service *, const struct hd_error *err);
 void command_drop(struct service *);
+/* An order with this key waits for a reading. */
+bool command_waits(const struct service *, const char *once_hash);
 
 /* recover.c */
 enum hd_code recover_all(struct pipeline *, struct hd_error *err);

@@ -111,6 +111,14 @@ void event_guard(struct guard *g, const char *kind, int reason, const char *text
              sentence.len ? ": " : "", buf_at(&sentence));
 }
 
+void event_past(struct pipeline *p, const struct store_guard *row, const char *text)
+{
+    struct event_item *e = event_new(p, row->service, row->id, "operator", HD_REASON_NONE);
+    e->row.state = arena_text(e->arena, hd_state_word(row->state));
+    e->row.headline = arena_text(e->arena, row->headline);
+    e->row.text = arena_text(e->arena, text);
+}
+
 void event_resolve(struct guard *g, bool whole_service)
 {
     struct event_item *e = event_new(g->p, g->service->name, whole_service ? NULL : g->row.id, "state", 0);

@@ -15,11 +15,13 @@ struct order {
     struct hd_arena *arena;
     const struct json *packet, *args;
     int64_t id;
-    const char *what, *service, *guard, *token;
+    const char *what, *service, *guard, *token, *key; /* key: Idempotency-Key; NULL */
+    char once_hash[65], once_order[65]; /* with a key: of who and the key, of what */
     struct account by; /* who gives it; known once it is allowed */
     /* the answer */
     int status;
     const char *code, *detail; /* of a problem */
+    const char *again;         /* members of the answer that this key got before; NULL */
     const char *body;          /* JSON of an answer that is not about a guard; NULL */
     struct guard *about;       /* the guard the answer is about; NULL: none */
     char about_id[27];
@@ -39,9 +41,11 @@ void order_about(struct order *, struct guard *, int status);
 /* -1: the service has no such colour. */
 int order_colour(const struct hd_policy *, const char *name);
 void analysis_order(struct order *, struct service *);
-/* As accounts_order. Gates belong to names that need not be services of ours. */
-bool gates_order(struct order *);
-/* The first is true when the order is about accounts; it was carried out then, or refused. */
+/* True when the order was of that family: it was carried out then, or refused. `g`: the guard it is
+ * about, when it is live. */
 bool accounts_order(struct order *);
+bool change_order(struct order *, struct guard *g);
+/* Gates belong to names that need not be services of ours. */
+bool gates_order(struct order *);
 
 #endif

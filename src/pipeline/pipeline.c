@@ -4,6 +4,7 @@
  * start, reload and stop. The stages are in the files beside it; internal.h lists them.
  */
 #include "pipeline/internal.h"
+#include "pipeline/once.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -324,6 +325,7 @@ struct pipeline *pipeline_free(struct pipeline *p)
         arena_free(p->events->arena);
         p->events = next;
     }
+    once_forget(p);
     arena_free(p->holds_arena);
     sched_free(p->sched);
     config_unref(p->config);

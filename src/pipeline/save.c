@@ -6,6 +6,7 @@
  */
 #include "pipeline/accounts.h"
 #include "pipeline/internal.h"
+#include "pipeline/once.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -183,7 +184,7 @@ static bool service_waits(const struct service *s)
 
 static bool anything(const struct pipeline *p)
 {
-    bool any = p->services_dirty || p->events || p->ended || p->refused;
+    bool any = p->services_dirty || p->answered || p->events || p->ended || p->refused;
     for (size_t i = 0; i < p->n_sources && !any; i++)
         any = p->sources[i]->dirty;
     for (size_t i = 0; i < p->n_services && !any; i++)
@@ -225,6 +226,8 @@ static enum hd_code write_all(struct pipeline *p, struct hd_error *err)
         code = write_guard(g, err);
     if (!code)
         code = write_events(p, err);
+    for (const struct answered *a = p->answered; !code && a; a = a->next)
+        code = store_put_answered(p->o.store, &a->row, err);
     if (!code)
         code = store_commit(p->o.store, err);
     if (code)
@@ -275,6 +278,7 @@ static void all_saved(struct pipeline *p)
         p->events = next;
     }
     p->events_end = &p->events;
+    once_forget(p);
     if (p->n_events)
         p->outbox_ms = p->now.boot_ms; /* there may be something to deliver */
     p->acts_old |= p->n_events > 0;

@@ -340,6 +340,29 @@ enum hd_code store_drop_session(struct store *, const char *hash, struct hd_erro
 enum hd_code store_session(struct store *, struct hd_arena *, const char *hash, int64_t now_ms,
                            const char **ret_token_hash, struct hd_error *err);
 
+/* --- orders --- */
+struct store_answered {
+    const char *hash;   /* of who ordered and the Idempotency-Key */
+    const char *order;  /* hash of what was ordered */
+    int32_t status;
+    const char *answer; /* members of the packet, without the id */
+    int64_t made_ms;
+};
+/* Also drops what is older than HD_KEY_MS, and the oldest beyond HD_KEYS_MAX. */
+enum hd_code store_put_answered(struct store *, const struct store_answered *, struct hd_error *err);
+/* HD_ABSENT: no order had that key within HD_KEY_MS. */
+enum hd_code store_answered(struct store *, struct hd_arena *, const char *hash, int64_t now_ms,
+                            struct store_answered *ret, struct hd_error *err);
+/* A human let a guard watch longer: extended_ms of its engine state grew by `by_ms` once it had taken
+ * in so many polls. */
+struct store_extension {
+    int64_t polls, by_ms;
+};
+enum hd_code store_add_extension(struct store *, const char *guard, const struct store_extension *,
+                                 struct hd_error *err);
+enum hd_code store_extensions(struct store *, struct hd_arena *, const char *guard, struct store_extension **ret,
+                              size_t *ret_n, struct hd_error *err);
+
 /* --- small facts: "boot_id", "last_tick_ms", "clean_stop", "anonymous" --- */
 enum hd_code store_put_fact(struct store *, const char *key, const char *value, struct hd_error *err);
 struct store_fact {

@@ -201,10 +201,14 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
          "if (save_all(p, &err) && o.status >= 400) {"),)),
     ("any_token_will_do", "who may order", ("lifecycle",), (
         ("src/pipeline/command.c", "    return role >= need;\n", "    return role >= -1;\n"),)),
-    ("cookie_is_enough", "who may order", ("http_server", "accounts"), (
+    ("cookie_is_enough", "who may order", ("http_who", "accounts"), (
         ("src/http/who.c", "if (c->from == FROM_COOKIE && !form_is_ours(c))", "if (false && !form_is_ours(c))"),)),
     ("ended_token_good", "who may order", ("accounts",), (
         ("src/pipeline/accounts.c", "t->until_ms >= 0 && t->until_ms <= now_ms", "t->until_ms > now_ms && false"),)),
+    ("repetition_done_twice", "orders with a key", ("api",), (
+        ("src/pipeline/once.c", "if (code == HD_ABSENT)\n", "if (code == HD_ABSENT || true)\n"),)),
+    ("extension_not_replayed", "orders with a key", ("api",), (
+        ("src/cli/replay.c", "state.extended_ms += r->extension[x].by_ms;", "(void)r;"),)),
     ("page_not_escaped", "pages", ("http_html",), (
         ("src/http/html.c", 'buf_text(b, "&lt;");', 'buf_text(b, "<");'),)),
 )

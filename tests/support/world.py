@@ -26,6 +26,7 @@ import threading
 import time
 import traceback
 import urllib.parse
+import uuid
 
 os.environ["PATH"] += ":/usr/sbin"
 SCRAPE = 0.5  # seconds between two samples of the scripted Prometheus
@@ -612,7 +613,8 @@ class Daemon:
         with open(f"{self.db}.token") as f:
             token = f.read().strip()
         status, text = self.request("POST", f"/api/v1{path}", json.dumps(body), {
-            "Authorization": f"Bearer {token}", "Content-Type": "application/json"}, 15)
+            "Authorization": f"Bearer {token}", "Content-Type": "application/json",
+            "Idempotency-Key": uuid.uuid4().hex}, 15)
         return status, json.loads(text)
 
     def guards(self, service="shop"):

@@ -4,172 +4,7 @@
  * other end of the pair this test as the guard loop. Every route, every refusal, and what happens
  * when somebody is slow, silent, gone or too many.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <arpa/inet.h>
-#include <cmocka.h>
-#include <errno.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-
-#include "base/metrics.h"
-#include "base/str.h"
-#include "http/http.h"
-#include "sample.h"
-#include "json/json.h"
-
-#include <haldane/policy.h>
-
-/* '@' becomes the length of what follows the headers. */
-#define POST(path, headers, body)                                                                  \
-    "POST " path " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" headers                           \
-    "Content-Length: @\r\n\r\n" body
-#define TOKEN "Authorization: Bearer hld_secret\r\n"
-#define ORDER TOKEN "Content-Type: application/json\r\n"
-#define FORM "Content-Type: application/x-www-form-urlencoded\r\n"
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
-#define G "/api/v1/guards/" SAMPLE_WATCHING
-
-struct bench {
-    struct http *http;
-    int loop; /* the guard loop's end of the pair */
-    char dir[100], path[120];
-};
-
-static http_who *bench_who; /* of the next bench; NULL: none */
-
-static void bench_open(struct bench *b, int what, int32_t command_ms, int32_t request_ms)
-{
-    struct hd_error err;
-    int pair[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-    b->loop = pair[1];
-    (void)sample_make(b->dir, b->path);
-    if (what >= 0)
-        sample_fill(b->path, (enum sample_what)what, clock_now().wall_ms);
-    const struct http_options o = {.listen = "127.0.0.1:0",
-                                   .store_path = b->path,
-                                   .commands = pair[0],
-                                   .who = bench_who,
-                                   .command_ms = command_ms,
-                                   .request_ms = request_ms};
-    if (http_start(&o, &b->http, &err))
-        fail_msg("%s", err.text);
-    struct timeval wait = {.tv_sec = 5};
-    assert_int_equal(setsockopt(b->loop, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait), 0);
-    metric_set(metric_get("haldane_last_tick_timestamp_seconds", METRIC_GAUGE, "", ""),
-               (double)clock_now().wall_ms / 1000);
-    metric_set(metric_get("haldane_ready", METRIC_GAUGE, "", ""), 1);
-}
-
-static void bench_close(struct bench *b)
-{
-    assert_null(http_stop(b->http));
-    if (b->loop >= 0)
-        (void)close(b->loop);
-    sample_drop(b->dir, b->path);
-}
-
-/* --- a client --- */
-
-static int dial(const struct bench *b)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_port = htons((uint16_t)http_port(b->http)),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct timeval wait = {.tv_sec = 5};
-    assert_true(fd >= 0);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait), 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-    return fd;
-}
-
-/* A refused upload may end in EPIPE; what counts is the answer. */
-static void say(int fd, const char *text, size_t len)
-{
-    for (size_t at = 0; at < len;) {
-        ssize_t n = send(fd, text + at, len - at, MSG_NOSIGNAL);
-        if (n <= 0)
-            return;
-        at += (size_t)n;
-    }
-}
-
-/* Until the face closes; the text stays valid until the next call. "" when nothing came. */
-static const char *hear(int fd)
-{
-    static char text[200000];
-    size_t len = 0;
-    for (ssize_t n = 1; n > 0 && len<sizeof text - 1; len += n> 0 ? (size_t)n : 0)
-        n = recv(fd, text + len, sizeof text - 1 - len, 0);
-    text[len] = '\0';
-    (void)close(fd);
-    return text;
-}
-
-/* The request of a template, with its length filled in. */
-static const char *filled(const char *template)
-{
-    static char text[4096];
-    const char *at = strstr(template, "Content-Length: @"), *body = strstr(template, "\r\n\r\n");
-    if (!at)
-        return template;
-    at += strlen("Content-Length: ");
-    (void)snprintf(text, sizeof text, "%.*s%zu%s", (int)(at - template), template, strlen(body + 4),
-                   at + 1);
-    return text;
-}
-
-static void say_text(int fd, const char *template)
-{
-    const char *text = filled(template);
-    say(fd, text, strlen(text));
-}
-
-static int status_of(const char *reply)
-{
-    return str_begins(reply, "HTTP/1.1 ") ? atoi(reply + 9) : 0;
-}
-
-static const char *ask(const struct bench *b, const char *request)
-{
-    int fd = dial(b);
-    say_text(fd, request);
-    return hear(fd);
-}
-
-/* --- the guard loop --- */
-
-struct command {
-    int64_t id;
-    char text[HTTP_PACKET_MAX];
-};
-
-static void take_command(const struct bench *b, struct command *ret)
-{
-    ssize_t n = recv(b->loop, ret->text, sizeof ret->text - 1, 0);
-    struct json *j = NULL;
-    if (n <= 0)
-        fail_msg("no command came: %s", strerror(errno));
-    ret->text[n] = '\0';
-    assert_int_equal(json_parse((struct hd_span){ret->text, (size_t)n}, &j, NULL), HD_OK);
-    assert_int_equal(json_i64(json_get(j, "id"), "id", &ret->id, NULL), HD_OK);
-    j = json_free(j);
-}
-
-static void give_answer(const struct bench *b, int64_t id, const char *rest)
-{
-    char text[4096];
-    int n = snprintf(text, sizeof text, "{\"id\":%lld,%s}", (long long)id, rest);
-    assert_int_equal(send(b->loop, text, (size_t)n, MSG_NOSIGNAL), n);
-}
+#include "face.h"
 
 /* --- the table of routes --- */
 
@@ -301,7 +136,7 @@ static const struct {
      NULL},
     {"hold, bad duration", POST(G "/hold", ORDER, "{\"reason\":\"a\",\"for\":\"30\"}"), 422,
      "must be a duration", NULL, NULL},
-    {"release a guard", POST(G "/release", TOKEN, ""), 200, NULL, "\"do\":\"release\"",
+    {"release a guard", POST(G "/release", TOKEN "Idempotency-Key: k\r\n", ""), 200, NULL, "\"do\":\"release\"",
      "\"status\":200"},
     {"cancel", POST(G "/cancel", ORDER, "{\"reason\":\"a\"}"), 200, NULL, "\"do\":\"cancel\"",
      "\"status\":200"},
@@ -403,6 +238,26 @@ static const struct {
     {"log in, refused", POST("/login", FORM, "token=hld_a"), 401, "<h1>", "\"do\":\"login\"",
      "\"status\":401,\"body\":{\"code\":\"bad_token\",\"detail\":\"no\"}"},
     {"log in with no token", POST("/login", FORM, "token=a+b"), 422, "That is no token", NULL, NULL},
+    {"revert without a key",
+     POST(G "/revert", TOKEN "Content-Type: application/json\r\n", "{\"reason\":\"a\"}"), 400, "no_key", NULL,
+     NULL},
+    {"key of blanks",
+     POST(G "/revert", TOKEN "Content-Type: application/json\r\nIdempotency-Key: a b\r\n", "{\"reason\":\"a\"}"),
+     400, "bad_key", NULL, NULL},
+    {"quoted key",
+     POST(G "/revert", TOKEN "Content-Type: application/json\r\nIdempotency-Key: \"a-b\"\r\n",
+          "{\"reason\":\"a\"}"),
+     200, NULL, "\"key\":\"a-b\",\"do\":\"revert\"", "\"status\":200"},
+    {"two keys", POST(G "/revert", ORDER "Idempotency-Key: b\r\n", "{\"reason\":\"a\"}"), 400,
+     "bad_framing", NULL, NULL},
+    {"change", PATCH(G, ORDER "If-Match: \"v3\"\r\n", "{\"extend\":\"10m\",\"mode\":\"advise\"}"), 200,
+     NULL, "\"args\":{\"if_match\":\"\\\"v3\\\"\",\"duration_ms\":600000,\"mode\":\"advise\"}",
+     "\"status\":200"},
+    {"change unseen", PATCH(G, ORDER, "{\"note\":\"a\"}"), 428, "no_if_match", NULL, NULL},
+    {"change of nothing known", PATCH(G, ORDER "If-Match: *\r\n", "{\"state\":\"passed\"}"), 422,
+     "/state: is not known here", NULL, NULL},
+    {"mark", POST(G "/mark", ORDER, "{\"verdict\":\"false_alarm\"}"), 200, NULL,
+     "\"do\":\"mark\"", "\"status\":200"},
     {"log in from elsewhere", POST("/login", FORM "Origin: https://evil.example\r\n", "token=a"), 403,
      NULL, NULL, NULL},
     {"log in, field twice", POST("/login", FORM, "token=a&token=b"), 400, "twice", NULL, NULL},
@@ -529,128 +384,6 @@ static void test_text_length(void **state)
             fail_msg("%s: %s", row[i].name, reply);
     }
     bench_close(&b);
-}
-
-/* --- whose secret it is --- */
-
-static bool anonymous_reads;
-
-static enum hd_code who(struct store *s, struct hd_arena *a, const char *secret, int64_t now_ms,
-                        struct store_account *ret, struct hd_error *err)
-{
-    (void)s;
-    (void)a;
-    (void)now_ms;
-    if (str_is(secret, "hls_gone") || str_is(secret, "hld_gone"))
-        return hd_fail(err, HD_DENIED, "not known");
-    if (str_is(secret, "hld_broken"))
-        return hd_fail(err, HD_IO, "the disk is gone");
-    *ret = (struct store_account){.name = "x", .role = HD_TOKEN_OPERATOR};
-    if (str_is(secret, "hld_admin"))
-        ret->role = HD_TOKEN_ADMIN;
-    if (str_begins(secret, "hls_"))
-        ret->csrf = "c5rf";
-    return HD_OK;
-}
-
-#define ASK(path, headers) "GET " path " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" headers "\r\n"
-#define JSON "Content-Type: application/json\r\n"
-#define COOKIE "Cookie: haldane=hls_a\r\n"
-
-static void test_who(void **state)
-{
-    static const struct {
-        const char *name, *request;
-        bool open; /* auth.anonymous: read */
-        int status;
-        const char *want;
-        bool loop; /* the loop gets an order */
-    } row[] = {
-        {"open page", GET("/"), true, 200, NULL, false},
-        {"closed page", GET("/g/a"), false, 303, "Location: /login?next=%2Fg%2Fa\r\n", false},
-        {"closed API", GET("/api/v1/guards"), false, 401, "\"code\":\"no_token\"", false},
-        {"closed metrics", GET("/metrics"), false, 401, NULL, false},
-        {"health is open", GET("/healthz"), false, 200, NULL, false},
-        {"readiness is open", GET("/readyz"), false, 200, NULL, false},
-        {"style is open", GET("/assets/style.css"), false, 200, NULL, false},
-        {"login is open", GET("/login"), false, 200, NULL, false},
-        {"by token", ASK("/api/v1/guards", TOKEN), false, 200, NULL, false},
-        {"by cookie", ASK("/", COOKIE), false, 200, NULL, false},
-        {"by an ended session", ASK("/", "Cookie: haldane=hls_gone\r\n"), false, 303, "/login", false},
-        {"an ended session where all may read", ASK("/", "Cookie: haldane=hls_gone\r\n"), true, 200,
-         NULL, false},
-        {"a bad token where all may read", ASK("/", "Authorization: Bearer hld_gone\r\n"), true, 401,
-         "the token is not known", false},
-        {"a bad token and a good cookie",
-         ASK("/", COOKIE "Authorization: Bearer hld_gone\r\n"), true, 401, NULL, false},
-        {"store that fails", ASK("/", "Authorization: Bearer hld_broken\r\n"), true, 503,
-         "the disk is gone", false},
-        {"tokens, nobody", GET("/api/v1/tokens"), true, 401, NULL, false},
-        {"tokens, operator", ASK("/api/v1/tokens", TOKEN), true, 403, NULL, false},
-        {"tokens, admin", ASK("/api/v1/tokens", "Authorization: Bearer hld_admin\r\n"), true, 200,
-         "{\"items\":[]", false},
-        {"order by token", POST(G "/acknowledge", ORDER, "{}"), true, 200, NULL, true},
-        {"order of nobody", POST(G "/acknowledge", JSON "Authorization: Bearer hld_gone\r\n", "{}"),
-         true, 401, "bad_token", false},
-        {"order while the store fails",
-         POST(G "/acknowledge", JSON "Authorization: Bearer hld_broken\r\n", "{}"), true, 200, NULL,
-         true},
-        {"order by cookie alone", POST(G "/acknowledge", JSON COOKIE, "{}"), true, 403, "stale_form",
-         false},
-        {"order by cookie with the page's secret",
-         POST(G "/acknowledge", JSON COOKIE "X-CSRF-Token: c5rf\r\n", "{}"), true, 200, NULL, true},
-        {"order by cookie with another",
-         POST(G "/acknowledge", JSON COOKIE "X-CSRF-Token: c5rg\r\n", "{}"), true, 403, NULL, false},
-        {"log out", POST("/logout", FORM COOKIE, "csrf=c5rf"), true, 303,
-         "Set-Cookie: haldane=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0\r\n", true},
-        {"log out without the form", POST("/logout", FORM COOKIE, ""), true, 403, NULL, false},
-        {"log in, unknown", POST("/login", FORM, "token=hld_gone"), false, 401, "is not known", false},
-        {"path token, on an ordinary route", GET("/t/hld_x/api/v1/guards"), false, 401, NULL, false},
-        {"Basic, on an ordinary route",
-         ASK("/api/v1/guards", "Authorization: Basic eDpobGRfYWRtaW4=\r\n"), false, 401, NULL, false},
-    };
-    struct bench b;
-    struct command c;
-    (void)state;
-    bench_who = who;
-    bench_open(&b, SAMPLE_USUAL, 0, 0);
-    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        if (anonymous_reads != row[i].open)
-            sample_fact(b.path, "anonymous", row[i].open ? "read" : "nothing");
-        anonymous_reads = row[i].open;
-        int fd = dial(&b);
-        say_text(fd, row[i].request);
-        if (row[i].loop) {
-            take_command(&b, &c);
-            give_answer(&b, c.id, "\"status\":200");
-        }
-        const char *reply = hear(fd);
-        if (status_of(reply) != row[i].status || (row[i].want && !strstr(reply, row[i].want)))
-            fail_msg("%s: %s", row[i].name, reply);
-        struct pollfd p = {.fd = b.loop, .events = POLLIN};
-        if (poll(&p, 1, 0) != 0)
-            fail_msg("%s: the loop got a command it should not have", row[i].name);
-    }
-    bench_close(&b);
-    bench_who = NULL;
-}
-
-/* Ten wrong ones from an address, then it is told to wait; who has a good one is not. */
-static void test_failed_logins(void **state)
-{
-    struct bench b;
-    (void)state;
-    bench_who = who;
-    bench_open(&b, SAMPLE_USUAL, 0, 0);
-    sample_fact(b.path, "anonymous", "read");
-    for (int i = 0; i < 10; i++)
-        assert_int_equal(status_of(ask(&b, ASK("/metrics", "Authorization: Bearer hld_gone\r\n"))),
-                         401);
-    assert_int_equal(status_of(ask(&b, ASK("/metrics", "Authorization: Bearer hld_gone\r\n"))), 429);
-    assert_int_equal(status_of(ask(&b, POST("/login", FORM, "token=hld_gone"))), 429);
-    assert_int_equal(status_of(ask(&b, ASK("/metrics", TOKEN))), 200);
-    bench_close(&b);
-    bench_who = NULL;
 }
 
 static const char acknowledge[] = POST(G "/acknowledge", ORDER, "{}");
@@ -981,7 +714,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_routes),           cmocka_unit_test(test_smuggled),
-        cmocka_unit_test(test_who),              cmocka_unit_test(test_failed_logins),
         cmocka_unit_test(test_body_size),        cmocka_unit_test(test_text_length),
         cmocka_unit_test(test_any_order),        cmocka_unit_test(test_no_answer),
         cmocka_unit_test(test_too_many_orders),  cmocka_unit_test(test_loop_ends),

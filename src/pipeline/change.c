@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Orders that change a guard without moving traffic: extend it, lower its mode, leave a note, say
+ * that its verdict was a false alarm. Each is in the journal with who ordered it.
+ */
+#include <string.h>
+
+#include "base/str.h"
+#include "pipeline/order.h"
+
+/* What a client saw, against what is stored now; true: it is the same, or it said "*". */
+static bool unchanged(struct order *o, const struct store_guard *row)
+{
+    const char *seen = order_text(o, "if_match");
+    const char *now = arena_print(o->arena, "\"v%lld\"", (long long)row->version);
+    if (!seen || str_is(seen, "*") || str_is(seen, now))
+        return true;
+    order_problem(o, 412, "changed",
+                  arena_print(o->arena, "the guard has changed since: it is %s now", now));
+    return false;
+}
+
+static void tell(struct order *o, struct guard *g, const struct store_guard *row, const char *what)
+{
+    const char *why = order_text(o, "reason"), *by = o->by.name;
+    const char *text = why ? arena_print(o->arena, "%s: %s", by, why) : by;
+    if (g)
+        event_guard(g, "operator", HD_REASON_NONE, arena_print(o->arena, "%s. %s", what, text), false);
+    else
+        event_past(o->p, row, arena_print(o->arena, "%s. %s", what, text));
+}
+
+/* The mode may go down from what the config says, and back up to that. */
+static bool set_mode(struct order *o, struct guard *g, const char *word)
+{
+    int mode = hd_mode_of(word);
+    if (mode < 0 || mode < g->policy->mode) {
+        order_problem(o, 422, "bad_mode",
+                      arena_print(o->arena, "the mode of this guard can be %s or less",
+                                  hd_mode_word(g->policy->mode)));
+        return false;
+    }
+    g->row.mode = mode;
+    return true;
+}
+
+static bool extend(struct order *o, struct guard *g, int64_t by_ms)
+{
+    struct store *s = o->p->o.store;
+    struct store_extension e = {.polls = g->engine.polls, .by_ms = by_ms};
+    struct hd_error err;
+    if (g->row.until_ms + by_ms > g->row.switch_to_ms + HD_GUARD_MS_MAX) {
+        order_problem(o, 422, "too_long", "a guard lasts at most a day");
+        return false;
+    }
+    enum hd_code code = store_begin(s, &err);
+    if (!code)
+        code = store_add_extension(s, g->row.id, &e, &err);
+    if (!code)
+        code = store_commit(s, &err);
+    if (code) {
+        store_rollback(s);
+        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+        return false;
+    }
+    g->engine.extended_ms += by_ms;
+    g->row.until_ms += by_ms;
+    return true;
+}
+
+static bool watches(const struct guard *g)
+{
+    return g->row.state == HD_STATE_PENDING || g->row.state == HD_STATE_WARMING ||
+           g->row.state == HD_STATE_WATCHING;
+}
+
+static void order_change(struct order *o, struct guard *g, const struct store_guard *row)
+{
+    int64_t by_ms = order_number(o, "duration_ms", 0);
+    const char *mode = order_text(o, "mode"), *note = order_text(o, "note");
+    char lasts[STR_TIME_MAX];
+    if (!unchanged(o, row))
+        return;
+    if (!by_ms && !mode && !note) {
+        order_problem(o, 422, "nothing", "say what to change: extend, mode or note");
+        return;
+    }
+    if ((by_ms || mode) && !(g && watches(g))) {
+        order_problem(o, 409, "wrong_state",
+                      arena_print(o->arena, "the guard is %s", hd_state_word(g ? g->row.state : row->state)));
+        return;
+    }
+    if ((mode && !set_mode(o, g, mode)) || (by_ms && !extend(o, g, by_ms)))
+        return;
+    if (g)
+        g->dirty = true;
+    if (mode)
+        tell(o, g, row, arena_print(o->arena, "Mode set to %s", mode));
+    if (by_ms)
+        tell(o, g, row, arena_print(o->arena, "Extended by %s", str_duration(by_ms, lasts)));
+    if (note)
+        tell(o, g, row, arena_print(o->arena, "Note: %s", note));
+    o->status = 200;
+}
+
+static void order_mark(struct order *o, struct guard *g, const struct store_guard *row)
+{
+    struct store *s = o->p->o.store;
+    struct hd_error err;
+    bool alarm = !str_is(order_text(o, "verdict"), "right");
+    const char *actor = order_text(o, "actor");
+    enum hd_code code = store_begin(s, &err);
+    if (!code)
+        code = store_mark_guard(s, row->id, alarm, order_text(o, "reason"), actor ? actor : o->by.name,
+                                o->p->now.wall_ms, &err);
+    if (!code)
+        code = store_commit(s, &err);
+    if (code) {
+        store_rollback(s);
+        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+        return;
+    }
+    tell(o, g, row, alarm ? "Marked as a false alarm" : "Marked as a right alarm");
+    o->status = 200;
+}
+
+bool change_order(struct order *o, struct guard *g)
+{
+    static const struct {
+        const char *what;
+        void (*run)(struct order *, struct guard *, const struct store_guard *);
+    } rows[] = {{"change", order_change}, {"mark", order_mark}};
+    struct store_guard row;
+    struct hd_error err;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (!str_is(rows[i].what, o->what) || !o->guard)
+            continue;
+        if (store_guard(o->p->o.store, o->arena, o->guard, &row, &err)) {
+            order_problem(o, 404, "no_guard", "there is no such guard");
+            return true;
+        }
+        memcpy(o->about_id, row.id, sizeof o->about_id);
+        o->about = g;
+        rows[i].run(o, g, &row);
+        return true;
+    }
+    return false;
+}

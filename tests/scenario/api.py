@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The HTTP API as other programs use it: repeated orders, changes of a guard, what a stale client is
+told.
+
+    api.py HALDANE
+"""
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import world as w  # noqa: E402
+
+
+class Client:
+    def __init__(self, daemon):
+        with open(f"{daemon.db}.token") as f:
+            self.token = f.read().strip()
+        self.daemon = daemon
+
+    def send(self, method, path, body=None, **headers):
+        headers = {k.replace("_", "-"): v for k, v in headers.items()}
+        headers["Authorization"] = f"Bearer {self.token}"
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        status, text = self.daemon.request(method, f"/api/v1{path}", body and json.dumps(body), headers, 15)
+        return status, json.loads(text) if text else None
+
+
+def repeated(d, c):
+    body = {"reason": "test", "for": "1h"}
+    first = c.send("POST", "/services/shop/hold", body, Idempotency_Key="a")
+    w.equal(first[0], 201, "an order with a key is carried out", str(first))
+    w.equal(c.send("POST", "/services/shop/hold", body, Idempotency_Key="a"), first, "its repetition is answered")
+    w.equal(len(d.rows("SELECT * FROM hold")), 1, "and not carried out")
+    w.equal(c.send("POST", "/services/shop/hold", {**body, "reason": "other"}, Idempotency_Key="a")[0], 422,
+            "another order with the same key is refused")
+    w.equal(c.send("POST", "/services/cart/hold", body, Idempotency_Key="a")[0], 422, "also for another service")
+    w.equal(c.send("POST", "/services/shop/rearm", {"reason": "x"}, Idempotency_Key="b")[0], 404, "a refusal")
+    w.equal(c.send("POST", "/services/shop/rearm", {"reason": "x"}, Idempotency_Key="b")[0], 404, "is kept too")
+    w.wait(lambda: len(d.rows("SELECT * FROM answered")) == 2, 5, "both answers to be stored")
+    d.kill()
+    d.start()
+    w.equal(c.send("POST", "/services/shop/hold", body, Idempotency_Key="a"), first, "and all that over a kill -9")
+    w.equal(len(d.rows("SELECT * FROM hold")), 1, "nothing is done twice")
+
+
+def change(d, c, router):
+    router.switch("green")
+    g = d.wait_state("watching", 15)
+    path = f"/guards/{g['id']}"
+    w.equal(c.send("PATCH", path, {"note": "x"})[0], 428, "a change needs the ETag")
+    status, answer = c.send("PATCH", path, {"note": "x"}, If_Match='"v0"')
+    w.equal((status, answer["code"]), (412, "changed"), "and the newest one")
+    w.equal(c.send("PATCH", path, {"mode": "enforce"}, If_Match="*")[0], 422, "no mode above the configured one")
+    w.equal(c.send("PATCH", path, {"extend": "25h"}, If_Match="*")[0], 422, "no guard lasts more than a day")
+
+    def extended():
+        seen = d.api(path)
+        return c.send("PATCH", path, {"extend": "2s", "note": "slow day"}, If_Match=seen["etag"])[0] == 200 and seen
+    before = w.wait(extended, 10, "a change with the newest ETag")
+    after = d.api(path)
+    w.ok(after["until"] > before["until"], "it watches longer", f"{before['until']} {after['until']}")
+    w.equal(c.send("PATCH", path, {"mode": "shadow"}, If_Match="*")[0], 200, "a mode can be lowered")
+    w.equal(d.api(path)["mode"], "shadow", "and is")
+    said = [e["text"] for e in d.api(f"{path}/timeline")["items"]]
+    w.ok(any("Note: slow day. local" in t for t in said) and any("Extended by 2" in t for t in said),
+         "the journal says who and what", str(said))
+    ended = d.wait_state("passed inconclusive", 40)
+    w.equal(c.send("PATCH", path, {"extend": "2s"}, If_Match="*")[0], 409, "what has ended is not extended")
+    w.equal(c.send("POST", f"{path}/mark", {"verdict": "false_alarm", "reason": "the test"})[0], 200,
+            "a verdict is marked as a false alarm")
+    w.equal(c.send("POST", f"{path}/cancel", {"reason": "x"}, Idempotency_Key="c")[0], 404, "nothing left to cancel")
+    done = subprocess.run([d.world.binary, "replay", ended["id"], "-c", d.file], capture_output=True, text=True,
+                          timeout=20, check=False)
+    w.equal(done.returncode, 0, "a replay extends it too", done.stdout + done.stderr)
+
+
+def main(world):
+    router = w.Exec(world, "router", "set")
+    smoke = "[{name: smoke, exec: {command: [/bin/echo, '{\"ok\": true}']}}]"
+    text = w.config({name: router.service(checks=smoke, mode="advise", guard={"duration": "5s"})
+                     for name in ("shop", "cart")})
+    d = w.Daemon(world, text).start()
+    d.wait_read()
+    c = Client(d)
+    repeated(d, c)
+    change(d, c, router)
+
+
+if __name__ == "__main__":
+    w.run(main, 90)
