@@ -287,6 +287,8 @@ struct pipeline {
     char *refused;              /* "MS TEXT" of a reload that failed, until it is stored; or NULL */
     bool store_lost;
     int64_t store_try_ms;       /* boot: when to try again */
+    int64_t durable_ms;         /* boot: newest commit that waited for the disk */
+    bool owed;                  /* a later one did not */
     int64_t evict_ms, outbox_ms, ballast_ms; /* boot: next */
     uint64_t random;
     bool stopping;
@@ -419,6 +421,9 @@ int64_t notify_next(const struct pipeline *);
 /* save.c */
 /* Commits everything that waits. HD_OK: it is durable. */
 enum hd_code save_all(struct pipeline *, struct hd_error *err);
+/* The same for what nobody was told yet: evidence alone may wait for the disk a second. */
+enum hd_code save_turn(struct pipeline *, struct hd_error *err);
+int64_t save_next(const struct pipeline *); /* when the disk must be waited for; INT64_MAX: never */
 
 /* command.c: runs the commands that waited for this reading; err NULL: it succeeded. */
 void command_read(struct service *, const struct hd_error *err);

@@ -432,7 +432,7 @@ int64_t pipeline_tick(struct pipeline *p, struct hd_now now)
     run_due(p);
     talk_run_later(p);
     if (!p->store_lost || now.boot_ms >= p->store_try_ms)
-        (void)save_all(p, &err);
+        (void)save_turn(p, &err);
     if (p->store_lost)
         notify_direct(p);
     notify_due(p);
@@ -440,7 +440,7 @@ int64_t pipeline_tick(struct pipeline *p, struct hd_now now)
     tick_metrics(p);
     if (p->later)
         return now.boot_ms;
-    int64_t next = least(sched_due(p->sched), notify_next(p));
+    int64_t next = least(least(sched_due(p->sched), notify_next(p)), save_next(p));
     /* What needs the store waits for the next try to commit. */
     next = least(next, p->store_lost ? p->store_try_ms : p->evict_ms);
     return least(next, now.boot_ms + TURN_MAX_MS);

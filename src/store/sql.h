@@ -22,6 +22,7 @@ struct store {
     struct side lock;       /* the writer's claim */
     bool reader;
     bool open;              /* between begin and commit or rollback */
+    bool relaxed;           /* commits do not wait for the disk now */
     bool ballast_used;
     enum hd_code failed;    /* first failed write of the open transaction */
     struct {

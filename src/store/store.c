@@ -213,14 +213,35 @@ struct store *store_close(struct store *s)
     return NULL;
 }
 
-enum hd_code store_begin(struct store *s, struct hd_error *err)
+static enum hd_code begin(struct store *s, bool relaxed, struct hd_error *err)
 {
+    enum hd_code code = HD_OK;
     if (s->open)
         return hd_fail(err, HD_INVALID, "%s: a transaction is open already", s->path);
-    enum hd_code code = sql_step(s, s->reader ? "BEGIN" : "BEGIN IMMEDIATE", err);
+    if (s->relaxed != relaxed) /* cannot change within a transaction */
+        code = sql_run(s, relaxed ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", err);
+    if (!code)
+        s->relaxed = relaxed;
+    if (!code)
+        code = sql_step(s, s->reader ? "BEGIN" : "BEGIN IMMEDIATE", err);
     s->open = !code;
     s->failed = HD_OK;
     return code;
+}
+
+enum hd_code store_begin(struct store *s, struct hd_error *err) { return begin(s, false, err); }
+
+enum hd_code store_begin_relaxed(struct store *s, struct hd_error *err) { return begin(s, true, err); }
+
+/* The log is synced by itself. A commit that changes nothing would not do: SQLite writes no page, and
+ * then does not sync, for a transaction whose rows end as they were, byte for byte. */
+enum hd_code store_sync(struct store *s, struct hd_error *err)
+{
+    sqlite3_file *log = NULL;
+    int rc = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (rc == SQLITE_OK && log && log->pMethods)
+        rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+    return rc == SQLITE_OK ? HD_OK : sql_fail(s, rc, "sync of the log", err);
 }
 
 enum hd_code store_commit(struct store *s, struct hd_error *err)

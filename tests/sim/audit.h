@@ -16,6 +16,7 @@ struct seen_guard {
     int service, state, stable, candidate;
     bool traffic, loose; /* loose: its clock went through a jump or another boot */
     int64_t seq, version, first_t, t_ms, polls, max_poll, end_t, switch_t, decided_t, started_t;
+    int64_t polls_t; /* when the newest poll was first seen */
     unsigned reverts, reapplies;
 };
 

@@ -208,6 +208,7 @@ void daemon_die(struct sim *sim, enum fault fault, int64_t back_in_ms)
     faultvfs_set_capacity(sim->disk, 0);
     sim->start_at = sim->t + back_in_ms;
     if (power) { /* another boot of the machine: its clock begins anew */
+        sim->cut_t = sim->t;
         sim->boot_0 = sim->start_at - 20000;
         (void)snprintf(sim->boot_id, sizeof sim->boot_id, "boot-%llu", (unsigned long long)sim->starts);
     }

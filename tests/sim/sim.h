@@ -247,6 +247,7 @@ struct sim {
     int64_t disk_bad_until; /* full; 0: it is well */
     bool disk_error;       /* one change is to fail, or has failed lately */
     int64_t jump_t, down_ms;
+    int64_t cut_t;         /* when the power went last */
     bool power_armed;      /* what is armed on the disk is a power cut */
     bool no_hook, drop_last; /* of the config now */
     struct asked *asked;     /* orders that wait for an answer */
