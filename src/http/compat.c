@@ -17,6 +17,7 @@ static const struct {
 } dialects[] = {
     {"/compat/argo/", &argo_dialect},
     {"/compat/flagger/", &flagger_dialect},
+    {"/compat/kayenta/", &kayenta_dialect},
     {"/gate/", &flagger_dialect},
     {"/rollback/", &flagger_dialect},
 };

@@ -16,7 +16,7 @@ struct dialect {
 };
 /* By the call's path; NULL: haldane's own API and pages. */
 const struct dialect *compat_dialect(const struct call *);
-extern const struct dialect argo_dialect, flagger_dialect;
+extern const struct dialect argo_dialect, flagger_dialect, kayenta_dialect;
 
 /* What is asked about. Texts are borrowed from the call; NULL: not given. */
 struct compat_ask {

@@ -38,6 +38,9 @@ enum hd_code flagger_close(struct call *, struct hd_error *);
 enum hd_code flagger_check(struct call *, struct hd_error *);
 enum hd_code flagger_rollback(struct call *, struct hd_error *);
 enum hd_code flagger_event(struct call *, struct hd_error *);
+enum hd_code kayenta_configs(struct call *, struct hd_error *);
+enum hd_code kayenta_start(struct call *, struct hd_error *);
+enum hd_code kayenta_execution(struct call *, struct hd_error *);
 /* health.c */
 enum hd_code health_alive(struct call *, struct hd_error *);
 enum hd_code health_ready(struct call *, struct hd_error *);

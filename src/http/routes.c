@@ -14,6 +14,10 @@
 #define API "/api/v1"
 #define FLAGGER "/compat/flagger"
 #define FLAGGER_QUERY {"service", "candidate", "stable", "on_running", "on_inconclusive"}
+#define KAYENTA "/compat/kayenta"
+#define KAYENTA_QUERY                                                                              \
+    {"application", "parentPipelineExecutionId", "metricsAccountName", "configurationAccountName", \
+     "storageAccountName"}
 #define ARGO "/compat/argo/v1/analysis"
 #define ARGO_QUERY {"guard", "service", "run", "candidate", "stable", "version", "ttl"}
 
@@ -84,6 +88,10 @@ const struct route http_routes[] = {
     {"POST", FLAGGER "/rollback", flagger_rollback, ROUTE_STORE | ROUTE_ANY_SECRET, FLAGGER_QUERY,
      NULL},
     {"POST", FLAGGER "/event", flagger_event, ROUTE_ANY_SECRET, {0}, &order_compat},
+
+    {"GET", KAYENTA "/canaryConfig", kayenta_configs, ROUTE_STORE | ROUTE_ANY_SECRET, KAYENTA_QUERY, NULL},
+    {"POST", KAYENTA "/canary/*", kayenta_start, ROUTE_ANY_SECRET, KAYENTA_QUERY, &order_compat},
+    {"GET", KAYENTA "/canary/*", kayenta_execution, ROUTE_PROBE | ROUTE_ANY_SECRET, KAYENTA_QUERY, NULL},
     {0},
 };
 

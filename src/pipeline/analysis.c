@@ -141,6 +141,22 @@ static bool analysis_known(struct order *o, struct service *s, const char *run)
     return true;
 }
 
+/* A tool that gives no name and asks again what is being judged for it already (Kayenta's clients start
+ * a new execution after every fault of a line) joins it. */
+static bool analysis_joined(struct order *o, const struct service *s, int stable, int candidate)
+{
+    const char *note = order_text(o, "note"), *trigger = order_text(o, "trigger");
+    for (size_t i = 0; note && i < HD_ANALYSES_MAX; i++) {
+        struct guard *g = o->p->analyses[i];
+        if (!g || g->service != s || g->stable != stable || g->candidate != candidate ||
+            !str_is(g->run.note, note) || !str_is(g->row.trigger, trigger))
+            continue;
+        order_about(o, g, 200);
+        return true;
+    }
+    return false;
+}
+
 /* The sides must be named where the config does not fix them: by traffic alone nobody can say which
  * one a release is, before the switch it is the one without. */
 static bool analysis_sides(struct order *o, const struct hd_policy *policy, int *candidate, int *stable)
@@ -165,6 +181,8 @@ void analysis_order(struct order *o, struct service *s)
     if (run && analysis_known(o, s, run))
         return;
     if (!analysis_sides(o, s->policy, &candidate, &stable))
+        return;
+    if (!run && analysis_joined(o, s, stable, candidate))
         return;
     if (ttl < lasts || ttl > HD_RUN_TTL_MS_MAX) {
         order_problem(o, 422, "bad_ttl", "ttl must be at least as long as the service's guard.duration, and at "
