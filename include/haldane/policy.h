@@ -12,9 +12,13 @@
 #include <haldane/types.h>
 #include <haldane/wire.h>
 
-enum hd_rule_kind { HD_RULE_CONSECUTIVE, HD_RULE_K_OF_N, HD_RULE_TOTAL };
+enum hd_rule_kind { HD_RULE_CONSECUTIVE, HD_RULE_K_OF_N, HD_RULE_TOTAL, HD_RULE_SEQUENTIAL };
 
-/* When breached polls trip a check: k in a row · k of the last n · k in the whole guard. */
+/* What `rule` says of the checks of a guard, or of one check. */
+enum hd_rule_by { HD_BY_THRESHOLD, HD_BY_SEQUENTIAL };
+
+/* When breached polls trip a check: k in a row · k of the last n · k in the whole guard. SEQUENTIAL:
+ * when the evidence of all such checks together suffices. */
 struct hd_rule {
     int32_t kind;
     uint32_t k, n; /* n: K_OF_N only, k <= n <= HD_WINDOW_MAX */
@@ -56,8 +60,10 @@ struct hd_check {
     double worse_than_baseline; /* breached when value > factor x baseline */
     double min_of_baseline;     /* breached when value < factor x baseline */
     struct hd_rule fail_after;
+    double tolerance;     /* SEQUENTIAL: factor on the baseline that is no reason to go back */
+    double tolerance_abs; /* SEQUENTIAL: the same, a share on top; NaN: by the kind of count */
     bool critical, advisory;
-    double weight;
+    double weight;          /* in the score; SEQUENTIAL: in the evidence too */
     double min_samples;     /* COUNTS: requests of the candidate before a poll is judged */
 };
 
@@ -108,6 +114,10 @@ struct hd_policy {
         int64_t duration_ms, interval_ms, warmup_ms, blind_for_ms;
         double min_samples;
         struct hd_rule fail_after;
+        int32_t rule;             /* enum hd_rule_by: what checks inherit */
+        double false_rollbacks;   /* SEQUENTIAL: chance that one guard goes back needlessly */
+        double tolerance, tolerance_abs; /* what checks inherit */
+        int64_t ignore_blips_ms;  /* SEQUENTIAL: what is shorter cannot decide alone */
         double pass_score;    /* NaN: the score is shown, and decides nothing */
         int64_t cooldown_ms;  /* after a revert: no automatic revert of this service again */
     } guard;

@@ -27,6 +27,17 @@ struct hd_presence {
     uint32_t ready, wanted; /* UINT32_MAX: the router cannot say */
 };
 
+/* What stable's own past taught about one check, before the first poll (engine/past.h makes it). */
+struct hd_past {
+    uint8_t check;
+    int64_t step_ms;          /* of its steps */
+    double rho;               /* correlation of the requests of one step */
+    double between;           /* relative spread of its level beyond chance */
+    double events, exposure;  /* counts of the past, as independent requests; RATE: exposure in us */
+    double limit;             /* GAUGE: what counts as bad */
+    double bad[2], polls[2];  /* GAUGE: steps, and bad ones, after a good [0] and a bad [1] one */
+};
+
 struct hd_evidence {
     uint32_t poll;     /* 1, 2, ...; before-switch bins count on their own */
     bool before;       /* from before the switch: baseline and `earlier` only */
@@ -35,6 +46,8 @@ struct hd_evidence {
     struct hd_presence presence[HD_ROLES];
     const struct hd_measurement *m;
     size_t n;
+    const struct hd_past *past; /* with `before` only */
+    size_t n_past;
 };
 
 #define HD_NO_CHECK 255u

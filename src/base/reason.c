@@ -125,6 +125,7 @@ static void fill(struct buf *b, const char *name, const struct hd_reason *r,
 static const char *skip_absent(const char *p, const struct hd_reason *r,
                                const struct reason_names *names)
 {
+    static const char count_as[] = ", n={n} count as {k}";
     static const char base[] = " ({baseline} {stable})", count[] = ", n={n}",
                       inner[] = ", {baseline} {stable}", words[] = ": {text}", of[] = " of {of}";
     if (!isfinite(r->stable) && str_begins(p, base))
@@ -133,6 +134,8 @@ static const char *skip_absent(const char *p, const struct hd_reason *r,
         return p + sizeof inner - 1;
     if (!(names->text && *names->text) && str_begins(p, words))
         return p + sizeof words - 1;
+    if (!(r->n > 0) && str_begins(p, count_as))
+        return p + sizeof count_as - 1;
     if (!(r->n > 0) && str_begins(p, count))
         return p + sizeof count - 1;
     if (r->of == UINT32_MAX && str_begins(p, of))

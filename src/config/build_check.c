@@ -256,6 +256,20 @@ static void check_direction(struct checking *c)
                      upper ? "more" : "less", upper ? "min" : "max");
 }
 
+/* The sequential rule: one direction; without a limit the baseline is what counts as bad. */
+static void check_sequential(struct checking *c)
+{
+    const struct hd_check *k = &c->raw->check;
+    bool upper = says(c, "max") || says(c, "worse_than_baseline");
+    bool lower = !isnan(k->min) || says(c, "min_of_baseline");
+    if (upper && lower)
+        WRONG(c, says(c, "min") ? "min" : "min_of_baseline",
+              "rule sequential looks into one direction: make two checks");
+    if (!upper && !lower && c->higher_is_better && !c->unclear)
+        WRONG(c, "use", "more of '%s' is better: give min or min_of_baseline", k->use);
+    c->raw->check.fail_after.kind = HD_RULE_SEQUENTIAL;
+}
+
 static void check_limits(struct checking *c)
 {
     static const char *const keys[] = {"max", "min", "worse_than_baseline", "min_of_baseline"};
@@ -263,7 +277,9 @@ static void check_limits(struct checking *c)
     bool any = !isnan(k->min) || c->unclear; /* also when implied */
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         any = any || says(c, keys[i]);
-    if (!any)
+    if (c->raw->rule == HD_BY_SEQUENTIAL)
+        check_sequential(c);
+    else if (!any)
         mistake_also(c->site->b->m, c->node, &c->path,
                      "has no limit: give max, min, worse_than_baseline or min_of_baseline");
     if (!isnan(k->max) && !isnan(k->min) && k->min > k->max)

@@ -433,7 +433,7 @@ static void write_size(struct buf *b, int64_t v)
 
 static void write_rule(struct buf *b, enum dialect dialect, const struct hd_rule *r)
 {
-    static const char *const kind[] = {"consecutive", "k_of_n", "total"};
+    static const char *const kind[] = {"consecutive", "k_of_n", "total", "sequential"};
     if (dialect == DIALECT_CANONICAL)
         buf_print(b, "{kind: %s, k: %u, n: %u}", kind[r->kind], r->k, r->n);
     else if (r->kind == HD_RULE_K_OF_N)

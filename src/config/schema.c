@@ -67,7 +67,7 @@ static cyaml_schema_value_t schema_number(enum cyaml_type type, size_t size)
 
 static cyaml_schema_value_t schema_rule(struct hd_arena *a)
 {
-    static const char *const kinds[] = {"consecutive", "k_of_n", "total", NULL};
+    static const char *const kinds[] = {"consecutive", "k_of_n", "total", "sequential", NULL};
     cyaml_schema_field_t *f = arena_many(a, 4, cyaml_schema_field_t);
     f[0] = (cyaml_schema_field_t){.key = "kind",
                                   .data_offset = offsetof(struct hd_rule, kind),

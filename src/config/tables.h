@@ -61,6 +61,7 @@ struct raw_check {
     struct hd_pair *with;
     uint32_t n_with;
     double bound;
+    int32_t rule; /* enum hd_rule_by */
     void *http, *exec; /* options of a provider of its own */
     const char *datasource;
     struct raw_query *resolved; /* one once built */

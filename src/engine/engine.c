@@ -8,20 +8,13 @@
 
 #include <math.h>
 
+#include "engine/poll.h"
 #include "engine/rules.h"
+#include "engine/stream.h"
+#include "engine/weigh.h"
 
 #define FULL_SWITCH_PPM 990000u /* from here on, too little is left on stable to compare with */
 #define TIME_MAX_MS ((int64_t)1 << 53) /* of any guard time: sums of two cannot overflow */
-
-/* The evidence of one poll, by check and role. */
-struct poll {
-    const struct hd_policy *policy;
-    const struct hd_evidence *evidence;
-    const struct hd_measurement *m[HD_CHECKS_MAX][HD_ROLES];
-    int64_t t_ms, since_last_ms;
-    bool warm; /* still warming up */
-    bool full; /* the candidate has had nearly everything */
-};
 
 void engine_state_init(const struct hd_policy *p, struct hd_guard_state *ret)
 {
@@ -32,6 +25,7 @@ void engine_state_init(const struct hd_policy *p, struct hd_guard_state *ret)
         s->value = s->stable_value = s->limit = s->n = NAN;
         s->worst_value = s->worst_stable = s->worst_limit = s->worst_n = NAN;
     }
+    weigh_init(p, ret);
 }
 
 static enum hd_code index_evidence(struct poll *p, struct hd_error *err)
@@ -45,10 +39,14 @@ static enum hd_code index_evidence(struct poll *p, struct hd_error *err)
                            m->role);
         p->m[m->check][m->role] = m;
     }
+    for (size_t i = 0; i < p->evidence->n_past; i++) {
+        if (p->evidence->past[i].check >= p->policy->n_checks)
+            return hd_fail(err, HD_INVALID, "the past names check %u", p->evidence->past[i].check);
+    }
     return HD_OK;
 }
 
-static bool usable(const struct hd_check *c, const struct hd_measurement *m)
+bool poll_usable(const struct hd_check *c, const struct hd_measurement *m)
 {
     uint16_t reason;
     return m && m->fresh && judge_outcome(c, m, &reason) == HD_OUTCOME_OK;
@@ -64,7 +62,7 @@ static int64_t add_ms(int64_t sum, int64_t more, int64_t max)
 static void take_bin(const struct hd_check *c, const struct hd_measurement *m,
                      struct hd_check_state *s)
 {
-    if (!usable(c, m))
+    if (!poll_usable(c, m))
         return;
     struct judge_sums bin = {m->events, m->exposure, m->covers_ms, m->value};
     if (c->query.kind != HD_QUERY_GAUGE) {
@@ -116,7 +114,7 @@ static void gather_stable(const struct poll *p, uint32_t i, struct hd_check_stat
 {
     const struct hd_check *c = &p->policy->checks[i];
     const struct hd_measurement *theirs = p->m[i][HD_STABLE];
-    if (c->query.kind == HD_QUERY_GAUGE || !usable(c, theirs))
+    if (c->query.kind == HD_QUERY_GAUGE || !poll_usable(c, theirs))
         return;
     s->stable_events += theirs->events;
     s->stable_exposure += theirs->exposure;
@@ -140,7 +138,7 @@ static struct judgement judge_gathered(const struct poll *p, uint32_t i,
     struct judge_sums candidate = {s->gather_events, s->gather_exposure, s->gather_ms,
                                    p->m[i][HD_CANDIDATE]->value};
     struct judge_sums stable = {s->gather_stable_events, s->gather_stable_exposure,
-                                s->gather_stable_ms, usable(c, theirs) ? theirs->value : NAN};
+                                s->gather_stable_ms, poll_usable(c, theirs) ? theirs->value : NAN};
     struct judge_sums before = {s->before_events, s->before_exposure, s->before_ms,
                                 s->before_judged ? s->before_value : NAN};
     /* After a full switch stable's own traffic says nothing about the candidate's. */
@@ -214,13 +212,18 @@ static bool take_check(const struct poll *p, uint32_t i, struct hd_check_state *
     if (!enough)
         return false;
     struct judgement j = judge_gathered(p, i, s);
+    bool sequential = stream_is_sequential(p->policy, i);
+    if (sequential) { /* the limits are judged by all the evidence, not by this poll */
+        j.decided = stream_has_null(c, s, p->alone, poll_usable(c, p->m[i][HD_STABLE]));
+        j.band = HD_BAND_PASS;
+    }
     show(&j, s);
     if (j.decided) {
         s->judged++;
         s->watched_ms = add_ms(s->watched_ms, s->gather_ms, p->t_ms);
     }
     forget_gathered(s);
-    return j.decided && (!p->warm || c->critical) && step_rule(p, i, &j, s);
+    return j.decided && !sequential && (!p->warm || c->critical) && step_rule(p, i, &j, s);
 }
 
 /* True: the check went blind in this poll, and a human is told. */
@@ -264,7 +267,7 @@ static bool alive(const struct poll *p)
 {
     const struct hd_presence *presence = &p->evidence->presence[HD_CANDIDATE];
     for (uint32_t i = 0; i < p->policy->n_checks; i++) {
-        if (usable(&p->policy->checks[i], p->m[i][HD_CANDIDATE]))
+        if (poll_usable(&p->policy->checks[i], p->m[i][HD_CANDIDATE]))
             return true;
     }
     return presence->known &&
@@ -299,6 +302,7 @@ static bool take_poll(struct poll *p, struct hd_guard_state *g)
     if (presence->known && presence->share_ppm >= FULL_SWITCH_PPM)
         g->full_switch = 1;
     p->full = g->full_switch;
+    p->alone = weigh_is_alone(p, g);
     for (uint32_t i = 0; i < p->policy->n_checks; i++) {
         struct hd_check_state *s = &g->check[i];
         if (was_warm && !p->warm && !p->policy->checks[i].critical)
@@ -306,6 +310,7 @@ static bool take_poll(struct poll *p, struct hd_guard_state *g)
         page |= take_check(p, i, s);
         page |= look_blind(p->policy, i, p->t_ms, s);
     }
+    page |= weigh_step(p, g);
     look_silent(p, g);
     return page;
 }
@@ -329,6 +334,7 @@ enum hd_code engine_step(const struct hd_policy *policy, const struct hd_guard_s
     if (g->kind == HD_VERDICT_NONE && evidence->before) {
         for (uint32_t i = 0; i < policy->n_checks; i++)
             take_bin(&policy->checks[i], p.m[i][HD_STABLE], &g->check[i]);
+        weigh_past(policy, evidence, g);
     } else if (g->kind == HD_VERDICT_NONE) {
         page = take_poll(&p, g);
         page |= decide(policy, g);

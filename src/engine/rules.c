@@ -68,10 +68,25 @@ static void total_tell(const struct hd_rule *r, const struct hd_check_state *s, 
     *of = s->judged;
 }
 
+/* All sequential checks are weighed together, by weigh.c. */
+static void step_none(const struct judgement *j, struct hd_check_state *s)
+{
+    (void)j;
+    (void)s;
+}
+
+static bool never_met(const struct hd_rule *r, const struct hd_check_state *s)
+{
+    (void)r;
+    (void)s;
+    return false;
+}
+
 static const struct rule rules[] = {
     [HD_RULE_CONSECUTIVE] = {step_bits, consecutive_met, consecutive_tell},
     [HD_RULE_K_OF_N] = {step_bits, window_met, window_tell},
     [HD_RULE_TOTAL] = {step_bits, total_met, total_tell},
+    [HD_RULE_SEQUENTIAL] = {step_none, never_met, total_tell},
 };
 
 static const struct rule *rule_of(const struct hd_rule *r)

@@ -9,11 +9,13 @@
 #include <string.h>
 
 #include "engine/rules.h"
+#include "engine/stream.h"
+#include "engine/weigh.h"
 
 /* What comes first. */
 enum rank { FIRST, UNDECIDED, SHARED_NOW, BROKEN_NOW, NOT_SEEN, TOLERATED, NEAR_LIMIT, GOOD };
 
-#define RANKED_MAX (6 * HD_CHECKS_MAX + 4) /* six rows a check at most, and the guard's own */
+#define RANKED_MAX (6 * HD_CHECKS_MAX + 9) /* six rows a check at most, and the guard's own */
 
 struct ranked {
     struct hd_reason reason[RANKED_MAX];
@@ -105,14 +107,27 @@ static struct hd_reason few_samples(const struct hd_policy *p, uint32_t i, doubl
     return r;
 }
 
+/* The evidence of a sequential check, as it was when it sufficed. */
+static struct hd_reason evidence(enum hd_reason_number number, const struct hd_policy *p,
+                                 const struct hd_guard_state *g, uint32_t check)
+{
+    struct hd_reason r = worst(number, p, g, check);
+    r.of = (uint32_t)(g->check[check].tripped_ms / 1000);
+    return r;
+}
+
 /* The one row that says how a check stands. */
 static void put_standing(struct ranked *r, const struct hd_policy *p,
                          const struct hd_guard_state *g, uint32_t i)
 {
     const struct hd_check *c = &p->checks[i];
     const struct hd_check_state *s = &g->check[i];
-    bool counts = decide_counts(c, s);
-    if (s->tripped && counts)
+    bool counts = decide_counts(c, s), sequential = stream_is_sequential(p, i);
+    if (s->tripped && sequential)
+        put(r, FIRST, evidence(HD_REASON_EVIDENCE, p, g, i));
+    else if (s->shared_run && sequential)
+        put(r, SHARED_NOW, figures(HD_REASON_NO_WORSE, p, g, i));
+    else if (s->tripped && counts)
         put(r, FIRST, worst(broken_reason(s), p, g, i));
     else if (s->tripped)
         put(r, TOLERATED, worst(HD_REASON_ADVISORY, p, g, i));
@@ -170,12 +185,46 @@ static void put_guard(struct ranked *r, const struct hd_policy *p, const struct 
     }
 }
 
+static uint32_t percent(double share) { return share > 0 ? (uint32_t)(100 * share) : 0; }
+
+/* Where the evidence of all sequential checks stands. */
+static void put_weigh(struct ranked *r, const struct hd_policy *p, const struct hd_guard_state *g)
+{
+    struct weigh v = weigh_view(p, g);
+    struct hd_reason why;
+    if (!v.any || !isfinite(v.threshold) || v.threshold <= 0)
+        return;
+    why = row(v.pause ? HD_REASON_EVIDENCE_PAUSE : HD_REASON_EVIDENCE_METER, HD_NO_CHECK);
+    why.k = percent(v.meter);
+    why.value = v.meter;
+    put(r, v.pause ? NEAR_LIMIT : GOOD, why);
+    if (v.cannot_tell)
+        put(r, v.crossed_ms ? UNDECIDED : TOLERATED, row(HD_REASON_CANNOT_TELL, HD_NO_CHECK));
+    if (v.shared) {
+        why = row(HD_REASON_STABLE_WORSE, HD_NO_CHECK);
+        why.role = HD_STABLE;
+        put(r, SHARED_NOW, why);
+    }
+    if (v.healthy_ms && !v.crossed_ms) {
+        why = row(HD_REASON_PROVEN_HEALTHY, HD_NO_CHECK);
+        why.k = (uint32_t)(v.healthy_ms / 1000);
+        put(r, GOOD, why);
+    }
+    if (v.routing_ms) {
+        why = row(HD_REASON_ROUTING, HD_NO_CHECK);
+        why.k = percent(v.routed + 0.005);
+        why.of = percent(v.share + 0.005);
+        put(r, NEAR_LIMIT, why);
+    }
+}
+
 void verdict_fill(const struct hd_policy *p, const struct hd_guard_state *g, struct hd_verdict *ret)
 {
     struct ranked r = {.n = 0};
     bool late = g->kind == HD_VERDICT_INCONCLUSIVE ||
                 (g->kind == HD_VERDICT_NONE && g->extended_ms > 0);
     put_guard(&r, p, g);
+    put_weigh(&r, p, g);
     for (uint32_t i = 0; i < p->n_checks; i++) {
         put_standing(&r, p, g, i);
         if (late)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Evidence, one packed row per guard and poll, and changes of bands. What replay reads must be
- * exact: doubles keep every bit. Layout of the blob, version 1:
+ * exact: doubles keep every bit. Layout of the blob:
  *
- *     1 byte    version
+ *     1 byte    version: 2 with a past, else 1
  *     1 byte    bit 0 backfill, bits 1-2 presence known (stable, candidate)
  *     varint    scrape_ms (zigzag)
  *     per known presence: varints share_ppm, ready + 1, wanted + 1 (0: unknown)
@@ -14,13 +14,20 @@
  *         doubles  by form: 0 nothing (+0.0) · 1 varint (a whole number) · 2 the usual NaN, nothing
  *                  · 3 eight bytes, little-endian
  *         varints  age_ms, covers_ms (zigzag)
+ *     version 2: varint number of pasts, each:
+ *         1 byte   check
+ *         varint   step_ms (zigzag)
+ *         9 x      1 byte form and a double as above: rho, between, events, exposure, limit, bad,
+ *                  polls
  */
 #include <math.h>
 
 #include "base/arena.h"
 #include "store/sql.h"
 
-#define VERSION 1
+#define VERSION 2
+#define VERSION_BARE 1 /* without a past: an older haldane reads it too */
+#define PAST_DOUBLES 9
 #define MEASUREMENTS_MAX ((size_t)HD_CHECKS_MAX * HD_ROLES)
 #define WHOLE_MAX 9007199254740992.0 /* 2^53 */
 
@@ -94,9 +101,22 @@ static void put_measurement(struct buf *to, const struct hd_measurement *m)
     put_signed(to, m->covers_ms);
 }
 
+static void put_past(struct buf *to, const struct hd_past *past)
+{
+    const double v[PAST_DOUBLES] = {past->rho, past->between, past->events, past->exposure,
+                                    past->limit, past->bad[0], past->bad[1], past->polls[0],
+                                    past->polls[1]};
+    buf_byte(to, (char)past->check);
+    put_signed(to, past->step_ms);
+    for (size_t i = 0; i < PAST_DOUBLES; i++) {
+        buf_byte(to, (char)form_of(v[i]));
+        put_double(to, v[i]);
+    }
+}
+
 static void pack(struct buf *to, const struct hd_evidence *e)
 {
-    buf_byte(to, VERSION);
+    buf_byte(to, e->n_past ? VERSION : VERSION_BARE);
     buf_byte(to, (char)(e->backfill | e->presence[HD_STABLE].known << 1 |
                         e->presence[HD_CANDIDATE].known << 2));
     put_signed(to, e->scrape_ms);
@@ -105,6 +125,10 @@ static void pack(struct buf *to, const struct hd_evidence *e)
     put_varint(to, e->n);
     for (size_t i = 0; i < e->n; i++)
         put_measurement(to, &e->m[i]);
+    if (e->n_past)
+        put_varint(to, e->n_past);
+    for (size_t i = 0; i < e->n_past; i++)
+        put_past(to, &e->past[i]);
 }
 
 /* The rest of a blob; `bad` stays set once anything did not fit. */
@@ -186,13 +210,31 @@ static void take_measurement(struct reader *in, struct hd_measurement *ret)
     ret->covers_ms = take_signed(in);
 }
 
+static void take_past(struct reader *in, struct hd_past *ret)
+{
+    double v[PAST_DOUBLES];
+    ret->check = take_byte(in);
+    ret->step_ms = take_signed(in);
+    for (size_t i = 0; i < PAST_DOUBLES; i++)
+        v[i] = take_double(in, take_byte(in));
+    ret->rho = v[0];
+    ret->between = v[1];
+    ret->events = v[2];
+    ret->exposure = v[3];
+    ret->limit = v[4];
+    ret->bad[0] = v[5];
+    ret->bad[1] = v[6];
+    ret->polls[0] = v[7];
+    ret->polls[1] = v[8];
+}
+
 static enum hd_code unpack(struct hd_arena *arena, struct hd_span blob, struct hd_evidence *ret,
                            struct hd_error *err)
 {
     const unsigned char *at = (const unsigned char *)blob.at;
     struct reader in = {at, at + blob.len, false};
     uint8_t version = take_byte(&in);
-    if (!in.bad && version != VERSION)
+    if (!in.bad && version != VERSION && version != VERSION_BARE)
         return hd_fail(err, version > VERSION ? HD_VERSION : HD_CORRUPT,
                        "evidence of version %u; this haldane reads %d", version, VERSION);
     uint8_t flags = take_byte(&in);
@@ -208,6 +250,14 @@ static enum hd_code unpack(struct hd_arena *arena, struct hd_span blob, struct h
         ret->m = m;
         ret->n = n;
     }
+    size_t n_past = version == VERSION ? (size_t)take_varint(&in, HD_CHECKS_MAX) : 0;
+    if (!in.bad && n_past) {
+        struct hd_past *past = arena_many(arena, n_past, struct hd_past);
+        for (size_t i = 0; i < n_past; i++)
+            take_past(&in, &past[i]);
+        ret->past = past;
+        ret->n_past = n_past;
+    }
     if (in.bad || in.at != in.end)
         return hd_fail(err, HD_CORRUPT, "evidence of poll %u is damaged", ret->poll);
     return HD_OK;
@@ -222,6 +272,9 @@ enum hd_code store_put_evidence(struct store *s, const char *guard,
     if (e->n > MEASUREMENTS_MAX)
         return hd_fail(err, HD_LIMIT, "poll %u has %zu measurements, at most %zu can be stored",
                        e->poll, e->n, MEASUREMENTS_MAX);
+    if (e->n_past > HD_CHECKS_MAX)
+        return hd_fail(err, HD_LIMIT, "poll %u has %zu pasts, at most %d can be stored", e->poll,
+                       e->n_past, HD_CHECKS_MAX);
     enum hd_code code = guard_seq(s, guard, &seq, err);
     if (code)
         return code;

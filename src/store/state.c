@@ -231,8 +231,10 @@ static enum hd_code load_words(struct reader *in, double words[ENGINE_WORDS], st
         WORD(0),  WORD(1),  WORD(2),  WORD(3),  WORD(4),  WORD(5),  WORD(6),  WORD(7),
         WORD(8),  WORD(9),  WORD(10), WORD(11), WORD(12), WORD(13), WORD(14), WORD(15),
         WORD(16), WORD(17), WORD(18), WORD(19), WORD(20), WORD(21), WORD(22), WORD(23),
+        WORD(24), WORD(25), WORD(26), WORD(27), WORD(28), WORD(29), WORD(30), WORD(31),
+        WORD(32), WORD(33), WORD(34), WORD(35), WORD(36), WORD(37), WORD(38), WORD(39),
     };
-    _Static_assert(ENGINE_WORDS == 24, "a row for each word");
+    _Static_assert(ENGINE_WORDS == 40, "a row for each word");
     enum hd_code code = expect(in, "words", err);
     return code ? code : load_fields(in, fields, ENGINE_WORDS, words, err);
 }

@@ -92,6 +92,23 @@ static void same_evidence(const struct store_evidence *a, const struct store_evi
     assert_int_equal(a->evidence.n, b->evidence.n);
     for (size_t i = 0; i < a->evidence.n; i++)
         same_measurement(&a->evidence.m[i], &b->evidence.m[i]);
+    assert_int_equal(a->evidence.n_past, b->evidence.n_past);
+    for (size_t i = 0; i < a->evidence.n_past; i++) {
+        const struct hd_past *x = &a->evidence.past[i], *y = &b->evidence.past[i];
+        assert_int_equal(x->check, y->check);
+        assert_int_equal(x->step_ms, y->step_ms);
+        assert_memory_equal(&x->rho, &y->rho, sizeof *x - offsetof(struct hd_past, rho));
+    }
+}
+
+static struct hd_past draw_past(void)
+{
+    struct hd_past past = {.check = (uint8_t)draw(), .step_ms = (int64_t)draw()};
+    double *at[] = {&past.rho, &past.between, &past.events, &past.exposure, &past.limit,
+                    &past.bad[0], &past.bad[1], &past.polls[0], &past.polls[1]};
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+        *at[i] = draw_double();
+    return past;
 }
 
 #define POLLS 200
@@ -112,6 +129,12 @@ static void test_round_trip(void **state)
         want[i].t_ms = (int64_t)(draw() >> 2);
         want[i].evidence = (struct hd_evidence){.poll = i + 1, .backfill = draw() % 2,
                                                 .scrape_ms = (int64_t)draw(), .m = m, .n = most};
+        size_t pasts = i % 3 ? 0 : i == 3 ? HD_CHECKS_MAX : draw() % 4;
+        struct hd_past *past = arena_many(f->arena, pasts, struct hd_past);
+        for (size_t k = 0; k < pasts; k++)
+            past[k] = draw_past();
+        want[i].evidence.past = past;
+        want[i].evidence.n_past = pasts;
         /* member for member, so that padding compares equal */
         memset(want[i].evidence.presence, 0, sizeof want[i].evidence.presence);
         for (int role = 0; role < HD_ROLES; role++) {
@@ -169,6 +192,9 @@ static void test_refused(void **state)
     fixture_add_guard(f, 1);
     assert_int_equal(store_put_evidence(f->s, fixture_id(1), &e, &f->err), HD_LIMIT);
     e.evidence.n--;
+    e.evidence.n_past = HD_CHECKS_MAX + 1;
+    assert_int_equal(store_put_evidence(f->s, fixture_id(1), &e, &f->err), HD_LIMIT);
+    e.evidence.n_past = 0;
     assert_int_equal(store_put_evidence(f->s, fixture_id(2), &e, &f->err), HD_ABSENT);
     OK(f, store_put_evidence(f->s, fixture_id(1), &e, &f->err));
     assert_int_equal(store_put_evidence(f->s, fixture_id(1), &e, &f->err), HD_CONFLICT);

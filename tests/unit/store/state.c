@@ -148,7 +148,7 @@ static void test_load(void **state)
         {"another format", "{}", HD_PARSE},
         {"a newer version", "haldane-state 2\nguard\nwords\nend\n", HD_VERSION},
         {"a field of a newer version", G " colour=1\nwords\nend\n", HD_VERSION},
-        {"a word too many", G "\nwords 24=0x1p+0\nend\n", HD_VERSION},
+        {"a word too many", G "\nwords 40=0x1p+0\nend\n", HD_VERSION},
         {"no value", G " polls\nwords\nend\n", HD_PARSE},
         {"an empty value", G " polls=\nwords\nend\n", HD_PARSE},
         {"not a number", G " polls=x\nwords\nend\n", HD_PARSE},
@@ -192,6 +192,41 @@ static void test_I8_checks(void **state)
     assert_int_equal(store_state_load(buf_span(&text), &got, NULL), HD_PARSE);
 }
 
+/* I9: a restart after every poll, through the stored text, spends no second error budget: the
+ * evidence is the same to the last bit. */
+static void test_I9_sequential(void **state)
+{
+    (void)state;
+    struct hd_check check = {.max = NAN, .min = NAN, .warn = NAN, .worse_than_baseline = NAN,
+                             .min_of_baseline = NAN, .tolerance = 1.15, .tolerance_abs = NAN,
+                             .weight = 1, .fail_after = {HD_RULE_SEQUENTIAL, 3, 0}};
+    struct hd_policy policy = {.checks = &check, .n_checks = 1,
+                               .guard = {.duration_ms = 3600000, .interval_ms = 5000,
+                                         .blind_for_ms = 60000, .pass_score = NAN,
+                                         .false_rollbacks = 0.01, .ignore_blips_ms = 20000}};
+    struct hd_guard_state whole, resumed;
+    engine_state_init(&policy, &whole);
+    resumed = whole;
+    for (uint32_t poll = 1; poll <= 200; poll++) {
+        struct hd_measurement m[HD_ROLES];
+        struct hd_evidence e = {.poll = poll, .m = m, .n = HD_ROLES};
+        struct hd_verdict verdict;
+        struct hd_error err;
+        for (uint8_t r = 0; r < HD_ROLES; r++)
+            m[r] = (struct hd_measurement){.role = r, .fresh = true, .value = NAN,
+                                           .events = (double)(draw() % (poll > 180 ? 300 : 8)),
+                                           .exposure = 500 + (double)(draw() % 100)};
+        assert_int_equal(engine_step(&policy, &whole, &e, poll * 5000, &whole, &verdict, &err), 0);
+        BUF_AUTO text = BUF_INIT(HD_BLOB_BYTES_MAX);
+        store_state_save(&resumed, &text);
+        assert_int_equal(store_state_load(buf_span(&text), &resumed, &err), HD_OK);
+        assert_int_equal(engine_step(&policy, &resumed, &e, poll * 5000, &resumed, &verdict, &err), 0);
+        assert_memory_equal(whole.words, resumed.words, sizeof whole.words);
+        assert_memory_equal(whole.check[0].words, resumed.check[0].words, sizeof whole.words);
+        assert_int_equal(whole.kind, resumed.kind);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_load),
         cmocka_unit_test(test_I8_checks),
+        cmocka_unit_test(test_I9_sequential),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

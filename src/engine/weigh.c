@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See weigh.h. A guard goes back when the evidence against the candidate reaches 1/false_rollbacks
+ * and stable, as far as it has traffic, is seen to be better in the same time. Kept from poll to
+ * poll in hd_guard_state.words. Called by engine.c and verdict.c.
+ */
+#include "engine/weigh.h"
+
+#include <math.h>
+
+#include "engine/judge.h"
+#include "engine/stream.h"
+
+#define ALPHA_USUAL 0.01
+#define ALPHA_PAUSE 0.05      /* enough to stop giving the candidate more traffic */
+#define ALPHA_OK 0.05         /* wrong proofs of health */
+#define ALPHA_BOTH 0.05       /* a shared outage taken for the release */
+#define ALPHA_ROUTING 0.005   /* of each direction */
+#define PAST_PART 0.1         /* of alpha, for a ceiling that is too low by chance */
+#define ALONE_SHARE 0.95      /* from here on stable has a hold-back, and the past must do */
+#define DOUBT_MS 120000       /* how long stable may take to show that it is better */
+#define DOUBT_REQUESTS 20     /* fewer of stable in that time say nothing */
+#define ROUTING_RATIO 1.25    /* routers round, and scrapes come at different moments */
+#define ROUTING_OFFSET 0.02
+#define ROUTING_RHO 0.01      /* 100 independent choices a poll at most */
+
+struct weigh_words {
+    struct seq_meter main;
+    double both_log_a, stable_log_a;
+    double both_ms, stable_ms, crossed_ms, healthy_ms, doubtful_ms, routing_ms;
+    double stepped_ms, talked_ms;  /* last step; stable's last traffic */
+    double doubt_n;                /* stable's requests since the crossing */
+    double alone, by_past;         /* 0 or 1 */
+    double blame;                  /* check + 1 */
+    struct seq_stream more, less;  /* than its share of the requests */
+    struct seq_arm routed, routed_old; /* events: candidate, exposure: all; waiting ones */
+    double share_ppm;
+};
+_Static_assert(sizeof(struct weigh_words) <= ENGINE_WORDS * sizeof(double), "words of a guard");
+
+static struct weigh_words *words_of(struct hd_guard_state *g)
+{
+    return (struct weigh_words *)(void *)g->words;
+}
+
+static const struct weigh_words *const_words_of(const struct hd_guard_state *g)
+{
+    return (const struct weigh_words *)(const void *)g->words;
+}
+
+static double alpha_of(const struct hd_policy *p)
+{
+    double a = p->guard.false_rollbacks;
+    return a > 0 && a < 1 ? a : ALPHA_USUAL;
+}
+
+static double threshold_of(const struct hd_policy *p, const struct weigh_words *w)
+{
+    return -log(alpha_of(p) * (w->by_past > 0 ? 1 - PAST_PART : 1));
+}
+
+static bool weighs(const struct hd_policy *p, uint32_t i)
+{
+    return stream_is_sequential(p, i) && !p->checks[i].advisory;
+}
+
+/* Weights by check, 1 in sum; what was bad before the switch keeps its part and uses none of it.
+ * Returns how many weigh at all. */
+static size_t weights_of(const struct hd_policy *p, const struct hd_guard_state *g,
+                         double ret[HD_CHECKS_MAX])
+{
+    double sum = 0;
+    size_t n = 0;
+    for (uint32_t i = 0; i < p->n_checks; i++) {
+        double weight = p->checks[i].weight;
+        ret[i] = weighs(p, i) && isfinite(weight) && weight > 0 ? weight : 0;
+        sum += ret[i];
+        n += ret[i] > 0;
+    }
+    for (uint32_t i = 0; i < p->n_checks; i++)
+        ret[i] = sum > 0 && !g->check[i].earlier ? ret[i] / sum : 0;
+    return n;
+}
+
+void weigh_init(const struct hd_policy *p, struct hd_guard_state *g)
+{
+    struct weigh_words *w = words_of(g);
+    bool any = false;
+    for (uint32_t i = 0; i < p->n_checks; i++) {
+        if (stream_is_sequential(p, i))
+            stream_init(stream_words(&g->check[i]));
+        any |= stream_is_sequential(p, i);
+    }
+    if (!any)
+        return;
+    seq_meter_init(&w->main);
+    w->both_log_a = w->stable_log_a = -INFINITY;
+    seq_stream_init(&w->more);
+    seq_stream_init(&w->less);
+}
+
+void weigh_past(const struct hd_policy *p, const struct hd_evidence *e, struct hd_guard_state *g)
+{
+    double weight[HD_CHECKS_MAX];
+    size_t n = weights_of(p, g, weight);
+    double z = dispersion_z(alpha_of(p) * PAST_PART / (double)(n ? n : 1));
+    for (size_t i = 0; i < e->n_past; i++) {
+        const struct hd_past *past = &e->past[i];
+        if (stream_is_sequential(p, past->check))
+            stream_learn(p, past, z, stream_words(&g->check[past->check]));
+    }
+}
+
+bool weigh_is_alone(const struct poll *p, const struct hd_guard_state *g)
+{
+    const struct hd_presence *presence = &p->evidence->presence[HD_CANDIDATE];
+    double mine = 0, theirs = 0;
+    if (presence->known)
+        return presence->share_ppm >= ALONE_SHARE * 1e6;
+    for (uint32_t i = 0; i < p->policy->n_checks; i++) {
+        mine += g->check[i].sum_exposure;
+        theirs += g->check[i].stable_exposure;
+    }
+    return mine > 0 && mine / (mine + theirs) >= ALONE_SHARE;
+}
+
+/* --- routing --- */
+
+static const struct hd_measurement *counts_of(const struct poll *p, enum hd_role role)
+{
+    for (uint32_t i = 0; i < p->policy->n_checks; i++) {
+        const struct hd_check *c = &p->policy->checks[i];
+        if (c->query.kind == HD_QUERY_COUNTS)
+            return poll_usable(c, p->m[i][role]) ? p->m[i][role] : NULL;
+    }
+    return NULL;
+}
+
+/* Do the requests follow the router's settings? A setting that changes begins anew. */
+static void gather_routing(const struct poll *p, struct weigh_words *w)
+{
+    const struct hd_presence *presence = p->evidence->presence;
+    const struct hd_measurement *mine = counts_of(p, HD_CANDIDATE), *theirs = counts_of(p, HD_STABLE);
+    bool known = presence[HD_CANDIDATE].known && presence[HD_STABLE].known;
+    double ppm = known ? presence[HD_CANDIDATE].share_ppm : 0;
+    if (ppm != w->share_ppm) {
+        w->routed_old = (struct seq_arm){0, 0};
+        w->routed = (struct seq_arm){0, 0};
+    } else {
+        w->routed_old.events += mine ? mine->exposure : 0;
+        w->routed_old.exposure += theirs ? theirs->exposure : 0;
+    }
+    w->share_ppm = ppm;
+}
+
+static void step_routing(struct weigh_words *w, double log_weight, int64_t t_ms)
+{
+    double share = w->share_ppm / 1e6, more[SEQ_TILTS] = {0}, less[SEQ_TILTS] = {0};
+    double mine = w->routed_old.events, all = mine + w->routed_old.exposure;
+    double high = share * ROUTING_RATIO + ROUTING_OFFSET;
+    double low = share / ROUTING_RATIO - ROUTING_OFFSET;
+    if (share > 0 && share < 1 && mine > 0 && all > mine) {
+        struct seq_arm a = dispersion_effective((struct seq_arm){mine, all}, ROUTING_RHO);
+        for (int k = 0; k < SEQ_TILTS; k++) {
+            more[k] = high < 1 ? seq_kernel(a, high, seq_tilt[k]) : 0;
+            less[k] = low > 0 ? seq_kernel(a, low, 1 / seq_tilt[k]) : 0;
+        }
+        w->routed.events += mine;
+        w->routed.exposure += all;
+        w->routed_old = (struct seq_arm){0, 0};
+    }
+    seq_take(&w->more, log_weight, more);
+    seq_take(&w->less, log_weight, less);
+    double log_e = fmax(seq_share(&w->more, 1), seq_share(&w->less, 1));
+    if (w->routing_ms <= 0 && log_e >= -log(ALPHA_ROUTING))
+        w->routing_ms = (double)t_ms;
+}
+
+/* --- the evidence --- */
+
+struct sums { /* of one step */
+    double weight[HD_CHECKS_MAX]; /* by check */
+    double stable_n;
+    bool healthy;
+};
+
+/* How much a check contributes. */
+static double share_of(const struct hd_guard_state *g, const struct sums *sums, uint32_t i)
+{
+    const struct stream_words *s = (const struct stream_words *)(const void *)g->check[i].words;
+    return sums->weight[i] > 0 ? seq_share(&s->main, sums->weight[i]) : -INFINITY;
+}
+
+static void step_streams(const struct hd_policy *p, struct hd_guard_state *g, double log_weight,
+                         struct sums *sums)
+{
+    struct weigh_words *w = words_of(g);
+    w->both_log_a = w->stable_log_a = -INFINITY;
+    sums->healthy = true;
+    for (uint32_t i = 0; i < p->n_checks; i++) {
+        struct stream_words *s = stream_words(&g->check[i]);
+        struct stream_factors f;
+        if (!stream_is_sequential(p, i))
+            continue;
+        stream_step(p, i, w->alone > 0, s, &f);
+        seq_take(&s->main, log_weight, f.main);
+        seq_take(&s->both, log_weight, f.both);
+        seq_take(&s->stable, log_weight, f.stable);
+        for (int k = 0; k < SEQ_OK_TILTS; k++)
+            s->ok[k] += f.ok[k];
+        w->both_log_a = seq_log_add(w->both_log_a, seq_share(&s->both, sums->weight[i]));
+        w->stable_log_a = seq_log_add(w->stable_log_a, seq_share(&s->stable, sums->weight[i]));
+        sums->stable_n = f.stable_n > sums->stable_n ? f.stable_n : sums->stable_n;
+        w->by_past = w->by_past > 0 || (w->alone > 0 && !judge_has_absolute(&p->checks[i]) &&
+                                        (s->ceiling > 0 || s->gauge_ms > 0));
+        if (weighs(p, i))
+            sums->healthy &= seq_ok_log_e(s->ok) >= -log(ALPHA_OK);
+    }
+}
+
+static void step_meter(const struct hd_policy *p, struct hd_guard_state *g, const struct sums *sums)
+{
+    struct seq_stream *stream[HD_CHECKS_MAX];
+    double weight[HD_CHECKS_MAX];
+    size_t n = 0;
+    for (uint32_t i = 0; i < p->n_checks; i++) {
+        if (!(sums->weight[i] > 0))
+            continue;
+        stream[n] = &stream_words(&g->check[i])->main;
+        weight[n++] = sums->weight[i];
+    }
+    seq_end(&words_of(g)->main, stream, weight, n, threshold_of(p, words_of(g)),
+            seq_limiter_polls(p->guard.ignore_blips_ms, p->guard.interval_ms, g->scrape_ms));
+}
+
+static uint32_t guilty(const struct hd_policy *p, const struct hd_guard_state *g,
+                       const struct sums *sums)
+{
+    uint32_t blame = 0;
+    double most = -INFINITY;
+    for (uint32_t i = 0; i < p->n_checks; i++) {
+        double share = share_of(g, sums, i);
+        if (share > most) {
+            most = share;
+            blame = i;
+        }
+    }
+    return blame;
+}
+
+static double value_now(const struct hd_check *c, const struct hd_check_state *s)
+{
+    struct judge_sums all = {s->sum_events, s->sum_exposure, s->watched_ms, s->value};
+    return isfinite(s->value) ? s->value : judge_value(c, &all);
+}
+
+static void trip(const struct hd_policy *p, struct hd_guard_state *g, bool attributed)
+{
+    const struct weigh_words *w = const_words_of(g);
+    uint32_t i = (uint32_t)w->blame - 1;
+    struct hd_check_state *s = &g->check[i];
+    if (s->tripped)
+        return;
+    s->tripped = 1;
+    s->tripped_ms = g->t_ms;
+    s->well_run = attributed;
+    s->band = HD_BAND_FAIL;
+    s->worst_value = value_now(&p->checks[i], s);
+    s->worst_stable = s->stable_value;
+    s->worst_limit = s->limit;
+    s->worst_n = p->checks[i].query.kind == HD_QUERY_GAUGE ? NAN : s->sum_exposure;
+    s->worst_k = (uint32_t)fmin(weigh_effective(g, i), UINT32_MAX);
+}
+
+/* The evidence suffices: is it the release? True: stable has had its time to show that it is
+ * better, and is not; a human is told. */
+static bool attribute(const struct hd_policy *p, struct hd_guard_state *g)
+{
+    struct weigh_words *w = words_of(g);
+    struct hd_check_state *blamed = &g->check[(uint32_t)w->blame - 1];
+    bool better = w->both_ms > 0;
+    bool talks = !weigh_view(p, g).cannot_tell;
+    bool late = (double)g->t_ms - w->crossed_ms >= DOUBT_MS;
+    if (better || !talks || (late && w->doubt_n < DOUBT_REQUESTS)) {
+        blamed->shared_run = 0;
+        trip(p, g, better);
+        return false;
+    }
+    if (!late || w->doubtful_ms > 0)
+        return false;
+    w->doubtful_ms = (double)g->t_ms;
+    blamed->shared_run = 1;
+    return true;
+}
+
+static void show(const struct hd_policy *p, struct hd_guard_state *g, const struct sums *sums)
+{
+    const struct weigh_words *w = const_words_of(g);
+    for (uint32_t i = 0; i < p->n_checks; i++) {
+        struct hd_check_state *s = &g->check[i];
+        if (!stream_is_sequential(p, i))
+            continue;
+        s->limit = stream_limit(p, i, stream_words(s), w->alone > 0, s->stable_value);
+        if (s->tripped || s->band == HD_BAND_NONE)
+            continue;
+        bool pause = share_of(g, sums, i) >= -log(ALPHA_PAUSE);
+        s->band = pause ? HD_BAND_WARN : HD_BAND_PASS;
+    }
+}
+
+static double plus_unspent(const struct seq_meter *m, double log_a)
+{
+    struct seq_meter other = *m;
+    other.log_a = log_a;
+    return seq_meter_log_e(&other);
+}
+
+static void note(double *ms, bool is, int64_t t_ms)
+{
+    if (is && *ms <= 0)
+        *ms = t_ms > 0 ? (double)t_ms : 1;
+}
+
+bool weigh_step(const struct poll *p, struct hd_guard_state *g)
+{
+    struct weigh_words *w = words_of(g);
+    const struct hd_policy *policy = p->policy;
+    struct sums sums = {.stable_n = 0};
+    if (!weights_of(policy, g, sums.weight))
+        return false;
+    w->alone = p->alone;
+    for (uint32_t i = 0; i < policy->n_checks; i++) {
+        if (stream_is_sequential(policy, i))
+            stream_gather(p, i, stream_words(&g->check[i]));
+    }
+    gather_routing(p, w);
+    /* Two looks in one interval are one poll: a disturbance lasts no longer for being asked often. */
+    if (w->main.t > 0 && (double)g->t_ms - w->stepped_ms < (double)policy->guard.interval_ms / 2)
+        return false;
+    w->stepped_ms = (double)g->t_ms;
+    double interval_ms = (double)(policy->guard.interval_ms > 0 ? policy->guard.interval_ms : 1);
+    double log_weight = seq_begin(&w->main, ceil((double)policy->guard.duration_ms / interval_ms));
+    step_streams(policy, g, log_weight, &sums);
+    step_routing(w, log_weight, g->t_ms);
+    step_meter(policy, g, &sums);
+    w->blame = guilty(policy, g, &sums) + 1;
+    if (sums.stable_n > 0)
+        w->talked_ms = (double)g->t_ms;
+    note(&w->both_ms, plus_unspent(&w->main, w->both_log_a) >= -log(ALPHA_BOTH), g->t_ms);
+    note(&w->stable_ms, plus_unspent(&w->main, w->stable_log_a) >= threshold_of(policy, w), g->t_ms);
+    note(&w->healthy_ms, sums.healthy, g->t_ms);
+    note(&w->crossed_ms, seq_meter_log_e(&w->main) >= threshold_of(policy, w), g->t_ms);
+    show(policy, g, &sums);
+    if (w->crossed_ms <= 0)
+        return false;
+    w->doubt_n += sums.stable_n;
+    return attribute(policy, g);
+}
+
+/* --- for show --- */
+
+struct weigh weigh_view(const struct hd_policy *p, const struct hd_guard_state *g)
+{
+    const struct weigh_words *w = const_words_of(g);
+    double weight[HD_CHECKS_MAX];
+    struct weigh v = {.any = weights_of(p, g, weight) > 0, .blame = -1};
+    if (!v.any || !(w->main.t > 0))
+        return v;
+    int64_t quiet_ms = 2 * (g->scrape_ms + p->guard.interval_ms);
+    v.log_e = seq_meter_log_e(&w->main);
+    v.threshold = threshold_of(p, w);
+    v.meter = v.log_e <= 0 ? 0 : v.log_e >= v.threshold ? 1 : v.log_e / v.threshold;
+    v.crossed_ms = (int64_t)w->crossed_ms;
+    v.healthy_ms = (int64_t)w->healthy_ms;
+    v.doubtful_ms = (int64_t)w->doubtful_ms;
+    v.routing_ms = (int64_t)w->routing_ms;
+    v.routed = w->routed.exposure > 0 ? w->routed.events / w->routed.exposure : NAN;
+    v.share = w->share_ppm / 1e6;
+    v.shared = w->stable_ms > 0 && !(w->both_ms > 0);
+    v.pause = v.log_e >= -log(ALPHA_PAUSE);
+    v.cannot_tell = w->alone > 0 && (w->talked_ms <= 0 || (double)g->t_ms - w->talked_ms > (double)quiet_ms);
+    v.blame = v.log_e > 0 ? (int)w->blame - 1 : -1;
+    return v;
+}
+
+double weigh_effective(const struct hd_guard_state *g, uint32_t check)
+{
+    return ((const struct stream_words *)(const void *)g->check[check].words)->effective;
+}

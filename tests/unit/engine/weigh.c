@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The sequential rule through engine_step: that it is the arithmetic of sequential.h, whom it blames
+ * and when it holds back, and what must never change a verdict.
+ */
+#include "engine/weigh.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/past.h"
+#include "engine/stream.h"
+
+enum { POLL_MS = 5000, POLLS = 240, STEPS = 2160, LIMIT = 6 };
+
+/* A known stream of numbers (xorshift64*), and counts near their mean. */
+struct rng {
+    uint64_t x;
+};
+
+static double uniform(struct rng *r)
+{
+    r->x ^= r->x >> 12;
+    r->x ^= r->x << 25;
+    r->x ^= r->x >> 27;
+    return (double)((r->x * 0x2545f4914f6cdd1dULL) >> 11) / 9007199254740992.0;
+}
+
+/* Poisson by multiplying, in parts that do not underflow. */
+static double count(struct rng *r, double mean)
+{
+    double n = 0;
+    for (; mean > 0; mean -= 500) {
+        double limit = exp(-fmin(mean, 500)), product = uniform(r);
+        for (; product > limit; n++)
+            product *= uniform(r);
+    }
+    return n;
+}
+
+/* --- a guard of two checks --- */
+
+struct world {
+    struct hd_check check[2];
+    struct hd_policy policy;
+    struct hd_guard_state state;
+    struct hd_verdict verdict;
+    int64_t t_ms, scrape_ms;
+    uint32_t share_ppm;
+    int ended, pages; /* poll */
+};
+
+static void world_init(struct world *w, size_t n_checks)
+{
+    *w = (struct world){.share_ppm = 100000};
+    for (size_t i = 0; i < 2; i++) {
+        w->check[i] = (struct hd_check){
+            .name = i ? "slow" : "errors", .unit = "share", .max = NAN, .min = NAN, .warn = NAN,
+            .worse_than_baseline = NAN, .min_of_baseline = NAN, .tolerance = 1.15,
+            .tolerance_abs = NAN, .weight = 1, .min_samples = 100,
+            .fail_after = {HD_RULE_SEQUENTIAL, 3, 0},
+        };
+    }
+    w->check[1].query.classify = HD_CLASSIFY_BUCKET;
+    w->policy = (struct hd_policy){
+        .checks = w->check, .n_checks = (uint32_t)n_checks,
+        .on_inconclusive = HD_ON_INCONCLUSIVE_PAGE,
+        .guard = {.duration_ms = POLLS * POLL_MS, .interval_ms = POLL_MS, .blind_for_ms = 120000,
+                  .fail_after = {HD_RULE_SEQUENTIAL, 3, 0}, .pass_score = NAN,
+                  .false_rollbacks = 0.01, .tolerance = 1.15, .ignore_blips_ms = 20000},
+    };
+}
+
+static void world_start(struct world *w) { engine_state_init(&w->policy, &w->state); }
+
+static void step(struct world *w, const struct hd_evidence *e)
+{
+    struct hd_error err;
+    bool open = w->state.kind == HD_VERDICT_NONE;
+    assert_int_equal(engine_step(&w->policy, &w->state, e, w->t_ms, &w->state, &w->verdict, &err),
+                     HD_OK);
+    w->pages += w->verdict.page;
+    if (open && w->state.kind != HD_VERDICT_NONE)
+        w->ended = (int)e->poll;
+}
+
+/* What both sides showed in one poll; exposure < 0: no measurement. */
+struct counts_of_poll {
+    struct seq_arm side[HD_ROLES][2];
+};
+
+static void poll_at(struct world *w, uint32_t poll, int64_t t_ms, const struct counts_of_poll *c)
+{
+    struct hd_measurement m[4];
+    struct hd_evidence e = {.poll = poll, .scrape_ms = w->scrape_ms, .m = m};
+    w->t_ms = t_ms;
+    for (uint8_t r = 0; r < HD_ROLES; r++) {
+        e.presence[r] = (struct hd_presence){
+            w->share_ppm != 0, r == HD_CANDIDATE ? w->share_ppm : 1000000 - w->share_ppm, 3, 3};
+        for (uint8_t i = 0; i < w->policy.n_checks; i++) {
+            if (c->side[r][i].exposure >= 0)
+                m[e.n++] = (struct hd_measurement){
+                    .check = i, .role = r, .outcome = HD_OUTCOME_OK, .fresh = true,
+                    .events = c->side[r][i].events, .exposure = c->side[r][i].exposure,
+                    .value = NAN, .covers_ms = POLL_MS};
+        }
+    }
+    step(w, &e);
+}
+
+static void poll(struct world *w, uint32_t number, const struct counts_of_poll *c)
+{
+    poll_at(w, number, (int64_t)number * POLL_MS, c);
+}
+
+static struct seq_arm draw(struct rng *r, double requests, double share)
+{
+    double n = requests < 0 ? -1 : count(r, requests), e = n > 0 ? count(r, n * share) : 0;
+    return (struct seq_arm){e < n ? e : fmax(n, 0), n};
+}
+
+/* Three hours of stable at this share of errors, as evidence of before the switch. */
+static void learn(struct world *w, struct rng *r, double requests, double share)
+{
+    static double events[STEPS], exposure[STEPS];
+    struct hd_past past[2];
+    struct hd_evidence e = {.before = true, .past = past};
+    for (uint32_t i = 0; i < w->policy.n_checks; i++) {
+        for (size_t k = 0; k < STEPS; k++) {
+            struct seq_arm a = draw(r, requests, share);
+            events[k] = a.events;
+            exposure[k] = a.exposure;
+        }
+        struct history h = {events, exposure, STEPS};
+        e.n_past += past_learn(&w->policy, i, &h, POLL_MS, &past[e.n_past]);
+    }
+    step(w, &e);
+}
+
+/* --- the arithmetic --- */
+
+static void equals_the_formulas(void **state)
+{
+    (void)state;
+    struct world w;
+    struct rng r = {7};
+    struct seq_meter meter;
+    struct seq_stream stream[2], *list[2] = {&stream[0], &stream[1]};
+    static const double weight[2] = {0.5, 0.5}, offset[2] = {1e-4, 1e-3};
+    world_init(&w, 2);
+    world_start(&w);
+    seq_meter_init(&meter);
+    seq_stream_init(&stream[0]);
+    seq_stream_init(&stream[1]);
+    struct seq_arm wait[HD_ROLES][2] = {{{0, 0}}};
+    for (uint32_t t = 1; t <= 100; t++) {
+        struct counts_of_poll c;
+        double log_weight = seq_begin(&meter, POLLS);
+        for (int i = 0; i < 2; i++) {
+            double f[SEQ_TILTS] = {0};
+            for (int s = 0; s < HD_ROLES; s++) { /* the sides take turns: they meet by waiting only */
+                c.side[s][i] = draw(&r, (int)t % 2 == s ? 400 : 0, 0.01);
+                wait[s][i].events += c.side[s][i].events;
+                wait[s][i].exposure += c.side[s][i].exposure;
+            }
+            bool met = wait[0][i].exposure > 0 && wait[1][i].exposure > 0;
+            for (int k = 0; met && k < SEQ_TILTS; k++)
+                f[k] = seq_two_arm(wait[HD_CANDIDATE][i], wait[HD_STABLE][i], 1.15, offset[i],
+                                   seq_tilt[k]);
+            if (met)
+                wait[0][i] = wait[1][i] = (struct seq_arm){0, 0};
+            seq_take(&stream[i], log_weight, f);
+        }
+        seq_end(&meter, list, weight, 2, log(100), LIMIT);
+        poll(&w, t, &c);
+        struct weigh v = weigh_view(&w.policy, &w.state);
+        if (fabs(v.log_e - seq_meter_log_e(&meter)) > 1e-12)
+            fail_msg("poll %u: %.17g, not %.17g", t, v.log_e, seq_meter_log_e(&meter));
+    }
+}
+
+/* --- scenes --- */
+
+struct scene {
+    const char *name;
+    uint32_t share_ppm;
+    double candidate, stable;     /* share of errors */
+    double n_candidate, n_stable; /* requests a poll; -1: no series */
+    double past;                  /* share before the switch; < 0: nothing known */
+    double max;                   /* NAN: none */
+    int blip;                     /* the candidate is bad for so many polls only; 0: always */
+    int64_t scrape_ms;
+    uint8_t kind, cause;
+    int before;  /* it fails before this poll */
+    int pages;
+    uint16_t reason; /* one of the verdict's */
+};
+
+static const struct scene scenes[] = {
+    {"a healthy canary passes", 100000, .001, .001, 500, 4500, .001, NAN, 0, 0, HD_VERDICT_PASS,
+     HD_CAUSE_UNKNOWN, 0, 0, HD_REASON_PROVEN_HEALTHY},
+    {"a bad canary fails by itself", 100000, .05, .001, 500, 4500, .001, NAN, 0, 0,
+     HD_VERDICT_FAIL, HD_CAUSE_RELEASE, 12, 0, HD_REASON_EVIDENCE},
+    {"a canary needs no past", 100000, .05, .001, 500, 4500, -1, NAN, 0, 0, HD_VERDICT_FAIL,
+     HD_CAUSE_RELEASE, 12, 0, HD_REASON_EVIDENCE},
+    {"within the tolerance is well", 100000, .0101, .01, 500, 4500, .01, NAN, 0, 0,
+     HD_VERDICT_PASS, HD_CAUSE_UNKNOWN, 0, 0, 0},
+    {"a shared outage is not the canary", 100000, .05, .05, 500, 4500, .001, NAN, 0, 0,
+     HD_VERDICT_PASS, HD_CAUSE_UNKNOWN, 0, 0, HD_REASON_STABLE_WORSE},
+    {"a blip decides nothing", 100000, .5, .001, 500, 4500, .001, NAN, 4, 0, HD_VERDICT_PASS,
+     HD_CAUSE_UNKNOWN, 0, 0, 0},
+    {"a blip smeared over a scrape decides nothing", 1000000, .5, .001, 500, -1, .001, NAN, 7, 15000,
+     HD_VERDICT_PASS, HD_CAUSE_UNKNOWN, 0, 0, 0},
+    {"after a full switch the past decides", 1000000, .05, 0, 500, -1, .001, NAN, 0, 0,
+     HD_VERDICT_FAIL, HD_CAUSE_UNKNOWN, 9, 0, HD_REASON_CANNOT_TELL},
+    {"well after a full switch", 1000000, .001, 0, 500, -1, .001, NAN, 0, 0, HD_VERDICT_PASS,
+     HD_CAUSE_UNKNOWN, 0, 0, HD_REASON_PROVEN_HEALTHY},
+    {"without a past there is nothing to compare with", 1000000, .05, 0, 500, -1, -1, NAN, 0, 0,
+     HD_VERDICT_INCONCLUSIVE, HD_CAUSE_UNKNOWN, 0, 1, HD_REASON_NO_BASELINE},
+    {"a hold-back shows that it is the release", 980000, .05, .001, 500, 10, .001, NAN, 0, 0,
+     HD_VERDICT_FAIL, HD_CAUSE_RELEASE, 40, 0, HD_REASON_EVIDENCE},
+    {"a hold-back shows that it is not", 980000, .05, .05, 500, 10, .001, NAN, 0, 0,
+     HD_VERDICT_INCONCLUSIVE, HD_CAUSE_SHARED, 0, 2, HD_REASON_NO_WORSE},
+    {"an objective needs neither", 1000000, .05, 0, 500, -1, -1, .01, 0, 0, HD_VERDICT_FAIL,
+     HD_CAUSE_UNKNOWN, 9, 0, HD_REASON_EVIDENCE},
+    {"within the objective", 1000000, .005, 0, 500, -1, -1, .01, 0, 0, HD_VERDICT_PASS,
+     HD_CAUSE_UNKNOWN, 0, 0, 0},
+    {"over the objective like stable", 500000, .05, .05, 500, 500, .001, .01, 0, 0,
+     HD_VERDICT_INCONCLUSIVE, HD_CAUSE_SHARED, 0, 2, HD_REASON_NO_WORSE},
+    {"the router's settings are unknown", 0, .05, 0, 500, -1, .001, NAN, 0, 0, HD_VERDICT_FAIL,
+     HD_CAUSE_UNKNOWN, 9, 0, HD_REASON_CANNOT_TELL},
+    {"requests do not follow the settings", 100000, .001, .001, 2500, 2500, .001, NAN, 0, 0,
+     HD_VERDICT_PASS, HD_CAUSE_UNKNOWN, 0, 0, HD_REASON_ROUTING},
+};
+
+static bool says(const struct hd_verdict *v, uint16_t reason)
+{
+    for (size_t i = 0; i < v->n; i++) {
+        if (v->reason[i].number == reason)
+            return true;
+    }
+    return reason == 0;
+}
+
+static void run_scene(const struct scene *s, struct world *w)
+{
+    struct rng r = {42};
+    world_init(w, 1);
+    w->share_ppm = s->share_ppm;
+    w->scrape_ms = s->scrape_ms;
+    w->check[0].max = s->max;
+    world_start(w);
+    if (s->past >= 0)
+        learn(w, &r, 5000, s->past);
+    for (int t = 1; t <= POLLS; t++) {
+        bool bad = !s->blip || (t > 100 && t <= 100 + s->blip);
+        struct counts_of_poll c;
+        c.side[HD_CANDIDATE][0] = draw(&r, s->n_candidate, bad ? s->candidate : s->past);
+        c.side[HD_STABLE][0] = draw(&r, s->n_stable, s->stable);
+        poll(w, (uint32_t)t, &c);
+    }
+}
+
+static void whom_it_blames(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++) {
+        const struct scene *s = &scenes[i];
+        struct world w;
+        run_scene(s, &w);
+        if (w.state.kind != s->kind || w.state.cause != s->cause || w.pages != s->pages ||
+            (s->before && w.ended >= s->before) || !says(&w.verdict, s->reason))
+            fail_msg("%s: kind %u, cause %u, at %d, pages %d, %s reason %u (first %u)", s->name,
+                     w.state.kind, w.state.cause, w.ended, w.pages,
+                     says(&w.verdict, s->reason) ? "with" : "without", s->reason,
+                     w.verdict.reason[0].number);
+    }
+}
+
+/* "10,000 requests count as 900": correlated requests decide more slowly. */
+static void correlated_requests_count_less(void **state)
+{
+    (void)state;
+    static double events[STEPS], exposure[STEPS];
+    struct world w;
+    struct rng r = {3};
+    world_init(&w, 1);
+    world_start(&w);
+    for (size_t k = 0; k < STEPS; k++) {
+        exposure[k] = 10000;
+        events[k] = count(&r, 10000 * (k / 2 % 2 ? 0.002 : 0.0005));
+    }
+    struct history h = {events, exposure, STEPS};
+    struct hd_past past;
+    assert_true(past_learn(&w.policy, 0, &h, POLL_MS, &past));
+    step(&w, &(struct hd_evidence){.before = true, .past = &past, .n_past = 1});
+    struct counts_of_poll c = {.side = {[HD_STABLE] = {{10, 10000}}, [HD_CANDIDATE] = {{10, 10000}}}};
+    poll(&w, 1, &c);
+    double n = weigh_effective(&w.state, 0);
+    assert_true(n > 100 && n < 5000);
+}
+
+/* --- what must not matter --- */
+
+static void run_random(struct world *w, uint64_t seed, double bad, int miss, int split)
+{
+    struct rng r = {seed * 2654435761u + 1};
+    world_init(w, 2);
+    world_start(w);
+    for (uint32_t t = 1; t <= 120; t++) {
+        struct counts_of_poll c, half = {.side = {{{0, 0}}}};
+        for (int i = 0; i < 2; i++) {
+            c.side[HD_CANDIDATE][i] = draw(&r, 500, bad);
+            c.side[HD_STABLE][i] = draw(&r, 500, .002);
+        }
+        if (miss && t % (uint32_t)miss == 0)
+            memset(&c, 0, sizeof c);
+        for (int s = 0; split && s < HD_ROLES; s++) {
+            for (int i = 0; i < 2; i++) {
+                struct seq_arm *a = &c.side[s][i], *b = &half.side[s][i];
+                *b = (struct seq_arm){floor(a->events / 2), floor(a->exposure / 2)};
+                a->events -= b->events;
+                a->exposure -= b->exposure;
+            }
+        }
+        if (split)
+            poll_at(w, t, (int64_t)t * POLL_MS - 700, &half);
+        poll_at(w, t, (int64_t)t * POLL_MS, &c);
+    }
+}
+
+static void splitting_a_poll_flips_nothing(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct world whole, split;
+        double bad = seed % 2 ? .002 : .05;
+        run_random(&whole, seed, bad, 0, 0);
+        run_random(&split, seed, bad, 0, 1);
+        assert_int_equal(whole.state.kind, split.state.kind);
+        assert_int_equal(whole.state.kind == HD_VERDICT_FAIL, seed % 2 == 0);
+        assert_true(abs(whole.ended - split.ended) <= 2);
+    }
+}
+
+static void missing_polls_are_no_evidence(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct world all, some;
+        run_random(&all, seed, .002, 0, 0);
+        run_random(&some, seed, .002, 2, 0);
+        assert_int_equal(some.state.kind, HD_VERDICT_NONE);
+        assert_int_equal(all.state.kind, HD_VERDICT_NONE);
+    }
+    struct world w;
+    world_init(&w, 2);
+    world_start(&w);
+    for (uint32_t t = 1; t <= 100; t++) {
+        struct counts_of_poll c = {.side = {{{0, -1}, {0, -1}}, {{0, -1}, {0, -1}}}};
+        poll(&w, t, &c);
+        assert_true(weigh_view(&w.policy, &w.state).meter < 1e-12);
+    }
+}
+
+/* More errors on the candidate, or fewer on stable, never turn a fail into a pass; a greater burst
+ * may be held back once by the limiter. */
+static void worse_is_never_better(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct rng r = {seed * 7919 + 3};
+        struct world w[2];
+        double bad = .004 + .02 * uniform(&r);
+        for (int i = 0; i < 2; i++) {
+            world_init(&w[i], 1);
+            world_start(&w[i]);
+        }
+        for (uint32_t t = 1; t <= 120; t++) {
+            struct counts_of_poll c = {.side = {{{0, 0}}}};
+            c.side[HD_CANDIDATE][0] = draw(&r, 300, bad);
+            c.side[HD_STABLE][0] = draw(&r, 2000, .002);
+            poll(&w[0], t, &c);
+            struct seq_arm *mine = &c.side[HD_CANDIDATE][0], *theirs = &c.side[HD_STABLE][0];
+            mine->events = fmin(mine->exposure, mine->events + floor(20 * uniform(&r)));
+            theirs->events = floor(theirs->events * uniform(&r));
+            poll(&w[1], t, &c);
+        }
+        if (w[0].state.kind == HD_VERDICT_FAIL)
+            assert_int_equal(w[1].state.kind, HD_VERDICT_FAIL);
+        if (w[0].ended)
+            assert_true(w[1].ended <= w[0].ended + LIMIT);
+    }
+}
+
+/* A unit twice as fine on both sides changes nothing of a gauge's verdict; nor does the order in
+ * which measurements come. */
+static void order_and_units_do_not_matter(void **state)
+{
+    (void)state;
+    for (int bad = 0; bad < 2; bad++) {
+        struct world w[2];
+        struct rng r = {5};
+        for (int i = 0; i < 2; i++) {
+            world_init(&w[i], 2);
+            w[i].check[0].query.kind = HD_QUERY_GAUGE;
+            w[i].check[0].min_samples = 0;
+            world_start(&w[i]);
+        }
+        for (uint32_t t = 1; t <= POLLS; t++) {
+            double mine = (bad ? 2 : 1) + .1 * uniform(&r), theirs = 1 + .1 * uniform(&r);
+            for (int i = 0; i < 2; i++) {
+                double unit = i ? 1000 : 1;
+                struct hd_measurement m[4] = {
+                    {.check = 0, .role = HD_CANDIDATE, .fresh = true, .value = mine * unit},
+                    {.check = 0, .role = HD_STABLE, .fresh = true, .value = theirs * unit},
+                    {.check = 1, .role = HD_CANDIDATE, .fresh = true, .events = 1, .exposure = 500,
+                     .covers_ms = POLL_MS},
+                    {.check = 1, .role = HD_STABLE, .fresh = true, .events = 1, .exposure = 500,
+                     .covers_ms = POLL_MS},
+                };
+                for (int k = 0; i && k < 2; k++) {
+                    struct hd_measurement first = m[k];
+                    m[k] = m[3 - k];
+                    m[3 - k] = first;
+                }
+                w[i].t_ms = (int64_t)t * POLL_MS;
+                step(&w[i], &(struct hd_evidence){.poll = t, .m = m, .n = 4});
+            }
+            assert_int_equal(w[0].state.kind, w[1].state.kind);
+            assert_true(weigh_view(&w[0].policy, &w[0].state).log_e ==
+                        weigh_view(&w[1].policy, &w[1].state).log_e);
+        }
+        assert_int_equal(w[0].state.kind, bad ? HD_VERDICT_FAIL : HD_VERDICT_PASS);
+    }
+}
+
+static void garbage_never_fails_a_guard(void **state)
+{
+    (void)state;
+    static const double odd[] = {NAN, INFINITY, -INFINITY, -1, 1e300, 1e16, 0, 9007199254740992.0};
+    struct rng r = {11};
+    struct world w;
+    world_init(&w, 2);
+    w.share_ppm = 1000000;
+    world_start(&w);
+    struct hd_past past[2];
+    for (int i = 0; i < 200; i++) {
+        for (int k = 0; k < 2; k++) {
+            double *v = &past[k].rho;
+            past[k].check = (uint8_t)k;
+            past[k].step_ms = (int64_t)odd[i % 8 == 0 || i % 8 > 2 ? 6 : 3];
+            for (int j = 0; j < 9; j++)
+                v[j] = odd[(int)(uniform(&r) * 7)];
+        }
+        step(&w, &(struct hd_evidence){.before = true, .past = past, .n_past = 2});
+    }
+    world_start(&w);
+    for (uint32_t t = 1; t <= 1000; t++) {
+        struct counts_of_poll c;
+        for (int s = 0; s < HD_ROLES; s++) {
+            for (int i = 0; i < 2; i++)
+                c.side[s][i] = (struct seq_arm){odd[(int)(uniform(&r) * 6)],
+                                                odd[(int)(uniform(&r) * 6)]};
+        }
+        poll(&w, t, &c);
+        assert_int_not_equal(w.state.kind, HD_VERDICT_FAIL);
+    }
+}
+
+/* Errors that are seen one scrape before their requests are not lost, and no share is above 1. */
+static void errors_wait_for_their_requests(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 1);
+    world_start(&w);
+    for (uint32_t t = 1; t <= 20; t++) {
+        struct counts_of_poll c = {.side = {[HD_STABLE] = {{1, 1000}},
+                                            [HD_CANDIDATE] = {{t % 2 ? 30 : 0, t % 2 ? 10 : 1000}}}};
+        poll(&w, t, &c);
+        const struct stream_words *s = stream_words(&w.state.check[0]);
+        assert_true(s->excess >= 0 && s->wait_mine.events <= s->wait_mine.exposure);
+    }
+    assert_int_equal(w.state.kind, HD_VERDICT_FAIL);
+}
+
+/* 30 days of polls: the evidence of a release that is as good stays low, and every number finite. */
+static void a_month_of_polls(void **state)
+{
+    (void)state;
+    struct world w;
+    struct rng r = {9};
+    world_init(&w, 1);
+    w.policy.guard.duration_ms = (int64_t)30 * 86400000;
+    world_start(&w);
+    struct counts_of_poll many[1000];
+    for (int i = 0; i < 1000; i++) {
+        many[i].side[HD_STABLE][0] = draw(&r, 300, .01);
+        many[i].side[HD_CANDIDATE][0] = draw(&r, 300, .01);
+    }
+    uint32_t polls = (uint32_t)(w.policy.guard.duration_ms / POLL_MS);
+    for (uint32_t t = 1; t < polls; t++)
+        poll(&w, t, &many[(uint32_t)(uniform(&r) * 1000)]);
+    struct weigh v = weigh_view(&w.policy, &w.state);
+    assert_int_equal(w.state.kind, HD_VERDICT_NONE);
+    assert_true(isfinite(v.log_e) && v.meter < 1);
+    for (size_t i = 0; i < ENGINE_WORDS; i++)
+        assert_false(isnan(w.state.words[i]) || isnan(w.state.check[0].words[i]));
+    struct counts_of_poll bad = many[0];
+    for (uint32_t t = polls; t < polls + 40 && w.state.kind == HD_VERDICT_NONE; t++) {
+        w.policy.guard.duration_ms += POLL_MS;
+        bad.side[HD_CANDIDATE][0] = (struct seq_arm){150, 300};
+        poll(&w, t, &bad);
+    }
+    assert_int_equal(w.state.kind, HD_VERDICT_FAIL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equals_the_formulas),
+        cmocka_unit_test(whom_it_blames),
+        cmocka_unit_test(correlated_requests_count_less),
+        cmocka_unit_test(splitting_a_poll_flips_nothing),
+        cmocka_unit_test(missing_polls_are_no_evidence),
+        cmocka_unit_test(worse_is_never_better),
+        cmocka_unit_test(order_and_units_do_not_matter),
+        cmocka_unit_test(garbage_never_fails_a_guard),
+        cmocka_unit_test(errors_wait_for_their_requests),
+        cmocka_unit_test(a_month_of_polls),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
