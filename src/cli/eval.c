@@ -297,10 +297,24 @@ static struct group group_of(const struct json *from, const char *name)
                           tolerance(from, "atol", TOLERANCE)};
 }
 
-/* {"cases": {NAME: {"rtol", "atol", "vectors": [case, ...]}}}, or one case. */
+/* {NAME: [case, ...], ...}: beside a name of ours may stand what the file says of itself. */
+static bool is_file(const struct json *value)
+{
+    bool any = false;
+    struct group own = {0};
+    if (json_type(value) != JSON_OBJECT || name_of(value, &own))
+        return false;
+    for (const struct json *j = json_first(value); j; j = json_next(j))
+        any |= json_type(j) == JSON_ARRAY && statistic_of(json_key(j));
+    return any;
+}
+
+/* A file of vectors, or one case. */
 static void eval_value(struct run *r, const struct json *value)
 {
     const struct json *groups = json_get(value, "cases");
+    if (is_file(value))
+        groups = value;
     if (!groups || json_type(groups) != JSON_OBJECT) {
         struct group own = group_of(value, NULL);
         eval_case(r, value, &own);
@@ -308,7 +322,7 @@ static void eval_value(struct run *r, const struct json *value)
     }
     for (const struct json *j = json_first(groups); j; j = json_next(j)) {
         struct group g = group_of(j, json_key(j));
-        const struct json *vectors = json_get(j, "vectors");
+        const struct json *vectors = json_type(j) == JSON_ARRAY ? j : json_get(j, "vectors");
         for (const struct json *c = json_first(vectors); c; c = json_next(c))
             eval_case(r, c, &g);
     }
@@ -417,9 +431,10 @@ const struct cli_command cli_engine = {
         "The statistic may also be named by \"fn\", \"kind\" or \"statistic\", the inputs may stand in\n"
         "an object \"inputs\", and what is expected beside them or in an object \"want\" (for --check,\n"
         "within |got - want| <= atol + rtol |want|; both 1e-9 unless given). A file of vectors,\n"
-        "{\"cases\": {NAME: {\"rtol\", \"atol\", \"vectors\": [...]}}}, is taken whole. Logarithms are\n"
-        "natural; null is a missed poll, or minus infinity. `list` prints every statistic, its inputs\n"
-        "and results; a list of polls in \"log_e\" limits what is printed to those.\n"
+        "{\"cases\": {NAME: {\"rtol\", \"atol\", \"vectors\": [...]}}} or {NAME: [...]}, is taken\n"
+        "whole. Logarithms are natural; null is a missed poll, or minus infinity. `list` prints\n"
+        "every statistic, its inputs and results; a list of polls in \"log_e\" limits what is printed\n"
+        "to those.\n"
         "Exit codes: 0 computed (and equal), 1 something differs, 2 a line could not be computed.\n",
     .options = options,
     .least = 1,

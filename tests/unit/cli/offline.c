@@ -53,6 +53,7 @@ static const struct row {
      "491 passed, 0 failed\n", ""},
     {"engine: the vectors of Kayenta hold", {"engine", "eval", "--check", VECTORS "kayenta.json"}, 0,
      "125 passed, 0 failed\n", ""},
+    {"engine: a file of lists", {"engine", "eval", "--check", VECTORS "lists.json"}, 1, "1 passed, 1 failed\n", ""},
     {"engine: a line for each line", {"engine", "eval", VECTORS "lines.jsonl"}, 2,
      "{\"id\":7,\"group\":\"kernel\",\"log_f\":1.0844084563630274}\n"
      "{\"id\":\"named\",\"group\":\"effective\",\"e_eff\":1.5,\"n_eff\":50.5}\n"
