@@ -412,3 +412,75 @@ enum hd_code ask_expression(struct asker *asker, struct hd_arena *a, const struc
         return hd_error_add(err, "%s", source->name);
     return HD_OK;
 }
+
+enum hd_code ask_time(struct asker *asker, struct hd_arena *a, const struct hd_config *config,
+                      const struct hd_datasource *source, int64_t *ret_ms, struct hd_error *err)
+{
+    struct work w = {.asker = asker,
+                     .arena = a,
+                     .config = config,
+                     .provider = hd_provider_find(source->plugin.type),
+                     .cfg = source->plugin.cfg};
+    struct hd_rows clock = {.n = 0};
+    if (!w.provider || !w.provider->counts)
+        return hd_fail(err, HD_INVALID, "%s does not say what time it is", source->plugin.type);
+    enum hd_code code = fetch(&w, NULL, 0, &clock, err);
+    if (!code)
+        *ret_ms = clock.source_now_ms;
+    return code;
+}
+
+/* --- single requests, rehearsals --- */
+
+enum hd_code ask_once(struct asker *asker, struct hd_arena *a, const struct hd_request *request,
+                      const struct hd_response **ret, struct hd_error *err)
+{
+    struct talk t = {.arena = a};
+    struct hd_ask ask = {.request = {request}, .n = 1};
+    enum hd_code code = exchange(asker, &t, &ask, err);
+    if (!code)
+        *ret = t.item[0].response;
+    return code;
+}
+
+/* Sends the steps of a rehearsal; the first that is not accepted ends it. */
+static enum hd_code send_rehearsal(struct asker *asker, struct hd_arena *a, const struct hd_policy *policy,
+                                   const struct hd_actuator *actuator, const struct hd_plan *plan,
+                                   struct hd_error *err)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        struct hd_exchange said = {plan->step[i], NULL};
+        struct hd_reply reply = {.answer = HD_ANSWER_REFUSED};
+        if (plan->step[i]->effect != HD_EFFECT_READ)
+            return hd_fail(err, HD_INVALID, "%s cannot rehearse", actuator->name);
+        enum hd_code code = ask_once(asker, a, plan->step[i], &said.response, err);
+        if (!code)
+            code = actuator->reply(a, &policy->site, &said, &reply, err);
+        if (code)
+            return code;
+        if (reply.answer != HD_ANSWER_ACCEPTED)
+            return hd_fail(err, HD_DENIED, "%s: %s", plan->step[i]->label, reply.text ? reply.text : "refused");
+    }
+    return HD_OK;
+}
+
+enum hd_code ask_rehearse(struct asker *asker, struct hd_arena *a, const struct hd_policy *policy,
+                          uint32_t colour, const char **ret_text, struct hd_error *err)
+{
+    struct hd_live live = {.value = NULL};
+    struct observe o = {hd_actuator_find(policy->actuator.type), &policy->site, &live};
+    struct talk t = {.arena = a, .bases = 1, .next = observe_next, .what = &o};
+    struct hd_plan plan = {.n = 0};
+    enum hd_code code = talk(asker, &t, err);
+    if (code)
+        return code;
+    struct hd_goal goal = {.value = live.side[colour].alone, .rehearse = true};
+    if (!goal.value)
+        return hd_fail(err, HD_ABSENT, "no value is known that gives it the traffic");
+    code = o.actuator->plan(a, &policy->site, &t.said, &goal, &plan, err);
+    if (!code)
+        code = send_rehearsal(asker, a, policy, o.actuator, &plan, err);
+    if (!code)
+        *ret_text = plan.n ? "the router would take the change" : "nothing can be asked beforehand";
+    return code;
+}

@@ -45,4 +45,17 @@ enum hd_code ask_expression(struct asker *, struct hd_arena *, const struct hd_c
                             const struct hd_datasource *, const char *expression, struct hd_rows *ret,
                             struct hd_error *err);
 
+/* What time it is for a source; HD_INVALID: it does not say. */
+enum hd_code ask_time(struct asker *, struct hd_arena *, const struct hd_config *,
+                      const struct hd_datasource *, int64_t *ret_ms, struct hd_error *err);
+
+/* One request, whatever its effect; io != HD_IO_OK fails with HD_BUSY. */
+enum hd_code ask_once(struct asker *, struct hd_arena *, const struct hd_request *,
+                      const struct hd_response **ret, struct hd_error *err);
+
+/* Could all the traffic be given to a colour now? Reads the router, plans, and sends the plan's
+ * rehearsal, which changes nothing. ret_text: the router's words, or why it is not known. */
+enum hd_code ask_rehearse(struct asker *, struct hd_arena *, const struct hd_policy *, uint32_t colour,
+                          const char **ret_text, struct hd_error *err);
+
 #endif

@@ -40,8 +40,7 @@ struct client {
 
 /* --- where and as whom --- */
 
-/* An address to listen on as one to connect to. */
-static const char *url_of_listen(struct hd_arena *a, const char *listen)
+const char *client_url_of_listen(struct hd_arena *a, const char *listen)
 {
     static const struct {
         const char *any, *here;
@@ -125,7 +124,7 @@ static int find_daemon(struct client *c, const struct cli_args *args)
     else if (!read_config(args, c->arena, &listen, &store))
         return CLI_USAGE;
     if (!url)
-        url = url_of_listen(c->arena, listen);
+        url = client_url_of_listen(c->arena, listen);
     if (!str_begins(url, "http://") && !str_begins(url, "https://"))
         return cli_usage(args, "the URL must begin with http:// or https://, not '%s'", url);
     char *base = arena_text(c->arena, url);

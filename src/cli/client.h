@@ -45,6 +45,8 @@ int client_ask(struct client *, const char *path, const char *query, const char 
 void client_sleep(struct client *, int64_t ms);
 bool client_interrupted(const struct client *);
 
+/* An address to listen on as one to connect to. */
+const char *client_url_of_listen(struct hd_arena *, const char *listen);
 /* `text` as one segment of a path or a value of a query. */
 const char *client_encode(struct hd_arena *, const char *text);
 /* A word of the user as the id of a guard: an id itself, or a service, whose newest guard it is.
