@@ -69,7 +69,11 @@
 #define HD_RUN_TTL_MS 86400000      /* how long a name means its analysis, where none is given */
 #define HD_RUN_TTL_MS_MAX ((int64_t)7 * 86400000)
 #define HD_BODY_BYTES_MAX (1u << 20)    /* HTTP request body */
-#define HD_HTTP_CONNECTIONS_MAX 256     /* about 32 KiB each */
+#define HD_STREAMS_MAX 512          /* readers of the journal: two screens each for 250 people */
+#define HD_STREAM_BYTES_MAX (256u << 10) /* waiting for one of them; 100 events of 1 to 2 KiB */
+#define HD_WAITS_MAX 128            /* requests that wait for a guard to change */
+#define HD_WAIT_MS 55000            /* how long: below the usual 60 s of a proxy */
+#define HD_HTTP_CONNECTIONS_MAX (HD_STREAMS_MAX + 256) /* about 32 KiB each */
 #define HD_TEXT_MAX 500             /* a human's reason, a note, an actor */
 #define HD_METRICS_MAX 20000        /* series on /metrics: 1,000 services of 20 */
 #define HD_TOKENS_MAX 1000          /* made by orders; one a team and pipeline */

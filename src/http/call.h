@@ -83,6 +83,12 @@ struct call {
     uint64_t peer;       /* hash of the address it came from */
     const struct store_account *account; /* whose secret it is; NULL: nobody's, or nobody knows */
     const struct form *form; /* body of a POST to a page; NULL: none */
+    /* A handler that left no reply and no packet is run again when the store has changed, and at
+     * this wall time at the latest; 0: it has answered. */
+    int64_t until_ms;
+    int64_t seen_version; /* of a guard, when the wait began */
+    bool stream;         /* the reply is a stream of events after this one: */
+    int64_t stream_after;
     struct buf packet; /* a handler's command for the loop; empty: none */
     /* Makes the reply of the loop's answer; NULL: JSON, or what orders_page makes on a page. */
     void (*taken)(struct call *, unsigned status, const struct json *body);

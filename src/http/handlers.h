@@ -24,6 +24,9 @@ enum hd_code api_timeline(struct call *, struct hd_error *);
 enum hd_code api_evidence(struct call *, struct hd_error *);
 enum hd_code api_holds(struct call *, struct hd_error *);
 enum hd_code api_tokens(struct call *, struct hd_error *);
+/* follow.c */
+enum hd_code follow_guard(struct call *, struct hd_error *);
+enum hd_code follow_events(struct call *, struct hd_error *);
 /* login.c */
 enum hd_code login_page(struct call *, struct hd_error *);
 enum hd_code login_take(struct call *, struct hd_error *);

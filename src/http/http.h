@@ -42,6 +42,7 @@ struct http_options {
     int commands; /* our end of the pair; owned from now on, whatever is returned */
     http_who *who; /* NULL: nobody is asked: all may read, and orders go on to the loop */
     int32_t command_ms, request_ms; /* 0: HD_COMMAND_MS, HD_REQUEST_MS */
+    int32_t beat_ms; /* a comment on a stream that was silent for so long; 0: 15 s */
 };
 
 /* HD_INVALID: listen is not address:port. HD_IO: it cannot be listened on. Call it on the loop's

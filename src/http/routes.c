@@ -47,6 +47,8 @@ const struct route http_routes[] = {
     {"GET", API "/guards/*", api_guard, ROUTE_STORE, {0}, NULL},
     {"GET", API "/guards/*/timeline", api_timeline, ROUTE_STORE, {"after"}, NULL},
     {"GET", API "/guards/*/evidence", api_evidence, ROUTE_STORE, {"after"}, NULL},
+    {"GET", API "/guards/*/wait", follow_guard, ROUTE_STORE, {"timeout", "until"}, NULL},
+    {"GET", API "/events", follow_events, ROUTE_STORE, {"after"}, NULL},
     {"GET", API "/holds", api_holds, ROUTE_STORE, {0}, NULL},
     {"GET", API "/tokens", api_tokens, ROUTE_STORE, {0}, NULL},
 

@@ -27,9 +27,12 @@
 #include "http/listen.h"
 #include "http/orders.h"
 #include "http/pending.h"
+#include "http/stream.h"
 #include "http/who.h"
 
 #define STOP_MS 1000 /* to send the last answers when stopping */
+#define BEAT_MS 15000 /* proxies close a connection that is silent for 30 s or more */
+#define LOOK_MS 200  /* how old a change may be when it is told: below what people notice */
 
 /* A connection, to cut it off when it takes too long over a request. */
 struct peer {
@@ -47,6 +50,12 @@ struct http {
     char *store_path, *public_url;
     struct peer *peers;
     struct limits limits;
+    struct streams streams;
+    struct visit *waits; /* for a change of the store */
+    size_t n_waits;
+    int64_t look_ms;     /* boot: when to look whether it has changed, while somebody waits for that */
+    int64_t tell_ms;     /* boot: when tell_waiting wants to be called */
+    int64_t store_version;
     struct metric *requests[6]; /* by hundreds of the status */
     unsigned busy;              /* calls that are not answered yet */
     /* libmicrohttpd has work that neither its descriptor nor its timeout tells of: a wait ended, or
@@ -65,6 +74,7 @@ struct visit {
     struct peer *peer;
     bool seen;         /* the headers were looked at */
     const char *fault; /* of the request's target; NULL: none */
+    struct visit *next; /* of those that wait */
 };
 
 const char *call_header(const struct call *c, const char *name)
@@ -191,6 +201,8 @@ static void run(struct visit *v)
 {
     struct call *c = &v->call;
     struct hd_error err = {0};
+    c->store = NULL;
+    c->now_ms = clock_now().wall_ms;
     bool asks_who = c->facts->who && !(c->route->needs & ROUTE_OPEN);
     if (c->body_too_big) {
         (void)call_refuse(c, 413, "body_too_large", "the body is larger than %u bytes",
@@ -252,19 +264,128 @@ static void add_headers(struct MHD_Response *r, const struct reply *reply)
         (void)MHD_add_response_header(r, "Connection", "close");
 }
 
+static struct MHD_Response *plain_response(struct reply *reply)
+{
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(reply->body.len, reply->body.at, MHD_RESPMEM_MUST_FREE);
+    if (r)
+        reply->body = BUF_INIT(0); /* the response owns it now */
+    return r;
+}
+
+/* NULL: refused. */
+static struct MHD_Response *stream_response(struct visit *v)
+{
+    struct call *c = &v->call;
+    struct MHD_Response *r = stream_open(&v->http->streams, c->connection, c->stream_after,
+                                         buf_at(&c->reply.body), clock_now().boot_ms);
+    if (!r) {
+        (void)call_refuse(c, 503, "too_many_streams", "%d streams are open already",
+                          HD_STREAMS_MAX);
+        return NULL;
+    }
+    v->peer->waiting = true; /* it may be silent for as long as it likes */
+    v->http->tell_ms = 0;
+    (void)MHD_add_response_header(r, "X-Accel-Buffering", "no");
+    return r;
+}
+
 static enum MHD_Result reply_send(struct visit *v)
 {
     struct reply *reply = &v->call.reply;
-    struct MHD_Response *r =
-        MHD_create_response_from_buffer(reply->body.len, reply->body.at, MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *r = v->call.stream ? stream_response(v) : NULL;
+    if (!r)
+        r = plain_response(reply);
     if (!r)
         return MHD_NO;
-    reply->body = BUF_INIT(0); /* the response owns it now */
     add_headers(r, reply);
     enum MHD_Result sent = MHD_queue_response(v->call.connection, reply->status, r);
     MHD_destroy_response(r);
     metric_add(v->http->requests[reply->status / 100], 1);
     return sent;
+}
+
+/* False: too many wait already (refused). */
+static bool wait_begin(struct visit *v)
+{
+    struct http *h = v->http;
+    if (h->streams.ending) {
+        (void)call_refuse(&v->call, 503, "stopping", "haldane is stopping");
+        return false;
+    }
+    if (h->n_waits == HD_WAITS_MAX) {
+        (void)call_refuse(&v->call, 503, "too_many_waits", "%d requests wait already", HD_WAITS_MAX);
+        return false;
+    }
+    v->next = h->waits;
+    h->waits = v;
+    h->n_waits++;
+    h->tell_ms = 0;
+    v->peer->waiting = true;
+    MHD_suspend_connection(v->call.connection);
+    return true;
+}
+
+/* Runs again those whose time has come, or all of them: on_request goes on where it waited. */
+static void wait_end(struct http *h, int64_t wall_ms, bool all)
+{
+    for (struct visit **at = &h->waits; *at;) {
+        struct visit *v = *at;
+        if (!all && v->call.until_ms > wall_ms) {
+            at = &v->next;
+            continue;
+        }
+        *at = v->next;
+        h->n_waits--;
+        v->peer->waiting = false;
+        v->peer->since_ms = clock_now().boot_ms;
+        MHD_resume_connection(v->call.connection);
+    }
+}
+
+/* Asks the store whether it has changed; costs microseconds. */
+static bool look(struct http *h)
+{
+    struct hd_error err;
+    struct store *s;
+    int64_t version = 0, head = h->streams.head;
+    if (reader(h, &s, &err))
+        return false;
+    enum hd_code code = store_version(s, &version, &err);
+    if (!code && version != h->store_version)
+        code = store_newest_event(s, &head, &err);
+    store_rollback(s);
+    if (code) {
+        h->store = store_close(h->store);
+        return false;
+    }
+    bool changed = version != h->store_version;
+    h->store_version = version;
+    h->streams.head = head;
+    return changed;
+}
+
+/* Tells what has changed to those that wait for it; returns when to come again (boot ms). */
+static int64_t tell_waiting(struct http *h, struct hd_now now)
+{
+    struct hd_error err;
+    struct store *s = NULL;
+    int64_t next = INT64_MAX;
+    bool changed = false;
+    if (!h->waits && !h->streams.n)
+        return next;
+    if (h->look_ms <= now.boot_ms) {
+        h->look_ms = now.boot_ms + LOOK_MS;
+        changed = look(h);
+    }
+    wait_end(h, now.wall_ms, changed);
+    if (h->streams.n) {
+        (void)reader(h, &s, &err);
+        next = stream_feed(&h->streams, s, now.boot_ms);
+        if (s)
+            store_rollback(s);
+    }
+    return next < h->look_ms ? next : h->look_ms;
 }
 
 /* libmicrohttpd calls it at least twice for a request (headers; end of the body), once for each
@@ -294,6 +415,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     }
     if (!c->reply.status)
         run(v);
+    if (!c->reply.status && !c->packet.len && c->until_ms && wait_begin(v))
+        return MHD_YES;
     if (!c->reply.status && c->packet.len &&
         pending_send(&v->http->pending, c, clock_now().boot_ms)) {
         v->peer->waiting = true;
@@ -381,7 +504,10 @@ static int sleep_ms(struct http *h)
 {
     int64_t now = clock_now().boot_ms;
     int64_t next = pending_expire(&h->pending, now), slow = cut_slow(h, now);
-    next = h->again ? now : next < slow ? next : slow;
+    next = next < slow ? next : slow;
+    next = next < h->tell_ms ? next : h->tell_ms;
+    if (h->again || h->streams.hungry)
+        next = now;
     int64_t ms = next == INT64_MAX ? INT64_MAX : next - now;
     MHD_UNSIGNED_LONG_LONG own;
     if (MHD_get_timeout(h->daemon, &own) == MHD_YES && (int64_t)own < ms)
@@ -406,6 +532,7 @@ static bool turn(struct http *h, int max_ms)
     if (fd[2].revents)
         pending_receive(&h->pending);
     h->again = false;
+    h->tell_ms = tell_waiting(h, clock_now());
     (void)MHD_run(h->daemon);
     return !fd[1].revents;
 }
@@ -421,9 +548,11 @@ static void wind_down(struct http *h)
     uint64_t count;
     (void)!read(h->stop, &count, sizeof count);
     pending_abandon(&h->pending, "haldane is stopping");
+    stream_end(&h->streams);
+    wait_end(h, 0, true);
     do
         (void)turn(h, 10);
-    while (h->busy && clock_now().boot_ms < until);
+    while ((h->busy || h->streams.n) && clock_now().boot_ms < until);
     MHD_stop_daemon(h->daemon);
     h->store = store_close(h->store);
 }
@@ -518,6 +647,7 @@ enum hd_code http_start(const struct http_options *o, struct http **ret, struct 
                                   .timeout_ms = o->command_ms ? o->command_ms : HD_COMMAND_MS};
     h->facts.who = o->who;
     h->facts.limits = &h->limits;
+    h->streams.beat_ms = o->beat_ms ? o->beat_ms : BEAT_MS;
     h->request_ms = o->request_ms ? o->request_ms : HD_REQUEST_MS;
     h->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     h->store_path = strdup(o->store_path);

@@ -244,6 +244,8 @@ void show_event(struct json_out *o, const struct store_event *e)
     json_begin(o, NULL, '{');
     json_put_i64(o, "seq", e->seq);
     json_put_time(o, "at", e->wall_ms);
+    json_put_text(o, "guard", e->guard);
+    json_put_text(o, "service", e->service);
     json_put_text(o, "kind", e->kind);
     json_put_text(o, "reason", e->reason ? reason_slug(e->reason) : NULL);
     json_put_text(o, "severity", hd_severity_word(e->severity));

@@ -94,6 +94,16 @@ enum hd_code store_events(struct store *s, struct hd_arena *arena, const char *g
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }
 
+enum hd_code store_newest_event(struct store *s, int64_t *ret_seq, struct hd_error *err)
+{
+    return sql_int(s, "SELECT coalesce(max(seq), 0) FROM event", NO_ARGS, ret_seq, err);
+}
+
+enum hd_code store_oldest_event(struct store *s, int64_t *ret_seq, struct hd_error *err)
+{
+    return sql_int(s, "SELECT coalesce(min(seq), 0) FROM event", NO_ARGS, ret_seq, err);
+}
+
 _Static_assert(HD_SEVERITY_ACT == 2, "the queries and the index of open acts say 2");
 
 enum hd_code store_open_acts(struct store *s, struct hd_arena *arena, struct store_event **ret,

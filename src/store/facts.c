@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Small facts of the daemon, and the list of services as the faces show it.
+ * Small facts of the daemon, whether anything has changed, and the list of services as the faces show it.
  */
 #include "base/arena.h"
 #include "store/sql.h"
@@ -12,6 +12,11 @@ enum hd_code store_put_fact(struct store *s, const char *key, const char *value,
                      "INSERT INTO fact (key, value) VALUES (?1, ?2)"
                      " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
                      ARGS(TEXT_ARG(key), TEXT_ARG(value)), err);
+}
+
+enum hd_code store_version(struct store *s, int64_t *ret, struct hd_error *err)
+{
+    return sql_int(s, "PRAGMA data_version", NO_ARGS, ret, err);
 }
 
 static enum hd_code read_fact(struct sql_row *row, void *ret, struct hd_error *err)

@@ -50,6 +50,8 @@ enum hd_code store_begin_relaxed(struct store *, struct hd_error *err);
 enum hd_code store_sync(struct store *, struct hd_error *err);
 enum hd_code store_commit(struct store *, struct hd_error *err);
 void store_rollback(struct store *); /* without a transaction: nothing */
+/* Grows whenever another handle has committed; microseconds. */
+enum hd_code store_version(struct store *, int64_t *ret, struct hd_error *err);
 /* True when the ballast is gone (the disk was full); store_restore_ballast makes it anew, or fails
  * with HD_FULL. */
 bool store_ballast_used(const struct store *);
@@ -267,6 +269,10 @@ enum hd_code store_add_event(struct store *, const struct store_event *, const c
  * many). */
 enum hd_code store_events(struct store *, struct hd_arena *, const char *guard, int64_t after_seq,
                           size_t limit, struct store_event **ret, size_t *ret_n, struct hd_error *err);
+/* The number of the newest; 0: there is none. */
+enum hd_code store_newest_event(struct store *, int64_t *ret_seq, struct hd_error *err);
+/* The number of the oldest that is still there; 0: there is none. */
+enum hd_code store_oldest_event(struct store *, int64_t *ret_seq, struct hd_error *err);
 /* Act events not resolved yet, oldest first. */
 enum hd_code store_open_acts(struct store *, struct hd_arena *, struct store_event **ret, size_t *ret_n,
                              struct hd_error *err);

@@ -209,6 +209,8 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/once.c", "if (code == HD_ABSENT)\n", "if (code == HD_ABSENT || true)\n"),)),
     ("extension_not_replayed", "orders with a key", ("api",), (
         ("src/cli/replay.c", "state.extended_ms += r->extension[x].by_ms;", "(void)r;"),)),
+    ("event_told_twice", "streams", ("http_stream",), (
+        ("src/http/stream.c", "s->after = all->batch_last;", "s->after = all->batch_after;"),)),
     ("page_not_escaped", "pages", ("http_html",), (
         ("src/http/html.c", 'buf_text(b, "&lt;");', 'buf_text(b, "<");'),)),
 )

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -47,6 +48,7 @@ struct bench {
     char dir[100], path[120];
 };
 
+__attribute__((unused)) static int32_t bench_beat_ms;
 __attribute__((unused)) static http_who *bench_who; /* of the next bench; NULL: none */
 
 __attribute__((unused)) static void bench_open(struct bench *b, int what, int32_t command_ms, int32_t request_ms)
@@ -62,6 +64,7 @@ __attribute__((unused)) static void bench_open(struct bench *b, int what, int32_
                                    .store_path = b->path,
                                    .commands = pair[0],
                                    .who = bench_who,
+                                   .beat_ms = bench_beat_ms,
                                    .command_ms = command_ms,
                                    .request_ms = request_ms};
     if (http_start(&o, &b->http, &err))
@@ -174,6 +177,15 @@ __attribute__((unused)) static void give_answer(const struct bench *b, int64_t i
     char text[4096];
     int n = snprintf(text, sizeof text, "{\"id\":%lld,%s}", (long long)id, rest);
     assert_int_equal(send(b->loop, text, (size_t)n, MSG_NOSIGNAL), n);
+}
+
+/* Both ends of more than a thousand connections are ours. */
+__attribute__((unused)) static void many_descriptors(void)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 #endif

@@ -578,6 +578,7 @@ static void test_many_connections(void **state)
     struct bench b;
     int fd[N];
     (void)state;
+    many_descriptors();
     bench_open(&b, SAMPLE_EMPTY, 0, 0);
     for (int i = 0; i < N; i++) {
         fd[i] = dial(&b);
