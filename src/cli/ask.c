@@ -208,6 +208,7 @@ struct work {
     const void *cfg;
     uint32_t base;            /* replica in use: one check never mixes two */
     int64_t window_ms, at_ms; /* at: the instant, on the source's clock; 0: its own now */
+    int64_t step_ms;          /* of a range of gauges */
 };
 
 static enum hd_code fetch(struct work *w, const struct hd_probe *probe, int64_t range_ms,
@@ -222,6 +223,7 @@ static enum hd_code fetch(struct work *w, const struct hd_probe *probe, int64_t 
                      .n = probe != NULL,
                      .at_ms = w->at_ms,
                      .range_ms = range_ms,
+                     .step_ms = w->step_ms,
                      .series_max = (uint32_t)w->config->limits.series,
                      .answer_max = (uint32_t)w->config->limits.answer},
     };
@@ -266,6 +268,15 @@ static enum hd_code fetch_sides(struct work *w, int64_t range_ms, struct hd_rows
         all.n += some.n;
     }
     *ret = all;
+    return HD_OK;
+}
+
+static enum hd_code fetch_targets(struct work *w, struct hd_rows *ret, struct hd_error *err)
+{
+    struct hd_probe probe = {.query = w->check->query.target_text, .side = 0, .raw = true};
+    if (probe.query)
+        return fetch(w, &probe, 0, ret, err);
+    *ret = (struct hd_rows){.n = 0};
     return HD_OK;
 }
 
@@ -340,12 +351,9 @@ static enum hd_code count_side(const struct work *w, const struct hd_rows *rows,
 static enum hd_code ask_counts(struct work *w, struct ask_side *side, struct hd_error *err)
 {
     struct hd_rows rows, targets = {.n = 0};
-    const struct hd_query *q = &w->check->query;
     enum hd_code code = fetch_sides(w, w->window_ms + 2 * SCRAPE_MS, &rows, err);
-    if (!code && q->target_text) {
-        struct hd_probe probe = {.query = q->target_text, .side = 0, .raw = true};
-        code = fetch(w, &probe, 0, &targets, err);
-    }
+    if (!code)
+        code = fetch_targets(w, &targets, err);
     for (uint32_t i = 0; !code && i < w->policy->n_colours; i++) {
         read_rows(&rows, i, &side[i]);
         code = count_side(w, &rows, &targets, i, &side[i], err);
@@ -364,22 +372,37 @@ static enum hd_code ask_gauge(struct work *w, struct ask_side *side, struct hd_e
     return code;
 }
 
+static enum hd_code work_of(struct asker *asker, struct hd_arena *a, const struct hd_config *config,
+                            const struct hd_policy *policy, const struct hd_check *check,
+                            struct work *ret, struct hd_error *err)
+{
+    const struct hd_datasource *source = &config->datasources[check->datasource];
+    *ret = (struct work){.asker = asker,
+                         .arena = a,
+                         .config = config,
+                         .policy = policy,
+                         .check = check,
+                         .provider = hd_provider_find(source->plugin.type),
+                         .cfg = source->plugin.cfg};
+    if (!ret->provider)
+        return hd_fail(err, HD_INVALID, "there is no provider '%s'", source->plugin.type);
+    return HD_OK;
+}
+
+static const char *source_name(const struct work *w)
+{
+    return w->config->datasources[w->check->datasource].name;
+}
+
 enum hd_code ask_check(struct asker *asker, struct hd_arena *a, const struct hd_config *config,
                        const struct hd_policy *policy, const struct hd_check *check,
                        int64_t window_ms, struct ask_side ret[HD_SIDES_MAX], struct hd_error *err)
 {
-    const struct hd_datasource *source = &config->datasources[check->datasource];
-    struct work w = {.asker = asker,
-                     .arena = a,
-                     .config = config,
-                     .policy = policy,
-                     .check = check,
-                     .provider = hd_provider_find(source->plugin.type),
-                     .cfg = source->plugin.cfg,
-                     .window_ms = window_ms};
+    struct work w;
     struct hd_rows clock = {.n = 0};
-    if (!w.provider)
-        return hd_fail(err, HD_INVALID, "there is no provider '%s'", source->plugin.type);
+    if (work_of(asker, a, config, policy, check, &w, err))
+        return err->code;
+    w.window_ms = window_ms;
     for (size_t i = 0; i < HD_SIDES_MAX; i++)
         ret[i] = (struct ask_side){.outcome = HD_OUTCOME_NO_DATA,
                                    .reason = HD_REASON_NO_SERIES,
@@ -388,11 +411,42 @@ enum hd_code ask_check(struct asker *asker, struct hd_arena *a, const struct hd_
                                    .age_ms = -1};
     if (w.provider->counts &&
         fetch(&w, NULL, 0, &clock, err)) /* windows lie on the source's clock */
-        return hd_error_add(err, "%s", source->name);
+        return hd_error_add(err, "%s", source_name(&w));
     w.at_ms = clock.source_now_ms;
     bool counted = check->query.kind != HD_QUERY_GAUGE;
     if (counted ? ask_counts(&w, ret, err) : ask_gauge(&w, ret, err))
-        return hd_error_add(err, "%s", source->name);
+        return hd_error_add(err, "%s", source_name(&w));
+    return HD_OK;
+}
+
+enum hd_code ask_rows(struct asker *asker, struct hd_arena *a, const struct hd_config *config,
+                      const struct hd_policy *policy, const struct hd_check *check,
+                      const struct ask_when *when, struct hd_rows *ret, struct hd_error *err)
+{
+    struct work w;
+    if (work_of(asker, a, config, policy, check, &w, err))
+        return err->code;
+    w.at_ms = when->at_ms;
+    w.step_ms = when->step_ms;
+    if (when->targets ? fetch_targets(&w, ret, err)
+                      : fetch_sides(&w, when->range_ms, ret, err))
+        return hd_error_add(err, "%s", source_name(&w));
+    return HD_OK;
+}
+
+enum hd_code ask_clock(struct asker *asker, struct hd_arena *a, const struct hd_config *config,
+                       const struct hd_policy *policy, const struct hd_check *check,
+                       int64_t *ret_ms, struct hd_error *err)
+{
+    struct work w;
+    struct hd_rows clock = {.n = 0};
+    if (work_of(asker, a, config, policy, check, &w, err))
+        return err->code;
+    if (!w.provider->counts)
+        return hd_fail(err, HD_INVALID, "%s: cannot be asked about the past", source_name(&w));
+    if (fetch(&w, NULL, 0, &clock, err))
+        return hd_error_add(err, "%s", source_name(&w));
+    *ret_ms = clock.source_now_ms;
     return HD_OK;
 }
 

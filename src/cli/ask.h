@@ -44,6 +44,20 @@ enum hd_code ask_check(struct asker *, struct hd_arena *, const struct hd_config
 enum hd_code ask_expression(struct asker *, struct hd_arena *, const struct hd_config *,
                             const struct hd_datasource *, const char *expression, struct hd_rows *ret,
                             struct hd_error *err);
+/* The rows of one check as they were at `at_ms` (0: now, by the source's clock), of every colour:
+ * counters raw over the `range_ms` before it, a gauge as one point per `step_ms`. `targets`: instead
+ * the start times of its targets at that instant; nothing where the check asks none. */
+struct ask_when {
+    int64_t at_ms, range_ms, step_ms;
+    bool targets;
+};
+enum hd_code ask_rows(struct asker *, struct hd_arena *, const struct hd_config *,
+                      const struct hd_policy *, const struct hd_check *, const struct ask_when *,
+                      struct hd_rows *ret, struct hd_error *err);
+/* What time it is by the clock of the check's source. HD_INVALID: it has no past to be asked for. */
+enum hd_code ask_clock(struct asker *, struct hd_arena *, const struct hd_config *,
+                       const struct hd_policy *, const struct hd_check *, int64_t *ret_ms,
+                       struct hd_error *err);
 
 /* What time it is for a source; HD_INVALID: it does not say. */
 enum hd_code ask_time(struct asker *, struct hd_arena *, const struct hd_config *,

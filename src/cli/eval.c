@@ -81,7 +81,7 @@ static enum hd_code list_of(const struct eval *e, const char *key, const struct 
 enum hd_code eval_numbers(const struct eval *e, const char *key, double null, struct eval_list *ret,
                           struct hd_error *err)
 {
-    const struct json *list;
+    const struct json *list = NULL;
     enum hd_code code = list_of(e, key, &list, err);
     if (code)
         return code;
@@ -96,7 +96,7 @@ enum hd_code eval_numbers(const struct eval *e, const char *key, double null, st
 enum hd_code eval_rows(const struct eval *e, const char *key, size_t columns, double null,
                        struct eval_list *ret, struct hd_error *err)
 {
-    const struct json *list;
+    const struct json *list = NULL;
     enum hd_code code = list_of(e, key, &list, err);
     if (code)
         return code;

@@ -85,7 +85,7 @@ static enum hd_code sorted(const struct eval *e, struct samples s, double **ret,
 static enum hd_code ranks_of(const struct eval *e, struct samples x, struct samples y,
                              struct ranks **ret, struct hd_error *err)
 {
-    double *sorted_x, *sorted_y;
+    double *sorted_x = NULL, *sorted_y = NULL;
     enum hd_code code = sorted(e, x, &sorted_x, err);
     if (!code)
         code = sorted(e, y, &sorted_y, err);
@@ -175,7 +175,7 @@ static enum hd_code interval(const struct eval *e, struct hd_error *err)
 static enum hd_code percentile(const struct eval *e, struct hd_error *err)
 {
     struct samples s;
-    double p, *at;
+    double p, *at = NULL;
     if (values(e, "values", &s, err) || eval_number(e, "p", &p, err) || sorted(e, s, &at, err))
         return err->code;
     if (!(p >= 0 && p <= 100))
@@ -218,7 +218,7 @@ static enum hd_code effect_size(const struct eval *e, struct hd_error *err)
 static enum hd_code outliers(const struct eval *e, struct hd_error *err)
 {
     struct samples s;
-    double *at;
+    double *at = NULL;
     if (values(e, "values", &s, err) || sorted(e, s, &at, err))
         return err->code;
     bool guarded =

@@ -7,11 +7,12 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/reason.h"
 #include "cli/face.h"
 #include "cli/internal.h"
 #include "cli/table.h"
-#include "store/store.h"
+#include "cli/trial.h"
 
 #define STORE_AUTO __attribute__((cleanup(store_close_p))) struct store *
 #define DIFFERENT 1 /* exit code */
@@ -49,52 +50,14 @@ static enum hd_code read_reasons(struct hd_arena *a, const char *text, struct ou
 
 /* --- the new one --- */
 
-static void render(struct hd_arena *a, const struct hd_policy *policy, const struct store_guard *g,
-                   const struct hd_verdict *v, struct outcome *ret)
+static void render(struct hd_arena *a, const struct trial *t, const struct hd_verdict *v,
+                   struct outcome *ret)
 {
-    const char *checks[HD_CHECKS_MAX], *units[HD_CHECKS_MAX];
-    struct reason_names names = {.check = checks,
-                                 .unit = units,
-                                 .n_checks = policy->n_checks,
-                                 .side = {g->stable, g->candidate}};
-    for (uint32_t i = 0; i < policy->n_checks; i++) {
-        checks[i] = policy->checks[i].name;
-        units[i] = policy->checks[i].unit;
-    }
     *ret = (struct outcome){.kind = v->kind, .cause = v->cause, .score = v->score, .n = v->n};
     for (size_t i = 0; i < v->n; i++) {
-        BUF_AUTO b = BUF_INIT(1000);
-        reason_render(&b, &v->reason[i], &names);
         ret->reason[i].number = v->reason[i].number;
-        ret->reason[i].text = arena_text(a, buf_at(&b));
+        ret->reason[i].text = trial_reason(a, t, t->policy, &v->reason[i]);
     }
-}
-
-/* What the store knows of a guard. */
-struct record {
-    struct store_guard guard;
-    struct store_evidence *evidence;
-    struct store_extension *extension;
-    size_t n_evidence, n_extensions;
-};
-
-static enum hd_code replay(const struct hd_policy *policy, const struct record *r,
-                           struct hd_verdict *ret, struct hd_error *err)
-{
-    const struct store_evidence *e = r->evidence;
-    struct hd_guard_state state;
-    struct hd_verdict verdict = {.score = NAN};
-    engine_state_init(policy, &state);
-    *ret = verdict;
-    for (size_t i = 0, x = 0; i < r->n_evidence; i++) {
-        for (; x < r->n_extensions && r->extension[x].polls <= state.polls; x++)
-            state.extended_ms += r->extension[x].by_ms;
-        if (engine_step(policy, &state, &e[i].evidence, e[i].t_ms, &state, &verdict, err))
-            return hd_error_add(err, "poll %u", e[i].evidence.poll);
-        if (!e[i].evidence.before) /* what the minutes before say is no verdict yet */
-            *ret = verdict;
-    }
-    return HD_OK;
 }
 
 /* --- comparing --- */
@@ -164,59 +127,144 @@ static int report(const struct cli_args *args, const struct store_guard *g, size
 
 /* --- haldane replay --- */
 
-static enum hd_code load(struct store *s, struct hd_arena *a, const char *id, struct record *ret,
-                         struct hd_error *err)
-{
-    enum hd_code code = store_begin(s, err); /* one moment for all */
-    if (!code)
-        code = store_guard(s, a, id, &ret->guard, err);
-    if (!code)
-        code = store_evidence(s, a, id, &ret->evidence, &ret->n_evidence, err);
-    if (!code)
-        code = store_extensions(s, a, id, &ret->extension, &ret->n_extensions, err);
-    store_rollback(s);
-    return code;
-}
+/* A guard judged twice: then, and now. */
+struct both {
+    struct outcome stored, now;
+    size_t n; /* rows of evidence */
+};
 
-static int replay_guard(const struct cli_args *args, struct hd_arena *a, const struct record *r)
+static enum hd_code judge(struct hd_arena *a, const struct store_guard *g, struct trial *t,
+                          struct both *ret, struct hd_error *err)
 {
     struct config *pin = NULL;
-    const struct store_guard *g = &r->guard;
-    struct hd_verdict *verdict = arena_of(a, struct hd_verdict);
-    struct outcome stored = {.kind = g->verdict, .cause = g->cause, .score = g->score}, now;
-    struct hd_error err;
-    if (config_load_pin((struct hd_span){g->pin, strlen(g->pin)}, &pin, &err))
-        return cli_fail(CLI_USAGE, "the policy of guard %s: %s", g->id, err.text);
-    const struct hd_policy *policy = config_service(pin, g->service);
-    int status = CLI_OK;
-    if (!policy)
-        status = cli_fail(CLI_USAGE, "guard %s: its policy does not name %s", g->id, g->service);
-    else if (read_reasons(a, g->reasons, &stored, &err) || replay(policy, r, verdict, &err))
-        status = cli_fail(CLI_USAGE, "guard %s: %s", g->id, err.text);
-    else
-        render(a, policy, g, verdict, &now);
+    struct trial_end *end = arena_of(a, struct trial_end);
+    ret->stored = (struct outcome){.kind = g->verdict, .cause = g->cause, .score = g->score};
+    ret->n = t->n;
+    enum hd_code code = config_load_pin((struct hd_span){g->pin, strlen(g->pin)}, &pin, err);
+    if (code)
+        return hd_error_add(err, "the policy of guard %s", g->id);
+    t->policy = config_service(pin, g->service);
+    if (!t->policy)
+        code = hd_fail(err, HD_CORRUPT, "its policy does not name %s", g->service);
+    if (!code)
+        code = read_reasons(a, g->reasons, &ret->stored, err);
+    if (!code)
+        code = trial_run(t, t->policy, end, err);
+    if (!code)
+        render(a, t, &end->verdict, &ret->now);
     config_unref(pin);
-    return status ? status : report(args, g, r->n_evidence, &stored, &now);
+    return code ? hd_error_add(err, "guard %s", g->id) : HD_OK;
+}
+
+static int replay_one(const struct cli_args *args, struct hd_arena *a, struct store *store,
+                      const char *id)
+{
+    struct store_guard guard;
+    struct trial t;
+    struct both both;
+    struct hd_error err;
+    if (trial_load(store, a, id, &guard, &t, &err) || judge(a, &guard, &t, &both, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    return report(args, &guard, both.n, &both.stored, &both.now);
+}
+
+/* --- many guards --- */
+
+static void put_row(struct json_out *out, struct table *table, struct hd_arena *a,
+                    const struct store_guard *g, const struct both *b)
+{
+    const char *equal = !b->n ? "no evidence" : same(&b->stored, &b->now) ? "equal" : "DIFFERENT";
+    if (!out) {
+        table_row(table, g->id, g->service, table_time(a, g->started_ms),
+                  hd_verdict_word(b->stored.kind), hd_verdict_word(b->now.kind), equal);
+        return;
+    }
+    json_begin(out, NULL, '{');
+    json_put_text(out, "id", g->id);
+    json_put_text(out, "service", g->service);
+    json_put_time(out, "started_at", g->started_ms);
+    json_put_text(out, "stored", hd_verdict_word(b->stored.kind));
+    json_put_text(out, "replayed", b->n ? hd_verdict_word(b->now.kind) : NULL);
+    json_put_bool(out, "equal", b->n && same(&b->stored, &b->now));
+    json_end(out, '}');
+}
+
+/* Every ended guard of the list, oldest first. Evidence that was evicted proves nothing, and is
+ * said. */
+static enum hd_code replay_list(struct store *store, const struct store_guard *list, size_t n,
+                                struct json_out *out, struct table *table, bool *ret_equal,
+                                struct hd_error *err)
+{
+    *ret_equal = true;
+    for (size_t i = n; i-- > 0;) {
+        struct hd_arena *a = table->arena;
+        struct store_guard guard;
+        struct trial t;
+        struct both both = {.n = 0};
+        if (list[i].ended_ms < 0)
+            continue;
+        enum hd_code code = trial_load(store, a, list[i].id, &guard, &t, err);
+        if (!code && t.n)
+            code = judge(a, &guard, &t, &both, err);
+        if (code && code != HD_ABSENT)
+            return code;
+        if (both.n)
+            *ret_equal &= same(&both.stored, &both.now);
+        else
+            both.stored.kind = list[i].verdict;
+        put_row(out, table, a, &list[i], &both);
+    }
+    return HD_OK;
+}
+
+static int replay_range(const struct cli_args *args, struct hd_arena *a, struct store *store)
+{
+    struct store_filter filter = {.service = cli_option(args, "service"), .verdict = -1};
+    struct table table = {.arena = a, .columns = 6};
+    struct store_guard *list;
+    struct hd_error err;
+    bool equal;
+    size_t n;
+    BUF_AUTO text = BUF_INIT(HD_REPLY_BYTES_MAX);
+    struct json_out out = json_out(&text);
+    int status = trial_range(args, clock_now().wall_ms, &filter.since_ms, &filter.until_ms);
+    if (status)
+        return status;
+    json_begin(&out, NULL, '[');
+    table_row(&table, "GUARD", "SERVICE", "STARTED (UTC)", "STORED", "REPLAYED", "VERDICT IS");
+    if (store_guards(store, a, &filter, &list, &n, &err) ||
+        replay_list(store, list, n, cli_json(args) ? &out : NULL, &table, &equal, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    json_end(&out, ']');
+    if (cli_json(args))
+        (void)puts(buf_at(&text));
+    else
+        table_print(&table, stdout);
+    return equal ? CLI_OK : DIFFERENT;
 }
 
 static int run(const struct cli_args *args)
 {
     ARENA_AUTO a = arena_new();
     STORE_AUTO store = NULL;
-    struct record *record = arena_of(a, struct record);
     struct hd_error err;
     const char *id = cli_word(args, 0), *path;
-    if (!face_is_id(id))
+    bool many = cli_option(args, "from") || cli_option(args, "to") || cli_option(args, "service");
+    if (many == (id != NULL))
+        return cli_usage(args, "replay takes the id of a guard, or a range of time");
+    if (id && !face_is_id(id))
         return cli_usage(args, "'%s' is not the id of a guard", id);
     path = cli_store_path(args, a);
     if (!path)
         return CLI_USAGE;
-    if (store_open_reader(path, &store, &err) || load(store, a, id, record, &err))
+    if (store_open_reader(path, &store, &err))
         return cli_fail(CLI_USAGE, "%s", err.text);
-    return replay_guard(args, a, record);
+    return id ? replay_one(args, a, store, id) : replay_range(args, a, store);
 }
 
 static const struct cli_option options[] = {
+    CLI_RANGE_OPTIONS,
+    {"service", 'S', "NAME", "of this service only"},
     {"store", 's', "PATH", "the store (default: as the configuration says)"},
     CLI_OUTPUT_OPTION,
     CLI_CONFIG_OPTION,
@@ -225,11 +273,10 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_replay = {
     .name = "replay",
-    .synopsis = "ID [--store PATH] [-o json]",
-    .help = "judge a guard's stored evidence again and compare",
+    .synopsis = "ID | [--from T] [--to T] [--service NAME]",
+    .help = "judge the stored evidence of one or many guards again and compare",
     .notes = "Exit codes: 0 the same verdict, 1 another one, 2 no such guard or evidence.\n",
     .options = options,
-    .least = 1,
     .most = 1,
     .run = run,
 };

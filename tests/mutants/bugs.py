@@ -208,7 +208,7 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
     ("repetition_done_twice", "orders with a key", ("api",), (
         ("src/pipeline/once.c", "if (code == HD_ABSENT)\n", "if (code == HD_ABSENT || true)\n"),)),
     ("extension_not_replayed", "orders with a key", ("api",), (
-        ("src/cli/replay.c", "state.extended_ms += r->extension[x].by_ms;", "(void)r;"),)),
+        ("src/cli/trial.c", "state.extended_ms += t->extension[x].by_ms;", "(void)t;"),)),
     ("event_told_twice", "streams", ("http_stream",), (
         ("src/http/stream.c", "s->after = all->batch_last;", "s->after = all->batch_after;"),)),
     ("page_not_escaped", "pages", ("http_html",), (

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "generate.h"
+#include "metrics.h"
 #include "peers.h"
 
 #define ENDS_MAX (SCENARIO_SECONDS + 601)
@@ -21,21 +22,24 @@ struct order {
     struct generate_cell cell;
     uint32_t first, runs;
     const char *rules; /* names between commas; NULL: all */
+    const char *job;
+    int64_t switch_s;
 };
 
 static int usage(void)
 {
-    (void)fputs("usage: verdict-bench list\n"
-                "       verdict-bench gen  [OPTIONS] SCENARIO canary|guard RPS RUNS SEED\n"
-                "       verdict-bench cell [OPTIONS] SCENARIO canary|guard RPS RUNS SEED\n"
-                "\n"
-                "gen writes verdict-bench/1; cell prints when each rule decided, as one line of JSON.\n"
-                "\n"
-                "  --poll S      5 or 10 (default 10)\n"
-                "  --scrape S    scrape interval; 0 (default): a poll sees everything\n"
-                "  --first N     number of the first run (default 0): a cell can be done in parts\n"
-                "  --rules A,B   cell: only these rules\n",
-                stderr);
+    (void)fputs(
+        "usage: verdict-bench list\n"
+        "       verdict-bench gen  [OPTIONS] SCENARIO canary|guard RPS RUNS SEED\n"
+        "       verdict-bench cell [OPTIONS] SCENARIO canary|guard RPS RUNS SEED\n"
+        "\n"
+        "gen writes verdict-bench/1; cell prints when each rule decided, as one line of JSON.\n"
+        "\n"
+        "  --poll S      5 or 10 (default 10)\n"
+        "  --scrape S    scrape interval; 0 (default): a poll sees everything\n"
+        "  --first N     number of the first run (default 0): a cell can be done in parts\n"
+        "  --rules A,B   cell: only these rules\n",
+        stderr);
     return 2;
 }
 
@@ -55,6 +59,15 @@ static void gen(const struct order *o)
         struct bench_run run = generate_run(a, &o->cell, o->first + i);
         generate_write_run(&head, &run, stdout);
     }
+}
+
+static void metrics(const struct order *o)
+{
+    ARENA_AUTO a = arena_new();
+    struct bench_head head = generate_head(&o->cell, 1);
+    struct bench_run run = metrics_run(a, &o->cell, o->first, o->job, o->switch_s, stdout);
+    generate_write_head(&head, stderr);
+    generate_write_run(&head, &run, stderr);
 }
 
 static bool wanted(const struct order *o, const char *rule)
@@ -102,11 +115,12 @@ static void cell(const struct order *o)
                 note(&ends[p], peer_decide(&peers[p], &head, &run));
         }
     }
-    (void)printf("{\"scenario\":\"%s\",\"mode\":\"%s\",\"rps\":%g,\"poll_s\":%g,\"scrape_s\":%g,"
-                 "\"seed\":%lld,\"first\":%u,\"runs\":%u,\"expect\":\"%s\",\"onset_s\":%g,\"ends\":{",
-                 head.scenario, head.guard ? "guard" : "canary", head.rps, head.poll_s,
-                 head.scrape_s, (long long)head.seed, o->first, o->runs,
-                 head.expect_rollback ? "rollback" : "keep", head.onset_s);
+    (void)printf(
+        "{\"scenario\":\"%s\",\"mode\":\"%s\",\"rps\":%g,\"poll_s\":%g,\"scrape_s\":%g,"
+        "\"seed\":%lld,\"first\":%u,\"runs\":%u,\"expect\":\"%s\",\"onset_s\":%g,\"ends\":{",
+        head.scenario, head.guard ? "guard" : "canary", head.rps, head.poll_s, head.scrape_s,
+        (long long)head.seed, o->first, o->runs, head.expect_rollback ? "rollback" : "keep",
+        head.onset_s);
     bool first = true;
     for (size_t p = 0; ends && p < n_peers; p++) {
         if (wanted(o, peers[p].name)) {
@@ -143,6 +157,8 @@ static bool read_options(int argc, char **argv, struct order *o)
                                           {"scrape", required_argument, NULL, 's'},
                                           {"first", required_argument, NULL, 'f'},
                                           {"rules", required_argument, NULL, 'r'},
+                                          {"job", required_argument, NULL, 'j'},
+                                          {"at", required_argument, NULL, 'a'},
                                           {0}};
     bool ok = true;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -154,6 +170,10 @@ static bool read_options(int argc, char **argv, struct order *o)
             ok &= read_count(optarg, 100000000, &o->first);
         else if (c == 'r')
             o->rules = optarg;
+        else if (c == 'j')
+            o->job = optarg;
+        else if (c == 'a')
+            ok &= str_read_i64(optarg, &o->switch_s);
         else
             return false;
     }
@@ -169,14 +189,18 @@ int main(int argc, char **argv)
         list();
         return 0;
     }
-    if (!str_is(what, "gen") && !str_is(what, "cell"))
+    if (!str_is(what, "gen") && !str_is(what, "cell") && !str_is(what, "metrics"))
         return usage();
     if (!read_options(argc - 1, argv + 1, &order) || argc - 1 - optind != 5 ||
         !read_words(argv + 1 + optind, &order))
         return usage();
     if (str_is(what, "gen"))
         gen(&order);
-    else
+    else if (!str_is(what, "metrics"))
         cell(&order);
+    else if (order.job && order.cell.scrape_s > 0 && order.cell.rps > 1)
+        metrics(&order);
+    else
+        return usage();
     return 0;
 }

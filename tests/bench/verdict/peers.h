@@ -28,7 +28,8 @@ static inline double peer_decide(const struct peer *p, const struct bench_head *
     return p->decide(p, h, r);
 }
 
-/* The quantile that Prometheus' histogram_quantile() gives for a row of counts; NAN: no requests. */
+/* The quantile that Prometheus' histogram_quantile() gives for a row of counts; NAN: no requests.
+ */
 double peer_quantile(const struct bench_head *, const double *row, double q);
 
 #endif

@@ -17,7 +17,10 @@ static uint64_t mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
-uint64_t rng_next(struct rng *r) { return mix(r->state += 0x9e3779b97f4a7c15u); }
+uint64_t rng_next(struct rng *r)
+{
+    return mix(r->state += 0x9e3779b97f4a7c15u);
+}
 
 struct rng rng_of(uint64_t seed, uint64_t stream)
 {

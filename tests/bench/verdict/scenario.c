@@ -69,12 +69,18 @@ static double trouble(const struct scenario *s, const struct scenario_draw *d, d
 {
     double middle = at + step / 2;
     switch (s->when) {
-    case RAMP: return middle / SCENARIO_SECONDS;
-    case LATE: return middle >= s->onset_s;
-    case BLIP: return overlap(d->blip_at_s, BLIP_S, at, step);
-    case COLD: return overlap(0, BLIP_S, at, step);
-    case OUTAGE: return middle > 900 && middle < 2100;
-    default: return 1;
+    case RAMP:
+        return middle / SCENARIO_SECONDS;
+    case LATE:
+        return middle >= s->onset_s;
+    case BLIP:
+        return overlap(d->blip_at_s, BLIP_S, at, step);
+    case COLD:
+        return overlap(0, BLIP_S, at, step);
+    case OUTAGE:
+        return middle > 900 && middle < 2100;
+    default:
+        return 1;
     }
 }
 

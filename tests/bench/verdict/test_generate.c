@@ -79,8 +79,8 @@ static void sums_are_the_truths(void **unused)
     (void)unused;
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
         ARENA_AUTO a = arena_new();
-        struct generate_cell c = cell_of(sums[i].scenario, sums[i].guard, sums[i].rps,
-                                         sums[i].poll_s, sums[i].scrape_s);
+        struct generate_cell c =
+            cell_of(sums[i].scenario, sums[i].guard, sums[i].rps, sums[i].poll_s, sums[i].scrape_s);
         struct bench_run r = generate_run(a, &c, 3);
         /* the scrape offsets move the end by up to half an interval more */
         double slack = sums[i].scrape_s * sums[i].rps / 2, n = sum_of(&r.candidate, BENCH_REQUESTS);
@@ -195,7 +195,8 @@ static void what_is_written_reads_back(void **unused)
         assert_true(same_run(&r, &run));
         assert_string_equal(head.scenario, "err .1->1%");
         assert_true(head.guard == (bool)guard && head.expect_rollback && head.n_bounds == 6);
-        assert_true(head.history_poll_s > (guard ? 79 : 4) && head.history_poll_s < (guard ? 81 : 6));
+        assert_true(head.history_poll_s > (guard ? 79 : 4) &&
+                    head.history_poll_s < (guard ? 81 : 6));
     }
 }
 
@@ -204,8 +205,9 @@ static void what_is_written_reads_back(void **unused)
 static const struct {
     double row[5], q, want; /* bounds .1 .2 .4 */
 } quantiles[] = {
-    {{100, 0, 50, 10, 0}, .5, .1},   {{100, 0, 50, 10, 0}, .7, .15},  {{100, 0, 50, 10, 0}, .99, .38},
-    {{100, 0, 100, 100, 100}, .5, .4}, {{100, 0, 0, 0, 0}, .99, .099}, {{0, 0, 0, 0, 0}, .99, NAN},
+    {{100, 0, 50, 10, 0}, .5, .1},   {{100, 0, 50, 10, 0}, .7, .15},
+    {{100, 0, 50, 10, 0}, .99, .38}, {{100, 0, 100, 100, 100}, .5, .4},
+    {{100, 0, 0, 0, 0}, .99, .099},  {{0, 0, 0, 0, 0}, .99, NAN},
 };
 
 static void quantiles_are_prometheus_own(void **unused)
@@ -219,20 +221,21 @@ static void quantiles_are_prometheus_own(void **unused)
     }
 }
 
-/* Polls of 10 s with 100 requests each; from `from` to `to` (polls) so many fail; -1: no requests. */
+/* Polls of 10 s with 100 requests each; from `from` to `to` (polls) so many fail; -1: no requests.
+ */
 static const struct {
     const char *rule;
     int from, to, errors;
     double want;
 } decisions[] = {
     {"argo99", 0, 0, 0, NAN},
-    {"argo99", 0, 360, 100, 240},     /* the 4th failed measurement */
-    {"argo99", 0, 360, 1, NAN},       /* exactly the limit */
-    {"argo99", 0, 360, -1, 240},      /* NaN is not true */
-    {"argo99", 60, 61, 100, 840},     /* 10 s in a 5 minute window fail 5 measurements */
+    {"argo99", 0, 360, 100, 240}, /* the 4th failed measurement */
+    {"argo99", 0, 360, 1, NAN},   /* exactly the limit */
+    {"argo99", 0, 360, -1, 240},  /* NaN is not true */
+    {"argo99", 60, 61, 100, 840}, /* 10 s in a 5 minute window fail 5 measurements */
     {"argo99-10s", 0, 2, 100, 40},
-    {"flagger99", 0, 360, 100, 360},  /* 5 failed checks, and one look later */
-    {"flagger99", 0, 24, 100, NAN},   /* four are not enough */
+    {"flagger99", 0, 360, 100, 360}, /* 5 failed checks, and one look later */
+    {"flagger99", 0, 24, 100, NAN},  /* four are not enough */
     {"flagger99", 0, 360, -1, 360},
 };
 

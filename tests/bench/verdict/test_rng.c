@@ -37,11 +37,26 @@ static void streams_differ(void **unused)
 
 /* --- moments --- */
 
-static double draw_uniform(struct rng *r, double a, double b) { return (void)a, (void)b, rng_uniform(r); }
-static double draw_normal(struct rng *r, double a, double b) { return (void)a, (void)b, rng_normal(r); }
-static double draw_gamma(struct rng *r, double a, double b) { return (void)b, rng_gamma(r, a); }
-static double draw_beta(struct rng *r, double a, double b) { return rng_beta(r, a, b); }
-static double draw_poisson(struct rng *r, double a, double b) { return (void)b, rng_poisson(r, a); }
+static double draw_uniform(struct rng *r, double a, double b)
+{
+    return (void)a, (void)b, rng_uniform(r);
+}
+static double draw_normal(struct rng *r, double a, double b)
+{
+    return (void)a, (void)b, rng_normal(r);
+}
+static double draw_gamma(struct rng *r, double a, double b)
+{
+    return (void)b, rng_gamma(r, a);
+}
+static double draw_beta(struct rng *r, double a, double b)
+{
+    return rng_beta(r, a, b);
+}
+static double draw_poisson(struct rng *r, double a, double b)
+{
+    return (void)b, rng_poisson(r, a);
+}
 
 static const struct {
     const char *name;

@@ -65,6 +65,9 @@ static const struct row {
     {"engine: of no file", {"engine", "eval", "/nonexistent/v.json"}, 2, "", "cannot be opened"},
     {"engine: lists", {"engine", "list"}, 0, "gauge_sign\n    takes alpha", ""},
     {"engine: what", {"engine", "judge"}, 2, "", "neither eval nor list"},
+    {"replay of nothing", {"replay"}, 2, "", "or a range of time"},
+    {"replay of a range and an id", {"replay", "shop", "--from", "3h"}, 2, "", "or a range of time"},
+    {"backtest of no service", {"backtest", "nosuch", "-c", MINIMAL}, 2, "", "there is no service"},
     {"replay of no id", {"replay", "shop"}, 2, "", "not the id of a guard"},
 };
 
@@ -128,6 +131,37 @@ static struct hd_verdict judge(struct fixture *f, const struct hd_policy *policy
     return verdict;
 }
 
+/* The range holds the guard, stored with a changed verdict, then with the right one, and a guard
+ * without evidence, which proves nothing. */
+static void replay_range(struct fixture *f, const struct store_guard *g)
+{
+    struct store_guard ended = *g, empty = fixture_guard(3);
+    ended.state = empty.state = HD_STATE_ADVISED;
+    ended.ended_ms = empty.ended_ms = 99000;
+    fixture_begin(f);
+    OK(f, store_add_guard(f->s, &empty, &f->err));
+    OK(f, store_put_guard(f->s, &empty, &f->err));
+    fixture_commit(f);
+    for (int right = 0; right < 2; right++) {
+        ended.verdict = right ? g->verdict : HD_VERDICT_PASS;
+        fixture_begin(f);
+        OK(f, store_put_guard(f->s, &ended, &f->err));
+        fixture_commit(f);
+        struct said said = run((const char *[]){"replay", "--service", g->service, "--store", f->path, NULL});
+        if (said.status != !right)
+            fail_msg("status %d: %s%s", said.status, said.out, said.err);
+        holds("range", "stdout", said.out, right ? "equal" : "DIFFERENT");
+        holds("range", "stdout", said.out, "no evidence");
+        said = run((const char *[]){"replay", "--to", "1970-01-01T00:00:00.001Z", "-o", "json", "--store", f->path, NULL});
+        assert_string_equal(said.out, "[]\n");
+        assert_int_equal(said.status, 0);
+    }
+    struct said said = run((const char *[]){"backtest", g->service, "--guards", "--store", f->path, NULL});
+    if (said.status)
+        fail_msg("status %d: %s%s", said.status, said.out, said.err);
+    holds("backtest", "stdout", said.out, "revert  75 s   http-5xx-ratio on green 20% > 1%");
+}
+
 static void replay(void **state)
 {
     struct fixture *f = *state;
@@ -173,6 +207,7 @@ static void replay(void **state)
     struct said said = run((const char *[]){"replay", fixture_id(2), "--store", f->path, NULL});
     assert_int_equal(said.status, CLI_USAGE);
     config_unref(config);
+    replay_range(f, &g);
 }
 
 /* --- sources --- */

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See recall.h. One piece covers CHUNK_MS of polls; a source that finds it too large is asked for
+ * smaller ones, down to a single poll, which is what a live guard asks. Start times of processes
+ * are asked for the instants at which they matter: when a series is new, or fell. The router's past
+ * is not known. Called by backtest.c.
+ */
+#include "cli/recall.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "engine/counts.h"
+
+#define CHUNK_MS 600000
+#define BIN_MS 60000          /* the minutes before the switch, as the daemon cuts them */
+#define FIRST_SCRAPE_MS 30000 /* assumed until it is learned, as the daemon does */
+#define FIND_WINDOW_MS 60000  /* traffic over so long a time tells a switch from a few requests */
+#define FIND_STEP_MS 15000    /* how exactly a switch is found; the usual scrape interval */
+#define FIND_LEAST 20         /* requests in it */
+#define SWITCHES_MAX 1000
+
+/* The past of one check. */
+struct memory {
+    const struct hd_check *check;
+    struct counts *counts;
+    int64_t from_ms, to_ms, chunk_ms; /* what is here, and how much is asked at once */
+    struct hd_arena *arena;           /* of what is here */
+    struct hd_rows rows;
+    struct hd_arena *starts_arena;
+    struct hd_rows starts;
+    uint64_t series; /* the ones in the last poll */
+};
+
+struct recall {
+    struct asker *asker;
+    struct hd_arena *arena;
+    const struct hd_config *config;
+    const struct hd_policy *policy;
+    int64_t since_ms, end_ms, interval_ms;
+    int8_t role_of[HD_SIDES_MAX];
+    struct memory memory[HD_CHECKS_MAX];
+};
+
+static bool counted(const struct hd_check *c)
+{
+    return c->query.kind != HD_QUERY_GAUGE;
+}
+
+static void recall_close(struct recall *p)
+{
+    for (size_t i = 0; i < HD_CHECKS_MAX; i++) {
+        struct memory *m = &p->memory[i];
+        (void)counts_free(m->counts);
+        (void)arena_free(m->arena);
+        (void)arena_free(m->starts_arena);
+    }
+}
+#define RECALL_AUTO __attribute__((cleanup(recall_close))) struct recall
+
+static void recall_open(struct recall *p)
+{
+    for (uint32_t i = 0; i < p->policy->n_checks; i++) {
+        p->memory[i] = (struct memory){.check = &p->policy->checks[i],
+                                       .counts = counts_new(),
+                                       .chunk_ms = CHUNK_MS,
+                                       .arena = arena_new(),
+                                       .starts_arena = arena_new()};
+    }
+}
+
+/* --- pieces --- */
+
+static bool too_many(const struct hd_rows *rows)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        if (rows->row[i].outcome == HD_OUTCOME_TOO_MANY)
+            return true;
+    }
+    return false;
+}
+
+/* Makes the window before the poll at `at_ms` be here. */
+static enum hd_code load(struct recall *p, struct memory *m, int64_t at_ms, int64_t window_ms,
+                         struct hd_error *err)
+{
+    int64_t interval = p->interval_ms;
+    while (at_ms > m->to_ms || at_ms - window_ms < m->from_ms || !m->to_ms) {
+        struct ask_when when = {.at_ms = at_ms + m->chunk_ms, .step_ms = interval};
+        if (when.at_ms > p->end_ms)
+            when.at_ms = p->end_ms;
+        when.range_ms = when.at_ms - at_ms + window_ms;
+        arena_reset(m->arena);
+        m->rows = (struct hd_rows){.n = 0};
+        if (ask_rows(p->asker, m->arena, p->config, p->policy, m->check, &when, &m->rows, err))
+            return err->code;
+        m->to_ms = when.at_ms;
+        m->from_ms = at_ms - window_ms;
+        if (!too_many(&m->rows) || m->chunk_ms < interval)
+            return HD_OK;
+        m->chunk_ms /= 2;
+        m->to_ms = 0;
+    }
+    return HD_OK;
+}
+
+/* The rows as a poll would have got them: samples in (from, to]. */
+static struct hd_rows cut(struct hd_arena *a, const struct hd_rows *rows, int64_t from_ms,
+                          int64_t to_ms)
+{
+    struct hd_row *row = arena_many(a, rows->n, struct hd_row);
+    size_t n = 0;
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct hd_row *r = &rows->row[i];
+        size_t first = 0, last = r->n;
+        while (first < r->n && r->point[first].at_ms <= from_ms)
+            first++;
+        while (last > first && r->point[last - 1].at_ms > to_ms)
+            last--;
+        if (r->n && first == last)
+            continue;
+        row[n] = *r;
+        row[n].point = r->point + first;
+        row[n++].n = last - first;
+    }
+    return (struct hd_rows){.row = row, .n = n};
+}
+
+/* --- a poll --- */
+
+/* A series that came or went, or fell: only then do start times matter. */
+static bool has_news(const struct hd_rows *rows, uint64_t *series)
+{
+    uint64_t sum = 0;
+    bool fell = false;
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct hd_row *r = &rows->row[i];
+        sum += r->n ? str_hash(r->series ? r->series : "", r->side) : 0;
+        for (size_t k = 1; k < r->n; k++)
+            fell |= r->point[k].value < r->point[k - 1].value;
+    }
+    bool news = fell || sum != *series;
+    *series = sum;
+    return news;
+}
+
+static enum hd_code count(struct recall *p, struct memory *m, int64_t at_ms,
+                          struct hd_measurement ret[HD_ROLES], struct hd_error *err)
+{
+    ARENA_AUTO a = arena_new();
+    int64_t interval = p->interval_ms;
+    int64_t window = counts_window_ms(m->counts, at_ms, interval);
+    int64_t first = at_ms - p->since_ms + 2 * FIRST_SCRAPE_MS;
+    if (!m->to_ms && window < first)
+        window = first;
+    if (load(p, m, at_ms, window, err))
+        return err->code;
+    struct hd_rows rows = cut(a, &m->rows, at_ms - window, at_ms);
+    if (has_news(&rows, &m->series)) {
+        struct ask_when when = {.at_ms = at_ms, .targets = true};
+        arena_reset(m->starts_arena);
+        if (ask_rows(p->asker, m->starts_arena, p->config, p->policy, m->check, &when, &m->starts,
+                     err))
+            return err->code;
+    }
+    struct counts_look look = {.query = &m->check->query,
+                               .at_ms = at_ms,
+                               .since_ms = p->since_ms,
+                               .interval_ms = interval,
+                               .rows = &rows,
+                               .targets = m->starts.n ? &m->starts : NULL};
+    memcpy(look.role_of, p->role_of, sizeof look.role_of);
+    return counts_look(m->counts, &look, ret, err);
+}
+
+static enum hd_code look(struct recall *p, struct memory *m, int64_t at_ms,
+                         struct hd_measurement ret[HD_ROLES], struct hd_error *err)
+{
+    ARENA_AUTO a = arena_new();
+    int64_t interval = p->interval_ms;
+    if (load(p, m, at_ms, interval, err))
+        return err->code;
+    struct hd_rows rows = cut(a, &m->rows, at_ms - interval, at_ms);
+    for (size_t i = 0; i < rows.n; i++) {
+        const struct hd_row *r = &rows.row[i];
+        int8_t role = p->role_of[r->side];
+        if (role < 0)
+            continue;
+        ret[role].outcome = r->outcome;
+        ret[role].reason = r->reason;
+        if (r->outcome != HD_OUTCOME_OK || !r->n)
+            continue;
+        ret[role].value = r->point[r->n - 1].value;
+        ret[role].fresh = true;
+        ret[role].age_ms = at_ms - r->point[r->n - 1].at_ms;
+        ret[role].covers_ms = interval;
+    }
+    return HD_OK;
+}
+
+static void empty(struct hd_measurement m[HD_ROLES], uint32_t check)
+{
+    for (uint8_t r = 0; r < HD_ROLES; r++)
+        m[r] = (struct hd_measurement){.check = (uint8_t)check,
+                                       .role = r,
+                                       .value = NAN,
+                                       .age_ms = -1,
+                                       .outcome = HD_OUTCOME_NO_DATA,
+                                       .reason = HD_REASON_NO_SERIES};
+}
+
+static enum hd_code poll(struct recall *p, uint32_t number, int64_t at_ms,
+                         struct store_evidence *ret, struct hd_error *err)
+{
+    uint32_t n = p->policy->n_checks;
+    struct hd_measurement *m = arena_many(p->arena, n * HD_ROLES, struct hd_measurement);
+    struct hd_evidence e = {.poll = number, .m = m, .n = n * HD_ROLES};
+    for (uint32_t i = 0; i < n; i++) {
+        struct memory *memory = &p->memory[i];
+        struct hd_measurement *mine = m + (size_t)i * HD_ROLES;
+        empty(mine, i);
+        enum hd_code code = counted(memory->check) ? count(p, memory, at_ms, mine, err)
+                                                   : look(p, memory, at_ms, mine, err);
+        if (code)
+            return hd_error_add(err, "%s", memory->check->name);
+        for (uint8_t r = 0; r < HD_ROLES; r++) {
+            mine[r].check = (uint8_t)i;
+            mine[r].role = r;
+        }
+        int64_t scrape = counts_scrape_ms(memory->counts);
+        e.scrape_ms = scrape > e.scrape_ms ? scrape : e.scrape_ms;
+    }
+    *ret = (struct store_evidence){.wall_ms = at_ms, .t_ms = at_ms - p->since_ms, .evidence = e};
+    return HD_OK;
+}
+
+/* --- the minutes before --- */
+
+static enum hd_code bins_of(struct recall *p, uint32_t i, struct hd_measurement (*bin)[HD_ROLES],
+                            struct hd_error *err)
+{
+    struct memory *m = &p->memory[i];
+    struct hd_rows rows;
+    struct ask_when when = {
+        .at_ms = p->since_ms, .step_ms = BIN_MS, .range_ms = HD_BEFORE_BINS * BIN_MS};
+    when.range_ms += counted(m->check) ? 2 * FIRST_SCRAPE_MS : 0;
+    for (uint32_t b = 0; b < HD_BEFORE_BINS; b++)
+        empty(bin[b], i);
+    arena_reset(m->arena);
+    if (ask_rows(p->asker, m->arena, p->config, p->policy, m->check, &when, &rows, err))
+        return err->code;
+    if (counted(m->check)) {
+        struct counts_look look = {
+            .query = &m->check->query, .at_ms = p->since_ms, .interval_ms = BIN_MS, .rows = &rows};
+        memcpy(look.role_of, p->role_of, sizeof look.role_of);
+        return counts_bins(&look, BIN_MS, HD_BEFORE_BINS, bin, err);
+    }
+    for (size_t k = 0; k < rows.n; k++) {
+        const struct hd_row *r = &rows.row[k];
+        for (size_t j = 0; p->role_of[r->side] >= 0 && j < r->n; j++) {
+            int64_t back = (p->since_ms - r->point[j].at_ms) / BIN_MS;
+            if (back < 0 || back >= HD_BEFORE_BINS)
+                continue;
+            struct hd_measurement *to = &bin[HD_BEFORE_BINS - 1 - back][p->role_of[r->side]];
+            to->outcome = HD_OUTCOME_OK;
+            to->value = r->point[j].value;
+            to->fresh = true;
+            to->covers_ms = BIN_MS;
+        }
+    }
+    return HD_OK;
+}
+
+static enum hd_code before(struct recall *p, struct store_evidence ret[HD_BEFORE_BINS],
+                           struct hd_error *err)
+{
+    uint32_t n = p->policy->n_checks;
+    struct hd_measurement *all =
+        arena_many(p->arena, (size_t)HD_BEFORE_BINS * n * HD_ROLES, struct hd_measurement);
+    for (uint32_t i = 0; i < n; i++) {
+        struct hd_measurement bin[HD_BEFORE_BINS][HD_ROLES];
+        if (bins_of(p, i, bin, err))
+            return hd_error_add(err, "%s, before the switch", p->policy->checks[i].name);
+        for (uint32_t b = 0; b < HD_BEFORE_BINS; b++) {
+            for (uint8_t r = 0; r < HD_ROLES; r++) {
+                struct hd_measurement *m = &all[((size_t)b * n + i) * HD_ROLES + r];
+                *m = bin[b][r];
+                m->check = (uint8_t)i;
+                m->role = r;
+            }
+        }
+    }
+    for (uint32_t b = 0; b < HD_BEFORE_BINS; b++)
+        ret[b] = (struct store_evidence){.wall_ms = p->since_ms -
+                                                    (int64_t)(HD_BEFORE_BINS - 1 - b) * BIN_MS,
+                                         .evidence = {.poll = b + 1,
+                                                      .before = true,
+                                                      .n = (size_t)n * HD_ROLES,
+                                                      .m = all + (size_t)b * n * HD_ROLES}};
+    return HD_OK;
+}
+
+/* --- a trial --- */
+
+static int colour_index(const struct hd_policy *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->n_colours; i++) {
+        if (str_is(p->colours[i].name, name))
+            return (int)i;
+    }
+    return -1;
+}
+
+enum hd_code recall_collect(struct asker *asker, struct hd_arena *a, const struct hd_config *config,
+                            struct trial *t, int64_t until_ms, recall_progress_fn *progress,
+                            void *user, struct hd_error *err)
+{
+    const struct hd_policy *policy = t->policy;
+    int64_t interval = policy->guard.interval_ms, end = t->switch_ms + policy->guard.duration_ms;
+    int64_t first = (t->switch_ms / interval + 1) * interval;
+    RECALL_AUTO p = {.asker = asker,
+                     .arena = a,
+                     .config = config,
+                     .policy = policy,
+                     .interval_ms = interval,
+                     .since_ms = t->switch_ms,
+                     .end_ms = end < until_ms ? end : until_ms};
+    for (int i = 0; i < HD_SIDES_MAX; i++)
+        p.role_of[i] = (int8_t)(i == colour_index(policy, t->stable)      ? HD_STABLE
+                                : i == colour_index(policy, t->candidate) ? HD_CANDIDATE
+                                                                          : -1);
+    recall_open(&p);
+    p.end_ms = p.end_ms / interval * interval;
+    size_t polls = p.end_ms >= first ? (size_t)((p.end_ms - first) / interval) + 1 : 0;
+    t->evidence = arena_many(a, polls + HD_BEFORE_BINS, struct store_evidence);
+    if (before(&p, t->evidence, err))
+        return err->code;
+    t->n = HD_BEFORE_BINS;
+    for (size_t i = 0; i < polls; i++, t->n++) {
+        if (poll(&p, (uint32_t)i + 1, first + (int64_t)i * interval, &t->evidence[t->n], err))
+            return err->code;
+        if (progress)
+            progress(user, i + 1, polls);
+    }
+    return HD_OK;
+}
+
+/* --- switches --- */
+
+/* Requests of two colours in the last FIND_WINDOW_MS. */
+struct traffic {
+    size_t polls; /* in the window */
+    double sum[2], *at[2];
+    bool above[2];
+};
+
+static double share(const struct traffic *t, int colour)
+{
+    double all = t->sum[0] + t->sum[1];
+    return all >= FIND_LEAST ? t->sum[colour] / all : NAN;
+}
+
+static void note_traffic(struct traffic *t, size_t poll, const struct hd_measurement m[HD_ROLES])
+{
+    for (int c = 0; c < 2; c++) {
+        double *old = &t->at[c][poll % t->polls];
+        t->sum[c] -= *old;
+        *old = m[c].outcome == HD_OUTCOME_OK && m[c].fresh ? m[c].exposure : 0;
+        t->sum[c] += *old;
+    }
+}
+
+enum hd_code recall_find(struct asker *asker, struct hd_arena *a, const struct hd_config *config,
+                         const struct hd_policy *policy, int64_t from_ms, int64_t to_ms,
+                         struct recall_switch **ret, size_t *ret_n, struct hd_error *err)
+{
+    const int64_t interval = FIND_STEP_MS;
+    RECALL_AUTO p = {.asker = asker,
+                     .arena = a,
+                     .config = config,
+                     .policy = policy,
+                     .interval_ms = interval,
+                     .since_ms = from_ms,
+                     .end_ms = to_ms,
+                     .role_of = {0, 1, -1, -1}};
+    uint32_t i = 0;
+    while (i < policy->n_checks && policy->checks[i].query.kind == HD_QUERY_GAUGE)
+        i++;
+    if (i == policy->n_checks || policy->n_colours != 2)
+        return hd_fail(err, HD_INVALID,
+                       "name the switches: traffic tells them only for two colours and a "
+                       "check that counts requests");
+    recall_open(&p);
+    struct traffic t = {.polls = (size_t)(FIND_WINDOW_MS / interval) + 1};
+    for (int c = 0; c < 2; c++)
+        t.at[c] = arena_many(a, t.polls, double);
+    *ret = arena_many(a, SWITCHES_MAX, struct recall_switch);
+    *ret_n = 0;
+    bool begun = false;
+    size_t n = 0;
+    for (int64_t at = (from_ms / interval + 1) * interval; at <= to_ms; at += interval, n++) {
+        struct hd_measurement m[HD_ROLES];
+        empty(m, i);
+        if (count(&p, &p.memory[i], at, m, err))
+            return err->code;
+        note_traffic(&t, n, m);
+        for (uint32_t c = 0; c < 2; c++) {
+            double now = share(&t, (int)c), limit = policy->detect.switch_at;
+            bool fixed = policy->kind == HD_KIND_CANARY && (int32_t)c != policy->candidate;
+            if (now > limit && !t.above[c]) {
+                t.above[c] = true;
+                if (begun && !fixed && *ret_n < SWITCHES_MAX)
+                    (*ret)[(*ret_n)++] = (struct recall_switch){
+                        at - interval - counts_scrape_ms(p.memory[i].counts), 1 - c, c};
+            } else if (now <= limit / 2) {
+                t.above[c] = false;
+            }
+        }
+        begun |= n + 1 >= t.polls && (t.above[0] || t.above[1]);
+    }
+    return HD_OK;
+}

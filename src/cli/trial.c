@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See trial.h. Called by replay, backtest and bench.
+ */
+#include "cli/trial.h"
+
+#include <math.h>
+
+#include "base/arena.h"
+#include "base/reason.h"
+#include "base/str.h"
+
+enum hd_code trial_load(struct store *s, struct hd_arena *a, const char *id,
+                        struct store_guard *ret_guard, struct trial *ret, struct hd_error *err)
+{
+    struct trial t = {.n = 0};
+    enum hd_code code = store_begin(s, err); /* one moment for all */
+    if (!code)
+        code = store_guard(s, a, id, ret_guard, err);
+    if (!code)
+        code = store_evidence(s, a, id, &t.evidence, &t.n, err);
+    if (!code)
+        code = store_extensions(s, a, id, &t.extension, &t.n_extensions, err);
+    store_rollback(s);
+    if (code)
+        return code;
+    t.name = arena_text(a, ret_guard->id);
+    t.switch_ms = ret_guard->switch_to_ms;
+    t.stable = ret_guard->stable;
+    t.candidate = ret_guard->candidate;
+    *ret = t;
+    return HD_OK;
+}
+
+enum hd_code trial_run(const struct trial *t, const struct hd_policy *policy, struct trial_end *ret,
+                       struct hd_error *err)
+{
+    struct hd_guard_state state;
+    struct hd_verdict verdict = {.score = NAN};
+    engine_state_init(policy, &state);
+    *ret = (struct trial_end){.verdict = verdict, .t_ms = -1};
+    for (size_t i = 0, x = 0; i < t->n; i++) {
+        const struct store_evidence *e = &t->evidence[i];
+        for (; x < t->n_extensions && t->extension[x].polls <= state.polls; x++)
+            state.extended_ms += t->extension[x].by_ms;
+        if (engine_step(policy, &state, &e->evidence, e->t_ms, &state, &verdict, err))
+            return hd_error_add(err, "poll %u", e->evidence.poll);
+        if (e->evidence.before) /* what the minutes before say is no verdict yet */
+            continue;
+        ret->verdict = verdict;
+        if (verdict.kind != HD_VERDICT_NONE && ret->t_ms < 0)
+            ret->t_ms = e->t_ms;
+    }
+    return HD_OK;
+}
+
+const char *trial_reason(struct hd_arena *a, const struct trial *t, const struct hd_policy *policy,
+                         const struct hd_reason *reason)
+{
+    const char *checks[HD_CHECKS_MAX], *units[HD_CHECKS_MAX];
+    struct reason_names names = {.check = checks,
+                                 .unit = units,
+                                 .n_checks = policy->n_checks,
+                                 .side = {t->stable, t->candidate}};
+    for (uint32_t i = 0; i < policy->n_checks; i++) {
+        checks[i] = policy->checks[i].name;
+        units[i] = policy->checks[i].unit;
+    }
+    BUF_AUTO b = BUF_INIT(1000);
+    reason_render(&b, reason, &names);
+    return arena_text(a, buf_at(&b));
+}
+
+/* A time, or so long ago. */
+static bool read_time(const char *text, int64_t now_ms, int64_t *ret)
+{
+    int64_t ago;
+    if (str_read_time(text, ret))
+        return true;
+    if (!str_read_duration(text, &ago))
+        return false;
+    *ret = now_ms - ago;
+    return true;
+}
+
+int trial_range(const struct cli_args *args, int64_t now_ms, int64_t *ret_from_ms,
+                int64_t *ret_to_ms)
+{
+    static const char *const names[] = {"from", "to"};
+    int64_t *const to[] = {ret_from_ms, ret_to_ms};
+    *ret_from_ms = 0;
+    *ret_to_ms = now_ms;
+    for (int i = 0; i < 2; i++) {
+        const char *text = cli_option(args, names[i]);
+        if (text && !read_time(text, now_ms, to[i]))
+            return cli_usage(args,
+                             "--%s is a time such as 2026-11-20T03:00:00Z, or how long ago (24h), "
+                             "not '%s'",
+                             names[i], text);
+    }
+    if (*ret_from_ms >= *ret_to_ms)
+        return cli_usage(args, "--from is not before --to");
+    return CLI_OK;
+}

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""usage: backtest.py HALDANE VERDICT_BENCH
+
+Services of verdict-bench with restarting pods, written as OpenMetrics, loaded into a real Prometheus
+and looked at by `haldane backtest`: it finds their switches, judges them through the provider, and
+sweeps limits. TAP; skips without prometheus.
+"""
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from tap import Tap  # noqa: E402
+
+HALDANE, BENCH = sys.argv[1:3]
+AT = 1700000000  # the switch of every service
+WHEN = "2023-11-14T22:13:20Z"
+# job, cell
+CELLS = (("bad", ["--poll", "5", "--scrape", "5", "err .1->5%", "guard", "100", "1", "1"]),
+         ("good", ["--poll", "5", "--scrape", "15", "healthy", "guard", "100", "1", "1"]))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def service(job):
+    return (f"  {job}:\n"
+            "    colours: [blue, green]\n"
+            f"    actuator: {{type: haproxy, socket: /nonexistent.sock, backend: {job}}}\n"
+            "    guard: {duration: 1h, interval: 5s, fail_after: 3, min_samples: 20}\n"
+            "    checks:\n"
+            f"      - {{use: http-5xx-ratio, with: {{job: {job}}}, max: 2%}}\n"
+            f"      - {{use: http-slower-than, with: {{job: {job}}}, bound: 250ms, max: 5%}}\n")
+
+
+class Source:
+    """A Prometheus that holds the runs."""
+
+    def __init__(self, folder):
+        self.dir, self.port, self.server = folder, free_port(), None
+
+    def __enter__(self):
+        with open(f"{self.dir}/runs.om", "w") as om:
+            for job, argv in CELLS:
+                subprocess.run([BENCH, "metrics", "--job", job, "--at", str(AT), *argv], stdout=om, check=True,
+                               stderr=subprocess.DEVNULL)
+            om.write("# EOF\n")
+        subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", f"{self.dir}/runs.om",
+                        f"{self.dir}/data"], check=True, stdout=subprocess.DEVNULL)
+        with open(f"{self.dir}/prometheus.yml", "w") as f:
+            f.write("global: {}\n")
+        self.server = subprocess.Popen(
+            ["prometheus", f"--config.file={self.dir}/prometheus.yml", f"--storage.tsdb.path={self.dir}/data",
+             "--storage.tsdb.retention.time=50y", f"--web.listen-address=127.0.0.1:{self.port}"],
+            stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=5)
+                return self
+            except OSError:
+                time.sleep(0.05)
+        raise SystemExit("prometheus did not start")
+
+    def __exit__(self, *_):
+        self.server.terminate()
+        self.server.wait()
+
+
+def backtest(config, *words):
+    p = subprocess.run([HALDANE, "backtest", "-c", config, *words], capture_output=True, text=True, timeout=60)
+    return p.returncode, p.stdout, p.stderr
+
+
+def judged(config, *words):
+    status, out, err = backtest(config, "-o", "json", *words)
+    return json.loads(out) if status == 0 else {"status": status, "err": err, "switches": [], "sweep": []}
+
+
+def main():
+    tap = Tap()
+    if not (shutil.which("prometheus") and shutil.which("promtool")):
+        print("1..0 # SKIP prometheus is not installed")
+        return
+    with tempfile.TemporaryDirectory(prefix="hb-") as folder, Source(folder) as source:
+        config = f"{folder}/haldane.yaml"
+        with open(config, "w") as f:
+            f.write(f'version: 1\nstorage: {{path: {folder}/h.db}}\ndatasources:\n'
+                    f'  prom: {{type: prometheus, url: "http://127.0.0.1:{source.port}"}}\nservices:\n'
+                    + "".join(service(job) for job, _ in CELLS))
+        bad = judged(config, "bad", f"{WHEN}=green,bad")
+        s = bad["switches"]
+        tap.point(len(s) == 1 and s[0]["would"] == "revert" and s[0]["after_s"] <= 90, "a bad switch would be reverted",
+                  str(bad)[:900])
+        rows = [r for r in bad["sweep"] if r["check"] == "http-5xx-ratio"]
+        tap.point([r["own"] for r in rows] == [False, False, True, False, False] and rows[2]["real"] == 1 and
+                  rows[4]["missed"] == 1, "the sweep knows what is real and what is missed", str(rows))
+        good = judged(config, "good", f"{WHEN}=blue>green,good", "--sweep", "http-5xx-ratio=0.15%,2%")
+        s = good["switches"]
+        tap.point(len(s) == 1 and s[0]["would"] == "keep", "a good switch would be kept", str(good)[:900])
+        tap.point([(r["reverts"], r["false"]) for r in good["sweep"]] == [(1, 1), (0, 0)],
+                  "a limit too low would be a false revert", str(good["sweep"]))
+        again = judged(config, "good", f"{WHEN}=blue>green,good", "--sweep", "http-5xx-ratio=0.15%,2%")
+        tap.point(again == good, "twice the same")
+        found = judged(config, "bad", "--from", "2023-11-14T21:40:00Z", "--to", "2023-11-14T23:00:00Z")
+        s = found["switches"]
+        tap.point(len(s) == 1 and s[0]["candidate"] == "green" and s[0]["would"] == "revert" and
+                  WHEN[:17] <= s[0]["switch_at"] <= "2023-11-14T22:13:40Z", "the switch is found in the traffic", str(found)[:900])
+        status, out, _ = backtest(config, "bad", f"{WHEN}=green,bad", "--sweep", "http-5xx-ratio=1%,9%")
+        tap.point(status == 0 and "1 revert, real" in out and "no revert, 1 missed" in out, "the table says the same", out)
+        for words, want in ((["bad", "x"], "is not TIME=COLOUR"), (["bad", f"{WHEN}=red"], "no colour 'red'"),
+                            (["bad", f"{WHEN}=green,ugly"], "good or bad"), (["bad"], "say --from"),
+                            (["bad", f"{WHEN}=green", "--sweep", "none=1%"], "no check 'none'")):
+            status, out, err = backtest(config, *words)
+            tap.point(status == 2 and want in err, f"refused: {' '.join(words)}", out + err)
+    tap.done()
+
+
+main()
