@@ -63,6 +63,11 @@
 #define HD_ANALYSES_MAX 256         /* live at once; each polls like a guard */
 #define HD_ANALYSES_SERVICE_MAX 8   /* of one service: a few tools ask at once, a loop asks for ever */
 #define HD_RUNS_MAX 10000           /* names remembered: a week of a run a minute */
+#define HD_ALERTS_MAX 10000         /* remembered, to know them again; the oldest go */
+#define HD_ALERTS_BODY_MAX 64       /* taken from one message: as many as fit a packet to the loop */
+#define HD_ALERT_KEEP_MS ((int64_t)7 * 86400000)
+#define HD_ALERT_FIRING_MS 18000000 /* a firing alert that is not repeated for 5 h is not believed any more:
+                                       Alertmanager repeats after 4 h unless told otherwise */
 #define HD_GATES_MAX 10000          /* not expired; one of each canary of a large cluster */
 #define HD_GATE_MS 3600000          /* how long one stays open, where nothing else is said */
 #define HD_GATE_MS_MAX ((int64_t)7 * 86400000)

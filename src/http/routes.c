@@ -91,6 +91,8 @@ const struct route http_routes[] = {
      NULL},
     {"POST", FLAGGER "/event", flagger_event, ROUTE_ANY_SECRET, {0}, &order_compat},
 
+    {"POST", "/compat/alertmanager", alertmanager_take, ROUTE_ANY_SECRET, {"service", "do", "to", "from"},
+     &order_compat},
     {"GET", KAYENTA "/canaryConfig", kayenta_configs, ROUTE_STORE | ROUTE_ANY_SECRET, KAYENTA_QUERY, NULL},
     {"POST", KAYENTA "/canary/*", kayenta_start, ROUTE_ANY_SECRET, KAYENTA_QUERY, &order_compat},
     {"GET", KAYENTA "/canary/*", kayenta_execution, ROUTE_PROBE | ROUTE_ANY_SECRET, KAYENTA_QUERY, NULL},

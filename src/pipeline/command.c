@@ -534,6 +534,8 @@ static void run(struct order *o)
             read_first(o, s);
     } else if (str_is(o->what, "analyse") && s) {
         analysis_order(o, s);
+    } else if (str_is(o->what, "alerts") && s) {
+        alerts_order(o, s);
     } else if (str_is(o->what, "revert") && g) {
         revert_live(o, g);
     } else if (str_is(o->what, "revert") && s) {

@@ -57,11 +57,11 @@ static void queue_bands(struct guard *g, const struct hd_guard_state *before, in
     }
 }
 
-static void reasons_json(struct guard *g)
+static void reasons_json(struct guard *g, const char *words)
 {
     const char *checks[HD_CHECKS_MAX], *units[HD_CHECKS_MAX];
     struct reason_names names;
-    guard_names(g, &names, checks, units, NULL);
+    guard_names(g, &names, checks, units, words);
     buf_clear(&g->reasons);
     struct json_out o = json_out(&g->reasons);
     json_begin(&o, NULL, '[');
@@ -178,12 +178,41 @@ static void describe(struct guard *g)
     g->row.score = g->verdict.score;
     if (g->verdict.n)
         guard_why(g, &g->verdict.reason[0], NULL);
-    reasons_json(g);
+    reasons_json(g, NULL);
     guard_headline(g);
+}
+
+/* An alert's word in place of the checks'. */
+static void say_alert(struct guard *g, int verdict, const char *words)
+{
+    g->verdict.reason[0] = (struct hd_reason){.number = HD_REASON_ALERT, .check = HD_NO_CHECK};
+    g->verdict.n = 1;
+    g->row.verdict = verdict;
+    guard_why(g, &g->verdict.reason[0], words);
+    reasons_json(g, words);
+}
+
+/* A release is not good while an alert that feeds its guard has been firing since the switch. */
+static bool alert_fires(struct guard *g)
+{
+    ARENA_AUTO a = arena_new();
+    const struct pipeline *p = g->p;
+    struct store_alert alert;
+    struct hd_error err;
+    if (g->row.analysis || store_alert_firing(p->o.store, a, g->service->name, g->row.switch_from_ms,
+                                              p->now.wall_ms - HD_ALERT_FIRING_MS, &alert, &err))
+        return false;
+    say_alert(g, HD_VERDICT_INCONCLUSIVE, arena_print(a, "%s, though every check held", alert.name));
+    return true;
 }
 
 static void passed(struct guard *g, int reason)
 {
+    if (alert_fires(g)) {
+        g->row.needs_human = g->row.mode != HD_MODE_SHADOW;
+        guard_end(g, HD_STATE_INCONCLUSIVE, HD_REASON_ALERT, buf_at(&g->why));
+        return;
+    }
     if (!g->row.analysis)
         service_reject(g->service, guard_colour(g, HD_CANDIDATE), false, "");
     guard_end(g, HD_STATE_PASSED, reason, buf_at(&g->why));
@@ -358,4 +387,10 @@ void decide_revert(struct guard *g, bool automatic, const char *why_now)
     event_guard(g, "state", automatic ? (g->verdict.n ? g->verdict.reason[0].number : 0) : HD_REASON_OPERATOR,
                 automatic ? buf_at(&g->why) : why_now, false);
     act_start(g, automatic, false, why_now);
+}
+
+void decide_alert(struct guard *g, const char *words)
+{
+    say_alert(g, HD_VERDICT_FAIL, words);
+    decide_revert(g, true, NULL);
 }

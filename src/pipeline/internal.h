@@ -389,6 +389,8 @@ void collect_stop(struct pipeline *); /* cancels every question; before free */
 /* decide.c */
 void decide_evidence(struct guard *, const struct hd_evidence *, int64_t wall_ms, int64_t t_ms);
 void decide_revert(struct guard *, bool automatic, const char *why_now);
+/* An alert fails the guard, as a check would: mode, holds and budgets apply. */
+void decide_alert(struct guard *, const char *words);
 
 /* act.c */
 void act_start(struct guard *, bool automatic, bool reapply, const char *why_now);

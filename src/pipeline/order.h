@@ -41,6 +41,7 @@ void order_about(struct order *, struct guard *, int status);
 /* -1: the service has no such colour. */
 int order_colour(const struct hd_policy *, const char *name);
 void analysis_order(struct order *, struct service *);
+void alerts_order(struct order *, struct service *);
 /* True when the order was of that family: it was carried out then, or refused. `g`: the guard it is
  * about, when it is live. */
 bool accounts_order(struct order *);

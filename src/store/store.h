@@ -186,6 +186,22 @@ enum hd_code store_put_gate(struct store *, const struct store_gate *, struct hd
 enum hd_code store_gate(struct store *, struct hd_arena *, const char *space, const char *name,
                         int64_t now_ms, struct store_gate *ret, struct hd_error *err);
 
+/* --- alerts of an Alertmanager, known again by fingerprint and begin --- */
+struct store_alert {
+    const char *service, *what; /* what it does there: "feed" or "fail" */
+    const char *fingerprint, *name;
+    int64_t starts_ms, seen_ms;
+    bool firing;
+};
+/* An alert that has resolved stays so: what comes later under the same begin is an old message. `ret_news`:
+ * it was not known, or has resolved just now. `ret_firing`: it stands as firing. */
+enum hd_code store_put_alert(struct store *, const struct store_alert *, bool *ret_news, bool *ret_firing,
+                             struct hd_error *err);
+/* One that feeds the service, fires since `since_ms` or later, and was repeated at `seen_ms` or later.
+ * HD_ABSENT: none. */
+enum hd_code store_alert_firing(struct store *, struct hd_arena *, const char *service, int64_t since_ms,
+                                int64_t seen_ms, struct store_alert *ret, struct hd_error *err);
+
 /* --- evidence: one packed row per guard and poll --- */
 struct store_evidence {
     int64_t wall_ms, t_ms; /* instant of the poll; guard time */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What other tools leave with us: names of analyses, gates; found again until they expire,
+ * What other tools leave with us: names of analyses, gates, alerts; found again until they expire,
  * bounded.
  */
 #include <setjmp.h>
@@ -108,10 +108,66 @@ static void test_I8_gates_cap(void **state)
     fixture_commit(f);
 }
 
+static void test_alerts(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *name, *what;
+        int64_t starts_ms;
+        bool firing, news, stands;
+    } row[] = {
+        {"new", "feed", 10, true, true, true},
+        {"again", "feed", 10, true, false, true},
+        {"the same for another deed", "fail", 10, true, true, true},
+        {"resolved", "feed", 10, false, true, false},
+        {"resolved again", "feed", 10, false, false, false},
+        {"an old message", "feed", 10, true, false, false},
+        {"begins anew", "feed", 20, true, true, true},
+        {"the end of an unknown one", "feed", 30, false, false, false},
+        {"its old message", "feed", 30, true, false, false},
+    };
+    struct store_alert got;
+    fixture_begin(f);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct store_alert a = {"shop", row[i].what, "f1", "Bad", row[i].starts_ms, 100, row[i].firing};
+        bool news = false, firing = false;
+        OK(f, store_put_alert(f->s, &a, &news, &firing, &f->err));
+        if (news != row[i].news || firing != row[i].stands)
+            fail_msg("%s: news %d, firing %d", row[i].name, news, firing);
+    }
+    fixture_commit(f);
+    OK(f, store_alert_firing(f->s, f->arena, "shop", 20, 100, &got, &f->err));
+    assert_string_equal(got.name, "Bad");
+    assert_int_equal(store_alert_firing(f->s, f->arena, "shop", 21, 100, &got, &f->err), HD_ABSENT);
+    assert_int_equal(store_alert_firing(f->s, f->arena, "shop", 20, 101, &got, &f->err), HD_ABSENT);
+    assert_int_equal(store_alert_firing(f->s, f->arena, "cart", 20, 100, &got, &f->err), HD_ABSENT);
+}
+
+/* I8: at the cap, and one past it: the one that was told longest ago goes, and is news again. */
+static void test_I8_alerts_cap(void **state)
+{
+    struct fixture *f = *state;
+    bool news = false, firing = false;
+    fixture_begin(f);
+    for (int i = 0; i <= HD_ALERTS_MAX; i++) {
+        char print[32];
+        (void)snprintf(print, sizeof print, "f%d", i);
+        struct store_alert a = {"shop", "feed", print, "Bad", 1, 100 + i, true};
+        OK(f, store_put_alert(f->s, &a, &news, &firing, &f->err));
+    }
+    struct store_alert last = {"shop", "feed", "f1", "Bad", 1, 100 + HD_ALERTS_MAX, true};
+    OK(f, store_put_alert(f->s, &last, &news, &firing, &f->err));
+    assert_false(news);
+    last.fingerprint = "f0";
+    OK(f, store_put_alert(f->s, &last, &news, &firing, &f->err));
+    assert_true(news);
+    fixture_commit(f);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 int main(void)
 {
     const struct CMUnitTest tests[] = {T(test_runs), T(test_I8_runs_cap), T(test_gates),
-                                       T(test_I8_gates_cap)};
+                                       T(test_I8_gates_cap), T(test_alerts), T(test_I8_alerts_cap)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
