@@ -17,6 +17,20 @@ static void row(struct table *t, const char *key, const char *text)
         table_row(t, key, text);
 }
 
+/* "43 % of what a revert needs; sufficed 03:04:10Z"; NULL: no sequential rule. */
+static const char *weigh_line(struct hd_arena *a, const struct json *weigh)
+{
+    double meter = face_number(weigh, "meter");
+    int64_t sufficed = face_time(weigh, "sufficed_at"), healthy = face_time(weigh, "healthy_at");
+    if (!(meter >= 0))
+        return NULL;
+    return arena_print(a, "%.0f %% of what a revert needs%s%s%s", 100 * meter,
+                       sufficed >= 0 ? "; sufficed " : healthy >= 0 ? "; proven healthy " : "",
+                       sufficed >= 0 ? table_time(a, sufficed)
+                       : healthy >= 0 ? table_time(a, healthy) : "",
+                       face_bool(weigh, "cannot_tell") ? "; cannot tell it from a shared outage" : "");
+}
+
 static void print_facts(struct hd_arena *a, const struct json *j, const struct face_guard *g)
 {
     struct table t = {.arena = a, .columns = 2};
@@ -26,6 +40,7 @@ static void print_facts(struct hd_arena *a, const struct json *j, const struct f
         arena_print(a, "%s, cause %s, score %s", g->verdict ? g->verdict : "none",
                     g->cause ? g->cause : "unknown",
                     g->score >= 0 ? arena_print(a, "%.4g", g->score) : "none yet"));
+    row(&t, "  evidence", weigh_line(a, json_get(j, "weigh")));
     row(&t, "  switch", table_time(a, g->switch_ms));
     row(&t, "  started", table_time(a, g->started_ms));
     row(&t, "  until", g->live ? table_time(a, g->until_ms) : NULL);

@@ -460,7 +460,7 @@ enum hd_code counts_look(struct counts *c, const struct counts_look *look,
 enum hd_code counts_bins(const struct counts_look *look, int64_t bin_ms, size_t n,
                          struct hd_measurement (*ret)[HD_ROLES], struct hd_error *err)
 {
-    if (n < 1 || n > HD_BEFORE_BINS || bin_ms < 1)
+    if (n < 1 || n > HD_BINS_MAX || bin_ms < 1)
         return hd_fail(err, HD_INVALID, "%zu bins of %lld ms", n, (long long)bin_ms);
     ARENA_AUTO arena = arena_new();
     struct counts none = {.role = {{COUNTS_NEVER, COUNTS_NEVER, COUNTS_NEVER, 0, {0}},

@@ -12,7 +12,7 @@
 #define STEPS_MIN 60         /* an hour of minutes, or five minutes of polls */
 #define BLOCK_MS 600000      /* level shifts are looked for between blocks of 10 minutes */
 #define LONG_STEP_MS 60000
-#define LONG_BLOCK 60
+#define LONG_BLOCK_MS 4800000 /* with longer steps: little traffic, so that few fall in a block */
 #define QUANTILE 0.9         /* of a gauge: what is usual */
 
 struct seq_arm past_step(const struct hd_check *c, const struct hd_measurement *m)
@@ -84,7 +84,8 @@ bool past_learn(const struct hd_policy *p, uint32_t check, const struct history 
     if (c->query.kind == HD_QUERY_GAUGE) {
         learn_gauge(c, h, &past);
     } else {
-        size_t block = step_ms <= LONG_STEP_MS ? (size_t)(BLOCK_MS / step_ms) : LONG_BLOCK;
+        size_t block = step_ms <= LONG_STEP_MS ? (size_t)(BLOCK_MS / step_ms)
+                                               : (size_t)(LONG_BLOCK_MS / step_ms);
         struct past learned = dispersion_learn(h, dispersion_rho(h), block);
         past.rho = learned.rho;
         past.between = learned.between;

@@ -188,11 +188,11 @@ static void put_guard(struct ranked *r, const struct hd_policy *p, const struct 
 static uint32_t percent(double share) { return share > 0 ? (uint32_t)(100 * share) : 0; }
 
 /* Where the evidence of all sequential checks stands. */
-static void put_weigh(struct ranked *r, const struct hd_policy *p, const struct hd_guard_state *g)
+static void put_weigh(struct ranked *r, const struct hd_guard_state *g)
 {
-    struct weigh v = weigh_view(p, g);
+    struct weigh v = weigh_view(g);
     struct hd_reason why;
-    if (!v.any || !isfinite(v.threshold) || v.threshold <= 0)
+    if (!v.any)
         return;
     why = row(v.pause ? HD_REASON_EVIDENCE_PAUSE : HD_REASON_EVIDENCE_METER, HD_NO_CHECK);
     why.k = percent(v.meter);
@@ -224,7 +224,7 @@ void verdict_fill(const struct hd_policy *p, const struct hd_guard_state *g, str
     bool late = g->kind == HD_VERDICT_INCONCLUSIVE ||
                 (g->kind == HD_VERDICT_NONE && g->extended_ms > 0);
     put_guard(&r, p, g);
-    put_weigh(&r, p, g);
+    put_weigh(&r, g);
     for (uint32_t i = 0; i < p->n_checks; i++) {
         put_standing(&r, p, g, i);
         if (late)

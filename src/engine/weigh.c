@@ -30,7 +30,8 @@ struct weigh_words {
     double both_ms, stable_ms, crossed_ms, healthy_ms, doubtful_ms, routing_ms;
     double stepped_ms, talked_ms;  /* last step; stable's last traffic */
     double doubt_n;                /* stable's requests since the crossing */
-    double alone, by_past;         /* 0 or 1 */
+    double alone, by_past, mute;   /* 0 or 1; mute: stable has had no traffic for two scrapes */
+    double threshold;
     double blame;                  /* check + 1 */
     struct seq_stream more, less;  /* than its share of the requests */
     struct seq_arm routed, routed_old; /* events: candidate, exposure: all; waiting ones */
@@ -57,6 +58,13 @@ static double alpha_of(const struct hd_policy *p)
 static double threshold_of(const struct hd_policy *p, const struct weigh_words *w)
 {
     return -log(alpha_of(p) * (w->by_past > 0 ? 1 - PAST_PART : 1));
+}
+
+static bool is_mute(const struct hd_policy *p, const struct hd_guard_state *g)
+{
+    const struct weigh_words *w = const_words_of(g);
+    int64_t quiet_ms = 2 * (g->scrape_ms + p->guard.interval_ms);
+    return w->talked_ms <= 0 || (double)g->t_ms - w->talked_ms > (double)quiet_ms;
 }
 
 static bool weighs(const struct hd_policy *p, uint32_t i)
@@ -122,6 +130,12 @@ bool weigh_is_alone(const struct poll *p, const struct hd_guard_state *g)
         theirs += g->check[i].stable_exposure;
     }
     return mine > 0 && mine / (mine + theirs) >= ALONE_SHARE;
+}
+
+bool weigh_wants_past(const struct hd_policy *p, const struct hd_guard_state *g, uint32_t i)
+{
+    const struct stream_words *s = (const struct stream_words *)(const void *)g->check[i].words;
+    return stream_is_sequential(p, i) && !(s->ceiling > 0) && !(s->gauge_ms > 0);
 }
 
 /* --- routing --- */
@@ -279,9 +293,9 @@ static bool attribute(const struct hd_policy *p, struct hd_guard_state *g)
     struct weigh_words *w = words_of(g);
     struct hd_check_state *blamed = &g->check[(uint32_t)w->blame - 1];
     bool better = w->both_ms > 0;
-    bool talks = !weigh_view(p, g).cannot_tell;
+    bool mute = w->alone > 0 && w->mute > 0;
     bool late = (double)g->t_ms - w->crossed_ms >= DOUBT_MS;
-    if (better || !talks || (late && w->doubt_n < DOUBT_REQUESTS)) {
+    if (better || mute || (late && w->doubt_n < DOUBT_REQUESTS)) {
         blamed->shared_run = 0;
         trip(p, g, better);
         return false;
@@ -346,10 +360,12 @@ bool weigh_step(const struct poll *p, struct hd_guard_state *g)
     w->blame = guilty(policy, g, &sums) + 1;
     if (sums.stable_n > 0)
         w->talked_ms = (double)g->t_ms;
+    w->mute = is_mute(policy, g);
+    w->threshold = threshold_of(policy, w);
     note(&w->both_ms, plus_unspent(&w->main, w->both_log_a) >= -log(ALPHA_BOTH), g->t_ms);
-    note(&w->stable_ms, plus_unspent(&w->main, w->stable_log_a) >= threshold_of(policy, w), g->t_ms);
+    note(&w->stable_ms, plus_unspent(&w->main, w->stable_log_a) >= w->threshold, g->t_ms);
     note(&w->healthy_ms, sums.healthy, g->t_ms);
-    note(&w->crossed_ms, seq_meter_log_e(&w->main) >= threshold_of(policy, w), g->t_ms);
+    note(&w->crossed_ms, seq_meter_log_e(&w->main) >= w->threshold, g->t_ms);
     show(policy, g, &sums);
     if (w->crossed_ms <= 0)
         return false;
@@ -359,16 +375,14 @@ bool weigh_step(const struct poll *p, struct hd_guard_state *g)
 
 /* --- for show --- */
 
-struct weigh weigh_view(const struct hd_policy *p, const struct hd_guard_state *g)
+struct weigh weigh_view(const struct hd_guard_state *g)
 {
     const struct weigh_words *w = const_words_of(g);
-    double weight[HD_CHECKS_MAX];
-    struct weigh v = {.any = weights_of(p, g, weight) > 0, .blame = -1};
-    if (!v.any || !(w->main.t > 0))
+    struct weigh v = {.any = w->main.t > 0 && w->threshold > 0, .blame = -1};
+    if (!v.any)
         return v;
-    int64_t quiet_ms = 2 * (g->scrape_ms + p->guard.interval_ms);
     v.log_e = seq_meter_log_e(&w->main);
-    v.threshold = threshold_of(p, w);
+    v.threshold = w->threshold;
     v.meter = v.log_e <= 0 ? 0 : v.log_e >= v.threshold ? 1 : v.log_e / v.threshold;
     v.crossed_ms = (int64_t)w->crossed_ms;
     v.healthy_ms = (int64_t)w->healthy_ms;
@@ -378,7 +392,7 @@ struct weigh weigh_view(const struct hd_policy *p, const struct hd_guard_state *
     v.share = w->share_ppm / 1e6;
     v.shared = w->stable_ms > 0 && !(w->both_ms > 0);
     v.pause = v.log_e >= -log(ALPHA_PAUSE);
-    v.cannot_tell = w->alone > 0 && (w->talked_ms <= 0 || (double)g->t_ms - w->talked_ms > (double)quiet_ms);
+    v.cannot_tell = w->alone > 0 && w->mute > 0;
     v.blame = v.log_e > 0 ? (int)w->blame - 1 : -1;
     return v;
 }

@@ -11,6 +11,8 @@
 void weigh_init(const struct hd_policy *, struct hd_guard_state *);
 /* What the past taught. */
 void weigh_past(const struct hd_policy *, const struct hd_evidence *, struct hd_guard_state *);
+/* Would the past of this check help, and is it unknown? */
+bool weigh_wants_past(const struct hd_policy *, const struct hd_guard_state *, uint32_t check);
 /* Nearly everything is on the candidate: by the router's settings, else by the requests counted. */
 bool weigh_is_alone(const struct poll *, const struct hd_guard_state *);
 /* Takes a poll in, after the checks did; trips the check that is to blame once the evidence
@@ -19,7 +21,7 @@ bool weigh_step(const struct poll *, struct hd_guard_state *);
 
 /* Where the evidence stands; from the state alone. */
 struct weigh {
-    bool any;             /* the policy has sequential checks */
+    bool any;             /* the guard has sequential checks, and was polled */
     double log_e, threshold;
     double meter;         /* 0..1: how much of what a revert needs */
     int64_t crossed_ms;   /* guard time at which it sufficed; 0: never */
@@ -32,7 +34,7 @@ struct weigh {
     bool cannot_tell;     /* no traffic on stable to compare with */
     int blame;            /* check that carries most of it; -1: none */
 };
-struct weigh weigh_view(const struct hd_policy *, const struct hd_guard_state *);
+struct weigh weigh_view(const struct hd_guard_state *);
 /* Independent requests of a check's candidate so far. */
 double weigh_effective(const struct hd_guard_state *, uint32_t check);
 

@@ -8,6 +8,7 @@
 
 #include "base/reason.h"
 #include "base/str.h"
+#include "engine/weigh.h"
 #include "http/guard_parts.h"
 #include "http/parts.h"
 #include "json/json.h"
@@ -361,6 +362,39 @@ static void sure_requests(struct buf *b, const struct guard_view *v)
     html_print(b, " of %s", v->guard.stable);
 }
 
+/* The evidence of a sequential rule as a meter: 100 % is what a revert needs. */
+static void sure_weigh(struct buf *b, const struct guard_view *v)
+{
+    struct weigh w = weigh_view(v->guard.engine);
+    if (!w.any)
+        return;
+    html_print(b, "<div>evidence against %s: <meter min=\"0\" max=\"100\" value=\"%.0f\">%.0f %%</meter> "
+                  "%.0f %% of what a revert needs", v->guard.candidate, 100 * w.meter,
+               100 * w.meter, 100 * w.meter);
+    if (w.crossed_ms) {
+        html_print(b, "; it sufficed ");
+        html_time(b, v->guard.switch_to_ms + w.crossed_ms, v->guard.switch_to_ms);
+    } else if (w.healthy_ms) {
+        html_print(b, "; proven healthy ");
+        html_time(b, v->guard.switch_to_ms + w.healthy_ms, v->guard.switch_to_ms);
+    }
+    html_print(b, "</div>");
+    for (size_t i = 0; i < v->n_checks; i++) {
+        double n = weigh_effective(v->guard.engine, v->check[i].index);
+        const struct hd_check_state *s = v->check[i].state;
+        if (!s || !(n > 0) || !(s->sum_exposure > 0))
+            continue;
+        html_print(b, "<div class=\"m\">%s: ", v->check[i].name);
+        reason_count(b, s->sum_exposure);
+        html_print(b, " requests count as ");
+        reason_count(b, n);
+        html_print(b, " independent ones</div>");
+    }
+    if (w.cannot_tell)
+        html_print(b, "<div class=\"m\">cannot tell this release from a shared outage: no traffic is "
+                      "left on %s</div>", v->guard.stable);
+}
+
 /* Polls in which a check was not observed, by check. */
 static void sure_gaps(struct buf *b, const struct guard_view *v)
 {
@@ -393,6 +427,7 @@ static void sure_row(struct buf *b, const struct guard_view *v, int64_t now_ms)
     if (isfinite(g->score))
         html_print(b, "; score %.3g of 100", g->score);
     sure_gaps(b, v);
+    sure_weigh(b, v);
     row_end(b);
 }
 

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/reason.h"
 #include "base/str.h"
+#include "engine/weigh.h"
 
 #include <haldane/policy.h>
 
@@ -149,6 +150,27 @@ static void put_intent(struct json_out *o, const struct store_intent *i)
     json_end(o, '}');
 }
 
+/* How far the evidence of a sequential rule is; null: the guard has none. */
+static void put_weigh(struct json_out *o, const struct store_guard *g)
+{
+    struct weigh w = {.any = false};
+    if (g->engine)
+        w = weigh_view(g->engine);
+    if (!w.any) {
+        json_put_null(o, "weigh");
+        return;
+    }
+    json_begin(o, "weigh", '{');
+    json_put_double(o, "meter", w.meter);
+    json_put_double(o, "log_e", w.log_e);
+    json_put_double(o, "needed", w.threshold);
+    json_put_time(o, "sufficed_at", w.crossed_ms ? g->switch_to_ms + w.crossed_ms : -1);
+    json_put_time(o, "healthy_at", w.healthy_ms ? g->switch_to_ms + w.healthy_ms : -1);
+    json_put_bool(o, "pause", w.pause);
+    json_put_bool(o, "cannot_tell", w.cannot_tell);
+    json_end(o, '}');
+}
+
 void show_guard(struct json_out *o, const struct guard_view *v, const char *public_url)
 {
     json_begin(o, NULL, '{');
@@ -157,6 +179,7 @@ void show_guard(struct json_out *o, const struct guard_view *v, const char *publ
     for (size_t i = 0; i < v->n_checks; i++)
         put_check(o, &v->check[i]);
     json_end(o, ']');
+    put_weigh(o, &v->guard);
     if (v->n_intents)
         put_intent(o, &v->intent[v->n_intents - 1]);
     else

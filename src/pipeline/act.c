@@ -676,6 +676,7 @@ void act_start(struct guard *g, bool automatic, bool reapply, const char *why_no
     a->deadline_ms = g->p->now.boot_ms + g->policy->verify.timeout_ms;
     collect_free(g->collect); /* nothing may stand beside a revert */
     g->collect = NULL;
+    g->past = past_free(g->past);
     schedule(g);
     look_and_go(g);
 }

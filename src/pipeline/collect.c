@@ -112,9 +112,9 @@ struct source *source_find(struct pipeline *p, const struct hd_datasource *ds)
     return s;
 }
 
-static uint32_t replicas_of(const struct hd_provider *provider, const void *cfg)
+uint32_t collect_replicas(const struct source *s, const void *cfg)
 {
-    const struct hd_endpoint *at = endpoint_of(provider, cfg);
+    const struct hd_endpoint *at = endpoint_of(s->provider, cfg);
     return at ? at->n_bases : 1;
 }
 
@@ -220,12 +220,12 @@ static void ask_clock(struct guard *g, struct source *s, const struct hd_datasou
     f->question = (struct hd_question){ /* no probe: only the time is asked */
         .probe = &f->probe, .n = 0, .series_max = 1, .answer_max = HD_ANSWER_BYTES_SMALL};
     s->clock_talk = talk_replicas(talk_start(p, fetch_next, f, clock_done, f, 0),
-                                  replicas_of(s->provider, f->cfg), s->base);
+                                  collect_replicas(s, f->cfg), s->base);
 }
 
 /* --- asking --- */
 
-static const struct hd_datasource *source_of(const struct guard *g, const struct hd_check *check)
+const struct hd_datasource *collect_source(const struct guard *g, const struct hd_check *check)
 {
     return &config_get(g->pin)->datasources[check->datasource];
 }
@@ -235,8 +235,7 @@ static int64_t source_time(const struct source *s, int64_t boot_ms)
     return s->clock_known ? boot_ms + s->clock_minus_boot : 0;
 }
 
-/* When the switch happened, on the source's clock: the earlier of the two readings around it. */
-static int64_t since_of(const struct guard *g, const struct source *s)
+int64_t collect_since(const struct guard *g, const struct source *s)
 {
     int64_t boot = g->boot_base_ms - g->t_base_ms;
     int64_t between = g->row.switch_to_ms - g->row.switch_from_ms;
@@ -337,7 +336,7 @@ static struct fetch *fetch_start(struct guard *g, const struct hd_datasource *ds
     f->next = *list;
     *list = f;
     f->talk = talk_replicas(talk_start(p, fetch_next, f, fetch_done, f, 0),
-                            replicas_of(s->provider, f->cfg), s->base);
+                            collect_replicas(s, f->cfg), s->base);
     f->talk->io_is_evidence = s->provider->io_is_evidence;
     return f;
 }
@@ -346,7 +345,7 @@ static void ask_piece(struct collect *c, uint32_t check, uint32_t piece, const s
                       const struct hd_question *q)
 {
     struct guard *g = c->g;
-    const struct hd_datasource *ds = source_of(g, &g->policy->checks[check]);
+    const struct hd_datasource *ds = collect_source(g, &g->policy->checks[check]);
     struct source *s = source_find(g->p, ds);
     if (s->provider->counts && !s->clock_known) {
         piece_failed(c, check, piece, s->clock_reason);
@@ -370,7 +369,7 @@ static int64_t window_of(const struct collect *c, uint32_t check, const struct s
     const struct guard *g = c->g;
     int64_t window = counts_window_ms(g->counts[check], at, g->policy->guard.interval_ms);
     if (g->polls == 0) {
-        int64_t first = at - since_of(g, s) + 2 * FIRST_SCRAPE_MS;
+        int64_t first = at - collect_since(g, s) + 2 * FIRST_SCRAPE_MS;
         window = window > first ? window : first;
     }
     return window < WINDOW_MAX_MS ? window : WINDOW_MAX_MS;
@@ -380,9 +379,9 @@ static void ask_check(struct collect *c, uint32_t check)
 {
     struct guard *g = c->g;
     const struct hd_query *query = &g->policy->checks[check].query;
-    struct source *s = source_find(g->p, source_of(g, &g->policy->checks[check]));
+    struct source *s = source_find(g->p, collect_source(g, &g->policy->checks[check]));
     const struct hd_config *config = config_get(g->pin);
-    int64_t since = since_of(g, s), at = c->before ? since : source_time(s, c->at_boot_ms);
+    int64_t since = collect_since(g, s), at = c->before ? since : source_time(s, c->at_boot_ms);
     c->when[check].at_ms = at;
     c->when[check].since_ms = since;
     struct hd_question q = {
@@ -419,7 +418,7 @@ static bool clocks_missing(struct collect *c)
     struct guard *g = c->g;
     bool missing = false;
     for (uint32_t i = 0; i < g->policy->n_checks; i++) {
-        const struct hd_datasource *ds = source_of(g, &g->policy->checks[i]);
+        const struct hd_datasource *ds = collect_source(g, &g->policy->checks[i]);
         struct source *s = source_find(g->p, ds);
         if (!s->provider->counts)
             continue;
@@ -439,7 +438,7 @@ static void ask_all(struct collect *c)
     c->waiting++; /* until all are asked */
     for (uint32_t i = 0; i < c->g->policy->n_checks; i++) {
         const struct hd_provider *provider =
-            source_find(c->g->p, source_of(c->g, &c->g->policy->checks[i]))->provider;
+            source_find(c->g->p, collect_source(c->g, &c->g->policy->checks[i]))->provider;
         bool open = false; /* left over from the poll before */
         for (uint32_t k = 0; k < PIECES; k++)
             open |= c->piece[i][k].asked;
@@ -810,6 +809,8 @@ void collect_poll(struct guard *g)
         collect_late(g);
         return;
     }
+    if (g->polls && g->before_done && g->row.state != HD_STATE_AFTERCARE)
+        past_poll(g);
     collect_start(g, !g->before_done && g->row.state != HD_STATE_AFTERCARE);
 }
 

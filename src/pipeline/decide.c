@@ -28,12 +28,15 @@ static void queue_evidence(struct guard *g, const struct hd_evidence *e, int64_t
         free(old);
         g->n_queue--;
     }
-    struct evidence_item *item = calloc(1, sizeof *item);
+    struct evidence_item *item = calloc(1, sizeof *item + e->n_past * sizeof *e->past);
     if (!item)
         abort();
     memcpy(item->m, e->m, e->n * sizeof *e->m);
+    if (e->n_past)
+        memcpy(item->past, e->past, e->n_past * sizeof *e->past);
     item->row = (struct store_evidence){.wall_ms = wall_ms, .t_ms = t_ms, .evidence = *e};
     item->row.evidence.m = item->m;
+    item->row.evidence.past = item->past;
     if (!g->queue)
         g->queue_end = &g->queue;
     *g->queue_end = item;
@@ -131,6 +134,12 @@ static void gauges(struct guard *g)
     metric_set(g->gauges->evaluated, (double)g->p->now.wall_ms / 1000);
 }
 
+static bool is_shared(const struct hd_reason *r)
+{
+    return r->number == HD_REASON_SHARED || r->number == HD_REASON_BOTH_BAD_AFTER_SWITCH ||
+           r->number == HD_REASON_NO_WORSE;
+}
+
 /* Pages once for each check that went blind or is bad on both colours, and takes it back when that
  * has ended. */
 static void page_early(struct guard *g)
@@ -142,7 +151,7 @@ static void page_early(struct guard *g)
             continue;
         if (r->number == HD_REASON_BLIND)
             blind |= (uint64_t)1 << r->check;
-        if (r->number == HD_REASON_SHARED || r->number == HD_REASON_BOTH_BAD_AFTER_SWITCH)
+        if (is_shared(r))
             shared |= (uint64_t)1 << r->check;
     }
     if (!g->verdict.page)
@@ -151,8 +160,7 @@ static void page_early(struct guard *g)
         const struct hd_reason *r = &g->verdict.reason[i];
         uint64_t bit = r->check < HD_CHECKS_MAX ? (uint64_t)1 << r->check : 0;
         bool fresh = (r->number == HD_REASON_BLIND && (bit & blind & ~g->told_blind)) ||
-                     ((r->number == HD_REASON_SHARED || r->number == HD_REASON_BOTH_BAD_AFTER_SWITCH) &&
-                      (bit & shared & ~g->told_shared));
+                     (is_shared(r) && (bit & shared & ~g->told_shared));
         if (!fresh)
             continue;
         if (r->number == HD_REASON_BLIND)

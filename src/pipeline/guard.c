@@ -232,6 +232,7 @@ struct guard *guard_free(struct guard *g)
     struct buf *const bufs[] = {&g->headline, &g->why,    &g->reasons, &g->rehearsal,
                                 &g->native,   &g->change, &g->resume,  &g->counts_text};
     collect_free(g->collect);
+    past_free(g->past);
     act_clear(g);
     talk_cancel(g->rehearse);
     if (g->rehearse_send)
@@ -503,6 +504,7 @@ void guard_end(struct guard *g, int state, int reason, const char *text)
     event_guard(g, "state", reason, text, state != HD_STATE_REVERTED || reason);
     collect_free(g->collect);
     g->collect = NULL;
+    g->past = past_free(g->past);
     if (g->row.analysis) {
         analysis_leave(g);
     } else {

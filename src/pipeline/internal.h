@@ -4,6 +4,7 @@
  *
  *   watch.c    reads routers; a switch starts a guard, anybody's change ends one
  *   collect.c  asks the data sources of a guard what is due; rows -> measurements
+ *   past.c     the hours before the switch, for the sequential rule
  *   decide.c   evidence -> engine -> verdict; what follows from it
  *   act.c      live read -> gate -> journal -> send -> read back
  *   care.c     after a verified revert: did users recover, does it stay so
@@ -187,6 +188,8 @@ struct guard {
     struct hd_guard_state engine;
     struct counts *counts[HD_CHECKS_MAX];
     struct collect *collect;    /* poll in progress, or NULL */
+    struct past_read *past;     /* hours before the switch, on their way; or NULL */
+    bool past_asked;
     bool before_done;
     uint32_t polls;
     int64_t polled_ms;          /* boot time of the last finished poll */
@@ -222,6 +225,7 @@ struct evidence_item {
     struct evidence_item *next;
     struct store_evidence row;
     struct hd_measurement m[2 * HD_CHECKS_MAX];
+    struct hd_past past[];
 };
 
 /* --- events waiting for the next commit --- */
@@ -385,6 +389,14 @@ void analysis_headline(struct guard *);
 void collect_poll(struct guard *);
 struct collect *collect_free(struct collect *);
 void collect_stop(struct pipeline *); /* cancels every question; before free */
+const struct hd_datasource *collect_source(const struct guard *, const struct hd_check *);
+uint32_t collect_replicas(const struct source *, const void *cfg);
+/* When the switch happened, on the source's clock: the earlier of the two readings around it. */
+int64_t collect_since(const struct guard *, const struct source *);
+
+/* past.c */
+void past_poll(struct guard *); /* asks for it, once, if a check wants it */
+struct past_read *past_free(struct past_read *);
 
 /* decide.c */
 void decide_evidence(struct guard *, const struct hd_evidence *, int64_t wall_ms, int64_t t_ms);

@@ -621,7 +621,7 @@ static void bins_before_the_switch(void **state)
             share > (i < 3 ? 0 : 0.11)) /* in bin 3 one scrape began before the errors */
             fail_msg("bin %d: %g of %g", i, m[i][0].events, m[i][0].exposure);
     }
-    assert_int_equal(counts_bins(&look, 60000, HD_BEFORE_BINS + 1, m, NULL), HD_INVALID);
+    assert_int_equal(counts_bins(&look, 60000, HD_BINS_MAX + 1, m, NULL), HD_INVALID);
     assert_int_equal(counts_bins(&look, 0, 1, m, NULL), HD_INVALID);
 }
 

@@ -178,7 +178,7 @@ static void equals_the_formulas(void **state)
         }
         seq_end(&meter, list, weight, 2, log(100), LIMIT);
         poll(&w, t, &c);
-        struct weigh v = weigh_view(&w.policy, &w.state);
+        struct weigh v = weigh_view(&w.state);
         if (fabs(v.log_e - seq_meter_log_e(&meter)) > 1e-12)
             fail_msg("poll %u: %.17g, not %.17g", t, v.log_e, seq_meter_log_e(&meter));
     }
@@ -364,7 +364,7 @@ static void missing_polls_are_no_evidence(void **state)
     for (uint32_t t = 1; t <= 100; t++) {
         struct counts_of_poll c = {.side = {{{0, -1}, {0, -1}}, {{0, -1}, {0, -1}}}};
         poll(&w, t, &c);
-        assert_true(weigh_view(&w.policy, &w.state).meter < 1e-12);
+        assert_true(weigh_view(&w.state).meter < 1e-12);
     }
 }
 
@@ -433,8 +433,8 @@ static void order_and_units_do_not_matter(void **state)
                 step(&w[i], &(struct hd_evidence){.poll = t, .m = m, .n = 4});
             }
             assert_int_equal(w[0].state.kind, w[1].state.kind);
-            assert_true(weigh_view(&w[0].policy, &w[0].state).log_e ==
-                        weigh_view(&w[1].policy, &w[1].state).log_e);
+            assert_true(weigh_view(&w[0].state).log_e ==
+                        weigh_view(&w[1].state).log_e);
         }
         assert_int_equal(w[0].state.kind, bad ? HD_VERDICT_FAIL : HD_VERDICT_PASS);
     }
@@ -507,7 +507,7 @@ static void a_month_of_polls(void **state)
     uint32_t polls = (uint32_t)(w.policy.guard.duration_ms / POLL_MS);
     for (uint32_t t = 1; t < polls; t++)
         poll(&w, t, &many[(uint32_t)(uniform(&r) * 1000)]);
-    struct weigh v = weigh_view(&w.policy, &w.state);
+    struct weigh v = weigh_view(&w.state);
     assert_int_equal(w.state.kind, HD_VERDICT_NONE);
     assert_true(isfinite(v.log_e) && v.meter < 1);
     for (size_t i = 0; i < ENGINE_WORDS; i++)
