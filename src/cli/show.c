@@ -109,7 +109,7 @@ static int show_timeline(struct client *c, const char *id)
             return status;
         print_timeline(a, json_get(page.body, "items"));
         const char *next = face_text(page.body, "next");
-        query = next ? arena_print(a, "after=%s", client_encode(a, next)) : NULL;
+        query = next ? arena_print(a, "cursor=%s", client_encode(a, next)) : NULL;
     } while (query);
     return CLI_OK;
 }

@@ -3,9 +3,13 @@
  * The reading half of /api/v1: lists and single things from the store. Nothing here changes
  * anything. Called through routes.c.
  */
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/str.h"
+#include "http/guard.h"
 #include "http/handlers.h"
+#include "http/html.h"
 #include "http/show.h"
 
 #include <haldane/policy.h>
@@ -21,11 +25,31 @@ static struct json_out begin_list(struct call *c)
     return o;
 }
 
-static void end_list(struct json_out *o, const char *next)
+/* The same list from `next` on, for those who follow links (RFC 8288). */
+static void link_next(struct call *c, const char *next)
+{
+    BUF_AUTO b = BUF_INIT(HD_HTTP_HEAD_MAX);
+    buf_print(&b, "<%s?cursor=", c->path);
+    html_segment(&b, next);
+    for (const char *const *q = c->route->query; *q; q++) {
+        const char *value = call_query(c, *q);
+        if (!value || str_is(*q, "cursor"))
+            continue;
+        buf_print(&b, "&%s=", *q);
+        html_segment(&b, value);
+    }
+    buf_text(&b, ">; rel=\"next\"");
+    if (!b.full)
+        c->reply.link = arena_text(c->arena, buf_at(&b));
+}
+
+static void end_list(struct call *c, struct json_out *o, const char *next)
 {
     json_end(o, ']');
     json_put_text(o, "next", next);
     json_end(o, '}');
+    if (next)
+        link_next(c, next);
 }
 
 static enum hd_code put_service(struct call *c, struct json_out *o, const struct store_service *s,
@@ -62,7 +86,7 @@ enum hd_code api_services(struct call *c, struct hd_error *err)
         if (put_service(c, &o, &list[i], holds, n_holds, err))
             return err->code;
     }
-    end_list(&o, NULL);
+    end_list(c, &o, NULL);
     return HD_OK;
 }
 
@@ -91,9 +115,16 @@ static bool read_filter(struct call *c, struct store_filter *ret)
     int64_t n = LIST_DEFAULT;
     const char *bad = NULL;
     *ret = (struct store_filter){
-        .service = call_query(c, "service"), .verdict = -1, .before = call_query(c, "before")};
-    if (state && !str_is(state, "live") && !str_is(state, "all"))
-        bad = "state must be live or all";
+        .service = call_query(c, "service"), .verdict = -1, .before = call_query(c, "cursor")};
+    const char *since = call_query(c, "since"), *until = call_query(c, "until");
+    int word = state ? hd_state_of(state) : -1;
+    if (word >= 0)
+        ret->states = 1u << word;
+    if (state && word < 0 && !str_is(state, "live") && !str_is(state, "all"))
+        bad = "state must be live, all or a state of a guard";
+    else if ((since && !str_read_time(since, &ret->since_ms)) ||
+             (until && !str_read_time(until, &ret->until_ms)))
+        bad = "since and until must be times like 2026-11-20T03:04:10Z";
     else if (verdict && (ret->verdict = hd_verdict_of(verdict)) < 0)
         bad = "verdict must be none, pass, fail or inconclusive";
     else if (human && !str_is(human, "true"))
@@ -103,7 +134,7 @@ static bool read_filter(struct call *c, struct store_filter *ret)
     else if (limit && (!str_read_i64(limit, &n) || n < 1 || n > HD_PAGE_ITEMS_MAX))
         bad = arena_print(c->arena, "limit must be 1 to %d", HD_PAGE_ITEMS_MAX);
     else if (ret->before && !view_is_id(ret->before))
-        bad = "before must be the id of a guard";
+        bad = "cursor must be what \"next\" said";
     ret->analyses = !analysis               ? STORE_GUARDS
                     : str_is(analysis, "all") ? STORE_GUARDS_AND_ANALYSES
                                               : STORE_ANALYSES;
@@ -133,7 +164,7 @@ enum hd_code api_guards(struct call *c, struct hd_error *err)
             return err->code;
         show_guard_row(&o, &list[i], has ? &reading : NULL, c->facts->public_url);
     }
-    end_list(&o, n > limit ? list[limit - 1].id : NULL);
+    end_list(c, &o, n > limit ? list[limit - 1].id : NULL);
     return HD_OK;
 }
 
@@ -155,40 +186,40 @@ enum hd_code api_guard(struct call *c, struct hd_error *err)
     return HD_OK;
 }
 
-static enum hd_code find_guard(struct call *c, struct hd_error *err)
+static enum hd_code find_guard(struct call *c, struct store_guard *ret, struct hd_error *err)
 {
-    struct store_guard g;
     if (!view_is_id(c->param))
         return hd_fail(err, HD_ABSENT, "there is no guard %s", c->param);
-    return store_guard(c->store, c->arena, c->param, &g, err);
+    return store_guard(c->store, c->arena, c->param, ret, err);
 }
 
-/* "after" as the last page's "next" said; false: refused. */
+/* "cursor" as the last page's "next" said; false: refused. */
 static bool read_after(struct call *c, int64_t *ret)
 {
-    const char *text = call_query(c, "after");
+    const char *text = call_query(c, "cursor");
     *ret = 0;
     if (!text || (str_read_i64(text, ret) && *ret >= 0))
         return true;
-    (void)call_refuse(c, 400, "bad_parameter", "after must be what \"next\" said");
+    (void)call_refuse(c, 400, "bad_parameter", "cursor must be what \"next\" said");
     return false;
 }
 
 enum hd_code api_timeline(struct call *c, struct hd_error *err)
 {
     struct store_event *list;
+    struct store_guard g;
     size_t n;
     int64_t after;
     if (!read_after(c, &after))
         return HD_OK;
-    if (find_guard(c, err))
+    if (find_guard(c, &g, err))
         return unknown_guard(c, err);
     if (store_events(c->store, c->arena, c->param, after, HD_ROWS_MAX, &list, &n, err))
         return err->code;
     struct json_out o = begin_list(c);
     for (size_t i = 0; i < n; i++)
         show_event(&o, &list[i]);
-    end_list(&o,
+    end_list(c, &o,
              n == HD_ROWS_MAX ? arena_print(c->arena, "%lld", (long long)list[n - 1].seq) : NULL);
     return HD_OK;
 }
@@ -197,11 +228,12 @@ enum hd_code api_timeline(struct call *c, struct hd_error *err)
 enum hd_code api_evidence(struct call *c, struct hd_error *err)
 {
     struct store_evidence *list = NULL;
+    struct store_guard g;
     size_t n = 0;
     int64_t after;
     if (!read_after(c, &after))
         return HD_OK;
-    if (find_guard(c, err))
+    if (find_guard(c, &g, err))
         return unknown_guard(c, err);
     enum hd_code code = store_evidence(c->store, c->arena, c->param, &list, &n, err);
     if (code && code != HD_ABSENT)
@@ -213,7 +245,9 @@ enum hd_code api_evidence(struct call *c, struct hd_error *err)
     size_t i = (size_t)after;
     for (; i < n && o.to->len < EVIDENCE_BYTES; i++)
         show_evidence(&o, &list[i]);
-    end_list(&o, i < n ? arena_print(c->arena, "%zu", i) : NULL);
+    end_list(c, &o, i < n ? arena_print(c->arena, "%zu", i) : NULL);
+    if (hd_state_terminal(g.state))
+        c->reply.cache = CALL_FOR_EVER;
     return HD_OK;
 }
 
@@ -226,7 +260,7 @@ enum hd_code api_holds(struct call *c, struct hd_error *err)
     struct json_out o = begin_list(c);
     for (size_t i = 0; i < n; i++)
         show_hold(&o, &list[i]);
-    end_list(&o, NULL);
+    end_list(c, &o, NULL);
     return HD_OK;
 }
 
@@ -243,6 +277,87 @@ enum hd_code api_tokens(struct call *c, struct hd_error *err)
     struct json_out o = begin_list(c);
     for (size_t i = 0; i < n; i++)
         show_token(&o, &list[i]);
-    end_list(&o, NULL);
+    end_list(c, &o, NULL);
+    return HD_OK;
+}
+
+/* How each check's judgement changed over the guard, and how it ended. */
+enum hd_code api_verdicts(struct call *c, struct hd_error *err)
+{
+    struct guard_view *v = arena_of(c->arena, struct guard_view);
+    struct store_band *list;
+    size_t n;
+    if (view_load(c->store, c->arena, c->param, c->now_ms, v, err))
+        return unknown_guard(c, err);
+    if (store_bands(c->store, c->arena, c->param, &list, &n, err))
+        return err->code;
+    struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
+    json_begin(&o, NULL, '{');
+    json_put_text(&o, "verdict", hd_verdict_word(v->guard.verdict));
+    json_put_text(&o, "cause", hd_cause_word(v->guard.cause));
+    json_put_double(&o, "score", v->guard.score);
+    json_put_text(&o, "why", v->guard.why);
+    json_begin(&o, "items", '[');
+    for (size_t i = 0; i < n; i++)
+        show_band(&o, &list[i], list[i].check < v->n_checks ? v->check[list[i].check].name : NULL);
+    json_end(&o, ']');
+    json_end(&o, '}');
+    if (hd_state_terminal(v->guard.state))
+        c->reply.cache = CALL_FOR_EVER;
+    return HD_OK;
+}
+
+static const struct check_view *check_of(const struct guard_view *v, const char *name)
+{
+    for (size_t i = 0; i < v->n_checks; i++) {
+        if (!name || str_is(v->check[i].name, name))
+            return &v->check[i];
+    }
+    return NULL;
+}
+
+enum hd_code api_chart(struct call *c, struct hd_error *err)
+{
+    struct guard_view *v = arena_of(c->arena, struct guard_view);
+    if (view_load(c->store, c->arena, c->param, c->now_ms, v, err))
+        return unknown_guard(c, err);
+    const struct check_view *check = check_of(v, call_query(c, "check"));
+    if (!check)
+        return call_refuse(c, 404, "unknown_check", "the guard has no such check");
+    guard_chart(call_answer(c, 200, "image/svg+xml"), v, check, c->now_ms);
+    c->reply.policy = "default-src 'none'; style-src 'unsafe-inline'"; /* its own style sheet */
+    if (hd_state_terminal(v->guard.state))
+        c->reply.cache = CALL_FOR_EVER;
+    return HD_OK;
+}
+
+/* The two parts of a fact "MS TEXT". */
+static void put_stamped(struct call *c, struct json_out *o, const char *fact, const char *time_key,
+                        const char *key)
+{
+    const char *blank = fact ? strchr(fact, ' ') : NULL;
+    int64_t ms = -1;
+    if (blank)
+        (void)str_read_i64(arena_text_n(c->arena, fact, (size_t)(blank - fact)), &ms);
+    json_put_time(o, time_key, ms);
+    json_put_text(o, key, blank ? blank + 1 : NULL);
+}
+
+enum hd_code api_config(struct call *c, struct hd_error *err)
+{
+    const char *loaded = NULL, *refused = NULL, *text = NULL;
+    enum hd_code code = store_fact(c->store, c->arena, "config/loaded", &loaded, err);
+    if (!code)
+        code = store_fact(c->store, c->arena, "config/refused", &refused, err);
+    if (!code)
+        code = store_fact(c->store, c->arena, "config/text", &text, err);
+    if (code && code != HD_ABSENT)
+        return code;
+    struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
+    json_begin(&o, NULL, '{');
+    put_stamped(c, &o, loaded, "loaded_at", "hash");
+    put_stamped(c, &o, refused, "refused_at", "refused");
+    json_put_text(&o, "yaml", text);
+    json_end(&o, '}');
     return HD_OK;
 }

@@ -37,7 +37,7 @@ struct route {
     const char *method, *pattern; /* a segment "*" is captured into call->param */
     call_handler run;
     unsigned needs;            /* enum route_needs, ORed */
-    const char *query[8];      /* names of the query parameters it knows */
+    const char *query[12];     /* names of the query parameters it knows */
     const struct order *order; /* POST only */
 };
 
@@ -52,7 +52,8 @@ struct reply {
     unsigned status;                     /* 0: not answered yet */
     const char *type;                    /* content type; static */
     const char *cache;                   /* static; NULL: no-store */
-    const char *location, *etag, *allow, *cookie; /* in the call's arena; NULL: none */
+    const char *location, *etag, *allow, *cookie, *link; /* in the call's arena; NULL: none */
+    const char *policy; /* Content-Security-Policy; static; NULL: the pages' own */
     bool retry;                          /* Retry-After */
     bool close;                          /* nothing more is read from this connection */
     struct buf body;
@@ -125,6 +126,7 @@ const char *call_status_title(unsigned status);
 /* True for 429 and 503: the same request may work later. */
 bool call_status_retryable(unsigned status);
 
+#define CALL_FOR_EVER "private, max-age=31536000, immutable" /* what has ended */
 #define CALL_JSON "application/json"
 #define CALL_PROBLEM "application/problem+json"
 #define CALL_HTML "text/html; charset=utf-8"

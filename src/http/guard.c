@@ -6,6 +6,7 @@
 #include "http/guard.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/reason.h"
@@ -89,22 +90,46 @@ static void mark_legend(struct buf *b, char letter, const char *word, int64_t ms
     html_print(b, "</span>");
 }
 
+static struct chart chart_of(const struct guard_view *v, const struct check_view *c,
+                             struct view_series *series, int64_t now_ms)
+{
+    const struct store_guard *g = &v->guard;
+    const struct store_reading *reading = v->has_reading ? &v->reading : NULL;
+    view_points(c, v->evidence, v->n_evidence, series);
+    return (struct chart){.check = c,
+                          .series = series,
+                          .stable = g->stable,
+                          .candidate = g->candidate,
+                          .place = {part_place(reading, g, g->stable),
+                                    part_place(reading, g, g->candidate)},
+                          .switch_ms = g->switch_to_ms,
+                          .decided_ms = g->decided_ms,
+                          .verified_ms = g->verified_ms,
+                          .now_ms = now_ms};
+}
+
+void guard_chart(struct buf *b, const struct guard_view *v, const struct check_view *c, int64_t now_ms)
+{
+    struct view_series *series = calloc(1, sizeof *series);
+    if (!series)
+        abort();
+    const struct chart chart = chart_of(v, c, series, now_ms);
+    html_print(b, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"960\" height=\"320\"><style><![CDATA[");
+    buf_text(b, http_style);
+    html_print(b, "]]></style>");
+    if (series->n)
+        chart_draw(b, &chart);
+    else
+        html_print(b, "<text x=\"20\" y=\"40\">Nothing was observed yet.</text>");
+    html_print(b, "</svg>");
+    free(series);
+}
+
 static void chart_figure(struct buf *b, const struct guard_view *v, const struct check_view *c,
                          struct view_series *series, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
-    const struct store_reading *reading = v->has_reading ? &v->reading : NULL;
-    const struct chart chart = {.check = c,
-                                .series = series,
-                                .stable = g->stable,
-                                .candidate = g->candidate,
-                                .place = {part_place(reading, g, g->stable),
-                                          part_place(reading, g, g->candidate)},
-                                .switch_ms = g->switch_to_ms,
-                                .decided_ms = g->decided_ms,
-                                .verified_ms = g->verified_ms,
-                                .now_ms = now_ms};
-    view_points(c, v->evidence, v->n_evidence, series);
+    const struct chart chart = chart_of(v, c, series, now_ms);
     html_print(b, "<figure><figcaption><b>%s</b> ", c->name);
     if (series->n)
         chart_say(b, &chart);

@@ -23,6 +23,9 @@ enum hd_code api_guard(struct call *, struct hd_error *);
 enum hd_code api_timeline(struct call *, struct hd_error *);
 enum hd_code api_evidence(struct call *, struct hd_error *);
 enum hd_code api_holds(struct call *, struct hd_error *);
+enum hd_code api_verdicts(struct call *, struct hd_error *);
+enum hd_code api_chart(struct call *, struct hd_error *);
+enum hd_code api_config(struct call *, struct hd_error *);
 enum hd_code api_tokens(struct call *, struct hd_error *);
 /* follow.c */
 enum hd_code follow_guard(struct call *, struct hd_error *);

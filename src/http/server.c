@@ -229,6 +229,8 @@ static void run(struct visit *v)
                           HD_REPLY_BYTES_MAX);
 }
 
+#define POLICY "Content-Security-Policy"
+
 static const struct {
     const char *name, *value;
 } fixed_headers[] = {
@@ -236,15 +238,19 @@ static const struct {
     {"Referrer-Policy", "no-referrer"},
     {"Cross-Origin-Resource-Policy", "same-origin"},
     {"Cross-Origin-Opener-Policy", "same-origin"},
-    {"Content-Security-Policy",
+    {POLICY,
      "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
      "form-action 'self'; frame-ancestors 'none'"},
 };
 
 static void add_headers(struct MHD_Response *r, const struct reply *reply)
 {
-    for (size_t i = 0; i < sizeof fixed_headers / sizeof *fixed_headers; i++)
-        (void)MHD_add_response_header(r, fixed_headers[i].name, fixed_headers[i].value);
+    for (size_t i = 0; i < sizeof fixed_headers / sizeof *fixed_headers; i++) {
+        bool own = reply->policy && str_is(fixed_headers[i].name, POLICY);
+        (void)MHD_add_response_header(r, fixed_headers[i].name, own ? reply->policy : fixed_headers[i].value);
+    }
+    if (reply->link)
+        (void)MHD_add_response_header(r, "Link", reply->link);
     (void)MHD_add_response_header(r, "Cache-Control", reply->cache ? reply->cache : "no-store");
     if (reply->type)
         (void)MHD_add_response_header(r, "Content-Type", reply->type);
@@ -290,9 +296,29 @@ static struct MHD_Response *stream_response(struct visit *v)
     return r;
 }
 
+/* Lets a client that has seen this very answer keep it (RFC 9110, 13.1.2). */
+static void answer_unchanged(struct call *c)
+{
+    struct reply *r = &c->reply;
+    const char *seen = call_header(c, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    if (r->status != 200 || c->stream || !c->route || !str_is(c->route->method, "GET") ||
+        !r->type || !str_is(r->type, CALL_JSON) || c->route->needs & (ROUTE_OPEN | ROUTE_ANY_SECRET))
+        return;
+    if (!r->etag)
+        r->etag = arena_print(c->arena, "\"%016llx\"",
+                              (unsigned long long)str_hash(buf_at(&r->body), 0));
+    if (!r->cache)
+        r->cache = "private, no-cache";
+    if (!seen || !(str_is(seen, "*") || strstr(seen, r->etag)))
+        return;
+    r->status = 304;
+    buf_clear(&r->body);
+}
+
 static enum MHD_Result reply_send(struct visit *v)
 {
     struct reply *reply = &v->call.reply;
+    answer_unchanged(&v->call);
     struct MHD_Response *r = v->call.stream ? stream_response(v) : NULL;
     if (!r)
         r = plain_response(reply);

@@ -220,6 +220,19 @@ void show_hold(struct json_out *o, const struct store_hold *h)
     json_end(o, '}');
 }
 
+void show_band(struct json_out *o, const struct store_band *b, const char *check)
+{
+    json_begin(o, NULL, '{');
+    json_put_time(o, "at", b->wall_ms);
+    json_put_text(o, "check", check);
+    json_put_text(o, "band", hd_band_word(b->band));
+    json_put_double(o, "value", b->value);
+    json_put_double(o, "stable", b->stable);
+    json_put_double(o, "limit", b->limit);
+    json_put_double(o, "n", b->n);
+    json_end(o, '}');
+}
+
 void show_token(struct json_out *o, const struct store_token *t)
 {
     static const char *const roles[] = {

@@ -17,6 +17,8 @@ void show_service(struct json_out *, const struct store_service *, const struct 
                   const struct store_hold *holds, size_t n_holds);
 void show_event(struct json_out *, const struct store_event *);
 void show_evidence(struct json_out *, const struct store_evidence *);
+/* `check`: its name; NULL: unknown. */
+void show_band(struct json_out *, const struct store_band *, const char *check);
 void show_token(struct json_out *, const struct store_token *);
 void show_hold(struct json_out *, const struct store_hold *);
 

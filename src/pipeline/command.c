@@ -377,14 +377,34 @@ static void order_hold(struct order *o)
     o->status = 201;
 }
 
+/* The hold that an order names by its number; NULL: it names none, or none in force. */
+static const struct store_hold *named_hold(const struct order *o)
+{
+    const char *name = order_text(o, "name");
+    int64_t id;
+    if (!str_is(o->what, "release_hold") || !name || !str_read_i64(name, &id))
+        return NULL;
+    for (size_t i = 0; i < o->p->n_holds; i++) {
+        if (o->p->holds[i].id == id)
+            return &o->p->holds[i];
+    }
+    return NULL;
+}
+
 static void order_release(struct order *o)
 {
     struct pipeline *p = o->p;
+    const struct store_hold *one = named_hold(o);
     struct hd_error err;
     size_t n = 0;
     enum hd_code code = store_begin(p->o.store, &err);
-    if (!code)
+    if (!code && one) {
+        code = store_release_hold(p->o.store, one->id, p->now.wall_ms, &err);
+        n = code == HD_OK;
+        code = code == HD_ABSENT ? HD_OK : code;
+    } else if (!code && str_is(o->what, "release")) {
         code = store_release_holds(p->o.store, o->service, p->now.wall_ms, &n, &err);
+    }
     if (!code)
         code = store_commit(p->o.store, &err);
     if (code) {
@@ -512,6 +532,8 @@ static void run(struct order *o)
         g = analysis_live(p, o->guard);
     if (g)
         o->service = g->service->name;
+    if (named_hold(o)) /* for the token */
+        o->service = named_hold(o)->service ? arena_text(o->arena, named_hold(o)->service) : NULL;
     if (o->guard && !g) { /* ended: the row says whose it was, for the token */
         struct store_guard row;
         struct hd_error err;
@@ -545,7 +567,7 @@ static void run(struct order *o)
             read_first(o, s);
     } else if (str_is(o->what, "hold")) {
         order_hold(o);
-    } else if (str_is(o->what, "release")) {
+    } else if (str_is(o->what, "release") || str_is(o->what, "release_hold")) {
         order_release(o);
     } else if (str_is(o->what, "cancel") && g) {
         order_cancel(o, g);

@@ -33,6 +33,17 @@ enum hd_code store_release_holds(struct store *s, const char *service, int64_t n
     return code;
 }
 
+enum hd_code store_release_hold(struct store *s, int64_t id, int64_t now_ms, struct hd_error *err)
+{
+    enum hd_code code = sql_write(s,
+                                  "UPDATE hold SET released_ms = ?2"
+                                  " WHERE id = ?1 AND released_ms < 0 AND until_ms > ?2",
+                                  ARGS(INT_ARG(id), INT_ARG(now_ms)), err);
+    if (!code && sqlite3_changes(s->db) == 0)
+        return hd_fail(err, HD_ABSENT, "no hold %lld is in force", (long long)id);
+    return code;
+}
+
 static enum hd_code read_hold(struct sql_row *row, void *ret, struct hd_error *err)
 {
     (void)err;

@@ -332,6 +332,7 @@ enum hd_code store_add_hold(struct store *, const struct store_hold *, int64_t *
 /* Releases the service's holds (NULL: the fleet's); ret_n: how many there were. */
 enum hd_code store_release_holds(struct store *, const char *service, int64_t now_ms, size_t *ret_n,
                                  struct hd_error *err);
+enum hd_code store_release_hold(struct store *, int64_t id, int64_t now_ms, struct hd_error *err); /* HD_ABSENT */
 /* In force now. */
 enum hd_code store_holds(struct store *, struct hd_arena *, int64_t now_ms, struct store_hold **ret,
                          size_t *ret_n, struct hd_error *err);

@@ -285,7 +285,7 @@ class Daemon(Process):
     def evidence(self, guard):
         items, after = [], "0"
         while after is not None:
-            page = self.get(f"/guards/{guard}/evidence?after={after}")
+            page = self.get(f"/guards/{guard}/evidence?cursor={after}")
             items += page["items"]
             after = page["next"]
         return items
