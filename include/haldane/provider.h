@@ -23,6 +23,9 @@ struct hd_probe {
                                without it the one value of the instant (start times of targets).
                                Not raw: one value per side, key and instant, and two series of
                                one side are the reason `several_series` */
+    bool every_series;      /* with step_ms and not raw: one row per series all the same, and an
+                               infinity among its points is the reason `infinite` of a row that
+                               keeps the other points */
 };
 
 struct hd_question {

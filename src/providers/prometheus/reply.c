@@ -153,6 +153,7 @@ static enum hd_code read_points(struct reader *r, struct hd_row *row, const stru
         return malformed(r, "data.result[].values is no array");
     size_t max = single ? 1 : json_count(values), n = 0;
     uint16_t bad = 0, last_bad = 0;
+    bool infinite = false;
     r->points += max;
     if (r->points > HD_POINTS_MAX)
         return HD_OK; /* the caller looks at the sum */
@@ -161,6 +162,7 @@ static enum hd_code read_points(struct reader *r, struct hd_row *row, const stru
          v = single ? NULL : json_next(v)) {
         if (!read_sample(v, &point[n], &bad))
             return malformed(r, "a sample is not [seconds, \"number\"]");
+        infinite |= bad == HD_REASON_INFINITE;
         if (bad)
             last_bad = bad;
         else
@@ -168,6 +170,11 @@ static enum hd_code read_points(struct reader *r, struct hd_row *row, const stru
     }
     row->point = point;
     row->n = order_points(point, n);
+    if (infinite && r->p->every_series) {
+        row->outcome = HD_OUTCOME_NAN;
+        row->reason = HD_REASON_INFINITE;
+        return HD_OK;
+    }
     /* VictoriaMetrics marks the end of a series by a NaN, which stays in the window a scrape longer
      * than the last number does. A counter that is really NaN is so in every scrape. */
     bool ended = !single && r->p->raw && max == 1 && last_bad == HD_REASON_NOT_A_NUMBER;
@@ -347,7 +354,7 @@ static enum hd_code read_vector(struct reader *r, const struct json *result, boo
     }
     add_missing_sides(r);
     qsort(r->row, r->n, sizeof *r->row, by_place);
-    if (!r->p->raw)
+    if (!r->p->raw && !r->p->every_series)
         fold_several(r);
     return HD_OK;
 }

@@ -16,6 +16,7 @@ static const char *const blue[] = {"blue", NULL}, *const green[] = {"green", NUL
 
 static const struct hd_probe sides = {"q", -1, "version", {blue, green}, NULL, false};
 static const struct hd_probe raw = {"x_total{a=\"b\"}", -1, "version", {blue, green}, "code", true};
+static const struct hd_probe every = {"q", 1, NULL, {NULL}, NULL, false, true};
 static const struct hd_probe one = {"up", 1, NULL, {NULL}, NULL, false};
 
 static void *new_cfg(struct hd_arena *a, const struct hd_provider *p)
@@ -145,6 +146,11 @@ static const struct {
      "selector\n"
      "green error/wrong_type text=computed values instead of samples: the query must be a plain "
      "selector\n"},
+    {"every series of one side, one with an infinity", &every, 4000,
+     MATRIX("{\"metric\":{\"pod\":\"b\"},\"values\":[[1,\"5\"],[2,\"NaN\"],[3,\"+Inf\"],[4,\"6\"]]},"
+            "{\"metric\":{\"pod\":\"a\"},\"values\":[[1,\"7\"],[2,\"NaN\"]]}"),
+     "green ok series={pod=\"a\"} | 1000=7\n"
+     "green nan/infinite series={pod=\"b\"} | 1000=5 4000=6\n"},
     {"a side that nobody asked for", &sides, 0,
      VECTOR(BLUE ",{\"metric\":{\"version\":\"red\"},\"value\":[1,\"5\"]}"),
      "blue ok series={version=\"blue\"} | 1000=5\n"
