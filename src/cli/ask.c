@@ -538,3 +538,27 @@ enum hd_code ask_rehearse(struct asker *asker, struct hd_arena *a, const struct 
         *ret_text = plan.n ? "the router would take the change" : "nothing can be asked beforehand";
     return code;
 }
+
+enum hd_code ask_series(struct asker *asker, struct hd_arena *a, const struct hd_config *config,
+                        const struct hd_datasource *source, const char *expression,
+                        const struct ask_range *range, struct hd_rows *ret, struct hd_error *err)
+{
+    struct hd_probe probe = {.query = expression, .side = 0, .every_series = true};
+    struct fetch f = {.provider = hd_provider_find(source->plugin.type), .cfg = source->plugin.cfg};
+    if (!f.provider || !f.provider->counts)
+        return hd_fail(err, HD_INVALID, "%s takes no expressions", source->plugin.type);
+    f.question = (struct hd_question){.probe = &probe,
+                                      .n = 1,
+                                      .at_ms = range->to_ms,
+                                      .range_ms = range->to_ms - range->from_ms,
+                                      .step_ms = range->step_ms,
+                                      .series_max = (uint32_t)config->limits.series,
+                                      .answer_max = (uint32_t)config->limits.answer};
+    const struct hd_endpoint *at = f.provider->endpoint ? f.provider->endpoint(f.cfg) : NULL;
+    struct talk t = {
+        .arena = a, .bases = at && at->n_bases ? at->n_bases : 1, .next = fetch_next, .what = &f};
+    if (talk(asker, &t, err))
+        return hd_error_add(err, "%s", source->name);
+    *ret = f.rows;
+    return HD_OK;
+}

@@ -58,6 +58,13 @@ enum hd_code ask_rows(struct asker *, struct hd_arena *, const struct hd_config 
 enum hd_code ask_clock(struct asker *, struct hd_arena *, const struct hd_config *,
                        const struct hd_policy *, const struct hd_check *, int64_t *ret_ms,
                        struct hd_error *err);
+/* Every series of an expression over a range, a point per step. */
+struct ask_range {
+    int64_t from_ms, to_ms, step_ms;
+};
+enum hd_code ask_series(struct asker *, struct hd_arena *, const struct hd_config *,
+                        const struct hd_datasource *, const char *expression,
+                        const struct ask_range *, struct hd_rows *ret, struct hd_error *err);
 
 /* What time it is for a source; HD_INVALID: it does not say. */
 enum hd_code ask_time(struct asker *, struct hd_arena *, const struct hd_config *,

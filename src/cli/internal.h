@@ -89,6 +89,7 @@ extern const struct cli_command cli_serve, cli_check, cli_query, cli_guard, cli_
     cli_show, cli_list, cli_revert, cli_hold, cli_release, cli_cancel, cli_rearm, cli_ack,
     cli_reload, cli_replay, cli_engine, cli_token, cli_doctor, cli_db, cli_man, cli_completion,
     cli_backtest;
+extern const struct cli_command cli_analyze;
 
 /* All of them, in the order of the help; NULL past the last. */
 const struct cli_command *cli_command_at(size_t);

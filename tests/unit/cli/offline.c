@@ -16,9 +16,9 @@
 static struct said run(const char *const *args)
 {
     static struct said said;
-    char *argv[12] = {(char *)"haldane"};
+    char *argv[14] = {(char *)"haldane"};
     int argc = 1;
-    for (; argc < 11 && args[argc - 1]; argc++)
+    for (; argc < 13 && args[argc - 1]; argc++)
         argv[argc] = (char *)args[argc - 1];
     capture(cli_main, argc, argv, &said);
     return said;
@@ -27,10 +27,31 @@ static struct said run(const char *const *args)
 /* --- files --- */
 
 static const struct row {
-    const char *name, *args[8];
+    const char *name, *args[13];
     int status;
     const char *out, *err; /* NULL: not looked at; "": nothing */
 } rows[] = {
+    {"analyze: a canary config", {"analyze", "--kayenta-config", VECTORS "canary.json", "--control",
+     VECTORS "canary-control.json", "--experiment", VECTORS "canary-experiment.json"}, 3,
+     "score 60: Marginal (pass from 95, marginal from 50)", "latency: only 10 values"},
+    {"analyze: other thresholds, as JSON", {"analyze", "--kayenta-config", VECTORS "canary.json", "--control",
+     VECTORS "canary-control.json", "--experiment", VECTORS "canary-experiment.json", "-o", "json",
+     "--thresholds", "60,50"}, 0, "\"thresholds\":{\"pass\":60,\"marginal\":50}", ""},
+    {"analyze: both sides the same", {"analyze", "--kayenta-config", VECTORS "canary.json", "--control",
+     VECTORS "canary-control.json", "--experiment", VECTORS "canary-control.json"}, 0, "score 100: Pass",
+     "warning: errors: only 10"},
+    {"analyze: a metric without values", {"analyze", "--kayenta-config", VECTORS "canary.json", "--control",
+     VECTORS "canary-control.json", "--experiment", VECTORS "canary-half.json"}, 5,
+     "critical metric 'errors' is Nodata: the experiment has no data", "warning: latency"},
+    {"analyze: of nothing", {"analyze"}, 2, "", "--kayenta-config"},
+    {"analyze: where are the values", {"analyze", "-k", VECTORS "canary.json"}, 2, "", "say where the values are"},
+    {"analyze: no canary config", {"analyze", "-k", VECTORS "canary-control.json", "--pairs", "x"}, 2, "",
+     "metrics: at least one is needed"},
+    {"analyze: a compat that is none", {"analyze", "-k", VECTORS "canary.json", "--compat", "old"}, 2, "",
+     "strict or upstream"},
+    {"analyze: thresholds that are none", {"analyze", "-k", VECTORS "canary.json", "--control",
+     VECTORS "canary-control.json", "--experiment", VECTORS "canary-control.json", "--thresholds", "95"}, 2, "",
+     "PASS,MARGINAL"},
     {"check", {"check", MINIMAL}, 0, "minimal.yaml: ok, 1 service, 2 checks\n", ""},
     {"check by option", {"check", "-c", MINIMAL}, 0, "ok, 1 service", ""},
     {"check names mistakes", {"check", MISTAKES}, 2, "", "services.shop.actuator: unknown key 'sokcet'"},
