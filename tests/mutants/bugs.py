@@ -213,4 +213,16 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/http/stream.c", "s->after = all->batch_last;", "s->after = all->batch_after;"),)),
     ("page_not_escaped", "pages", ("http_html",), (
         ("src/http/html.c", 'buf_text(b, "&lt;");', 'buf_text(b, "<");'),)),
+    # --- other tools ---
+    ("old_pass_told", "I1: a verdict about the release before", ("http_compat",), (
+        ("src/http/compat.c", "    if (stands && c->now_ms - g->ended_ms < COMPAT_FRESH_MS)\n",
+         "    if (stands || c->now_ms - g->ended_ms < COMPAT_FRESH_MS)\n"),)),
+    ("rollback_unattributed", "Flagger: 200 rolls back", ("http_compat",), (
+        ("src/http/compat_flagger.c", "if (v.guard.cause != HD_CAUSE_RELEASE)", "if (v.guard.cause > HD_CAUSE_EARLIER)"),
+        ("src/http/compat_flagger.c", "v.guard.verdict != HD_VERDICT_FAIL)", "v.guard.verdict < HD_VERDICT_FAIL)"),)),
+    ("analysis_rejects", "an analysis changes nothing", ("compat_argo",), (
+        ("src/pipeline/decide.c", "    if (g->row.analysis) {\n        guard_end(g, HD_STATE_ADVISED",
+         "    if (g->row.analysis && !automatic) {\n        guard_end(g, HD_STATE_ADVISED"),)),
+    ("alert_before_the_switch", "what fired earlier is not the release", ("compat_alertmanager",), (
+        ("src/pipeline/alerts.c", "if (fails && !earlier)", "if (fails)"),)),
 )

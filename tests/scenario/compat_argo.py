@@ -95,6 +95,7 @@ def good_and_bad(d, template, prometheus, router):
     w.equal(router.weights(), w.BLUE, "no traffic was moved")
     w.equal(router.relay.sets(), [], "and nothing written")
     w.equal(d.guards(), [], "no guard was made of it")
+    w.equal(d.rows("SELECT * FROM rejection WHERE rejected"), [], "no side was rejected")
     w.equal(len(d.api("/guards?analysis=true")["items"]), 2, "the list has both when asked for them")
     return answer["id"]
 
