@@ -3,14 +3,21 @@
  * `haldane analyze`: judgement without power to act, once, from a terminal or a script.
  */
 #include "cli/analyze.h"
+#include "cli/trial.h"
 
 static int run(const struct cli_args *args)
 {
-    return cli_option(args, "kayenta-config") ? analyze_canary(args)
-                                              : cli_usage(args, "--kayenta-config FILE is needed");
+    bool canary = cli_option(args, "kayenta-config") != NULL;
+    if (canary == (cli_word(args, 0) != NULL))
+        return cli_usage(args, "analyze takes a service, or --kayenta-config FILE");
+    return canary ? analyze_canary(args) : analyze_service(args);
 }
 
 static const struct cli_option options[] = {
+    {"candidate", '\0', "COLOUR", "whom to judge"},
+    {"stable", '\0', "COLOUR", "against whom (default: the other colour)"},
+    CLI_RANGE_OPTIONS,
+    {"stable-from", '\0', "T", "stable's part begins then, not at --from"},
     {"kayenta-config", 'k', "FILE", "a canary config in Kayenta's JSON"},
     {"pairs", '\0', "FILE", "values of both sides: Kayenta's metricSetPairList"},
     {"control", '\0', "FILE", "values of the control: {\"METRIC\": [1, 2, ...], ...}"},
@@ -26,13 +33,18 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_analyze = {
     .name = "analyze",
-    .synopsis = "--kayenta-config FILE (--pairs FILE | --control FILE --experiment FILE | "
-                "--request FILE --datasource NAME)",
-    .help = "judge once, without power to act",
+    .synopsis = "SERVICE --candidate COLOUR [--stable COLOUR] [--from T] [--to T] [--stable-from T]"
+                " | --kayenta-config FILE ...",
+    .help = "judge a time of the past, or a canary config, once",
     .notes =
-        "Judges a canary config as Kayenta's NetflixACAJudge does, with its score and labels, and\n"
-        "prints why. Changes nothing anywhere.\n"
-        "Exit codes: 0 pass, 3 marginal, 5 fail, 2 it cannot be judged.\n",
+        "SERVICE: its own checks over a time of the past (default: the guard's duration until now),\n"
+        "one colour against the other, or against another time: with --stable-from the evidence of\n"
+        "stable (default: the candidate itself) is that of a time of equal length that begins then.\n"
+        "--kayenta-config: a canary config, judged as Kayenta's NetflixACAJudge does. Values come\n"
+        "from --pairs, from --control and --experiment, or by --request from --datasource.\n"
+        "Changes nothing anywhere.\n"
+        "Exit codes: 0 pass, 3 inconclusive or marginal, 5 fail, 2 it cannot be judged.\n",
     .options = options,
+    .most = 1,
     .run = run,
 };

@@ -9,5 +9,7 @@
 
 /* A canary config of Kayenta over given values, or over a data source. */
 int analyze_canary(const struct cli_args *);
+/* A configured service's own checks over a time of the past. */
+int analyze_service(const struct cli_args *);
 
 #endif

@@ -71,8 +71,7 @@ const char *trial_reason(struct hd_arena *a, const struct trial *t, const struct
     return arena_text(a, buf_at(&b));
 }
 
-/* A time, or so long ago. */
-static bool read_time(const char *text, int64_t now_ms, int64_t *ret)
+bool trial_time(const char *text, int64_t now_ms, int64_t *ret)
 {
     int64_t ago;
     if (str_read_time(text, ret))
@@ -92,7 +91,7 @@ int trial_range(const struct cli_args *args, int64_t now_ms, int64_t *ret_from_m
     *ret_to_ms = now_ms;
     for (int i = 0; i < 2; i++) {
         const char *text = cli_option(args, names[i]);
-        if (text && !read_time(text, now_ms, to[i]))
+        if (text && !trial_time(text, now_ms, to[i]))
             return cli_usage(args,
                              "--%s is a time such as 2026-11-20T03:00:00Z, or how long ago (24h), "
                              "not '%s'",

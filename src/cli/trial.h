@@ -48,5 +48,7 @@ const char *trial_reason(struct hd_arena *, const struct trial *, const struct h
     }
 /* Reads them; *ret_from_ms is 0 without --from. An exit status. */
 int trial_range(const struct cli_args *, int64_t now_ms, int64_t *ret_from_ms, int64_t *ret_to_ms);
+/* One of them: a time, or how long ago. */
+bool trial_time(const char *text, int64_t now_ms, int64_t *ret);
 
 #endif

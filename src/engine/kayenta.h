@@ -2,7 +2,7 @@
  *
  * The judge of Kayenta (NetflixACAJudge-v1.0): two lists of values per metric in, a label per
  * metric, a score per group and one score out. Pure; scratch memory is an arena of the caller.
- * "Strict" closes what the original leaves open; README.md has the table of differences.
+ * "Strict" closes what the original leaves open; kayenta.md has the table of differences.
  */
 #ifndef ENGINE_KAYENTA_H
 #define ENGINE_KAYENTA_H

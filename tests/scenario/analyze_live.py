@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """`haldane analyze` against a real Prometheus: a canary config in Kayenta's JSON over two versions and over
-two windows of time. Each figure must be the one that comes out when the values are fetched here, paired by
-hand and given to `analyze --pairs`.
+two windows of time, where each figure must be the one that comes out when the values are fetched here, paired
+by hand and given to `analyze --pairs`; then a service's own checks over colours and times.
 
     analyze_live.py HALDANE
 
@@ -44,6 +44,11 @@ def series():
         yield "errors", {"job": "shop", "version": version}, STEP, gauge(3, 5 if version == "v1" else 11)
     late = [v * (1 if i < POINTS // 2 else 3) for i, v in enumerate(gauge(1, 17))]
     yield "queue", {"job": "shop", "version": "v1"}, STEP, late
+    for version in ("v1", "v2", "v3"):
+        bad = [5 if version == "v2" or version == "v3" and i > POINTS // 2 else 0 for i in range(POINTS)]
+        for code, each in (("200", [100 - b for b in bad]), ("503", bad)):
+            yield "http_requests_total", {"job": "web", "instance": version, "version": version, "code": code}, \
+                STEP, [sum(each[:i + 1]) for i in range(POINTS)]
     yield "busy", {"job": "shop", "version": "v2"}, STEP, gauge(1, 23)
 
 
@@ -96,9 +101,11 @@ class World:
         self.start = self.end - (POINTS - 2) * STEP
         self.write("haldane.json", {"version": 1, "datasources": {"prom": {"type": "prometheus", "url": url}},
                                     "services": {"shop": {
-                                        "colours": ["v1", "v2"], "target": "trust",
+                                        "colours": ["v1", "v2", "v3"], "target": "trust",
                                         "actuator": {"type": "exec", "command": ["/bin/false"]},
-                                        "checks": [{"query": "up{ {{match}} }", "name": "up", "min": 1}]}}})
+                                        "guard": {"interval": "5s", "duration": "3m", "warmup": "0s"},
+                                        "checks": [{"use": "http-5xx-ratio", "with": {"job": "web"},
+                                                    "max": "1%"}]}}})
 
     def write(self, name, what):
         path = os.path.join(self.folder, name)
@@ -183,6 +190,53 @@ def check_windows(out, world):
     out.point(figures(again) and figures(again) == figures(got), "two windows: the figures are those fetched by hand", said)
 
 
+# What it is, the sides, from, to and stable-from as seconds before the last sample, exit, verdict, cause
+HALF = POINTS * STEP // 2
+SERVICE = [
+    ("a bad release beside a good one", "v2", "v1", 300, 60, None, 5, "fail", "release"),
+    ("a good release beside a bad one", "v1", "v2", 300, 60, None, 0, "pass", None),
+    ("a colour against itself when it was well", "v3", None, HALF - 60, 60, HALF + 300, 5, "fail", "release"),
+    ("a colour when it was well against itself now", "v3", "v3", HALF + 300, HALF + 60, HALF - 60, 0, "pass", None),
+    ("as bad now as then", "v3", "v3", 150, 10, HALF - 30, 3, "inconclusive", "shared"),
+    ("no data at all", "v1", "v2", 7200, 7000, None, 3, "inconclusive", None),
+]
+SERVICE_REFUSED = [
+    ("no candidate", [], "--candidate"),
+    ("no stable among three", ["--candidate", "v1"], "--stable"),
+    ("a colour against itself at one time", ["--candidate", "v1", "--stable", "v1"], "--stable-from"),
+    ("no such colour", ["--candidate", "v1", "--stable", "v9"], "no colour 'v9'"),
+    ("no time", ["--candidate", "v1", "--stable", "v2", "--from", "yesterday"], "--from"),
+    ("an end before the beginning", ["--candidate", "v1", "--stable", "v2", "--from", "2h", "--to", "3h"],
+     "--from is not before --to"),
+    ("more polls than are judged", ["--candidate", "v1", "--stable", "v2", "--from", "100d"], "polls"),
+]
+
+
+def service(world, *args):
+    done = subprocess.run([HALDANE, "analyze", "shop", *args, "-c", os.path.join(world.folder, "haldane.json"),
+                           "-o", "json"], capture_output=True, text=True, timeout=60)
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+
+
+def check_service(out, world):
+    def at(back):
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(world.end - back))
+    for name, candidate, stable, start, end, then, status, verdict, cause in SERVICE:
+        args = ["--candidate", candidate, "--from", at(start), "--to", at(end)]
+        args += ["--stable", stable] if stable else []
+        args += ["--stable-from", at(then)] if then else []
+        code, got, said = service(world, *args)
+        good = code == status and got.get("verdict") == verdict and cause in (None, got.get("cause"))
+        out.point(good, f"service: {name}", f"exit {code}: {json.dumps(got)[:2000]}", said)
+        if verdict == "fail" and got:
+            check = got["checks"][0]
+            out.point(abs(check["value"] - 0.05) < 0.005 and check["stable"] == 0 and check["limit"] == 0.01 and
+                      check["n"] % 100 == 0 and 0 < check["n"] <= 20 * (start - end), f"service: {name}: its numbers", check)
+    for name, args, words in SERVICE_REFUSED:
+        code, _, said = service(world, *args)
+        out.point(code == 2 and words in said, f"service refused: {name}", f"exit {code}: {said}")
+
+
 def main():
     out = tap.Tap()
     if not shutil.which("prometheus"):
@@ -197,6 +251,7 @@ def main():
         status, got, said = world.ask(CASES[-1][1], (whole, whole), ("v1", "v2"), "--compat", "upstream")
         out.point(status == 0 and got["judgeResult"]["score"]["score"] == 100, "an infinity passes upstream", said,
                   json.dumps(got)[:1000])
+        check_service(out, world)
         for name, metrics, words in REFUSED:
             status, _, said = world.ask(metrics, (whole, whole))
             out.point(status == 2 and words in said, f"refused: {name}", f"exit {status}: {said}")
