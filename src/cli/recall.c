@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "engine/counts.h"
+#include "engine/past.h"
 
 #define CHUNK_MS 600000
 #define BIN_MS 60000          /* the minutes before the switch, as the daemon cuts them */
@@ -302,6 +303,76 @@ static enum hd_code before(struct recall *p, struct store_evidence ret[HD_BEFORE
     return HD_OK;
 }
 
+/* --- the hours before, for the sequential rule --- */
+
+static void take_past(const struct recall *p, const struct hd_check *c, const struct hd_rows *rows,
+                      int64_t at_ms, int64_t chunk_ms, struct past_bins *b)
+{
+    ARENA_AUTO a = arena_new();
+    struct hd_error err;
+    size_t n = (size_t)(chunk_ms / b->bin_ms);
+    struct hd_measurement(*bin)[HD_ROLES] = arena_array(a, n, sizeof *bin);
+    struct counts_look look = {
+        .query = &c->query, .at_ms = at_ms, .interval_ms = b->bin_ms, .rows = rows};
+    for (size_t k = 0; !counted(c) && k < rows->n; k++) {
+        const struct hd_row *r = &rows->row[k];
+        for (size_t j = 0; p->role_of[r->side] == HD_STABLE && j < r->n; j++)
+            past_put(b, c, at_ms - r->point[j].at_ms,
+                     &(struct hd_measurement){.fresh = true, .value = r->point[j].value});
+    }
+    if (!counted(c))
+        return;
+    memcpy(look.role_of, p->role_of, sizeof look.role_of);
+    memset(bin, 0, n * sizeof *bin);
+    for (size_t i = 0; !counts_bins(&look, b->bin_ms, n, bin, &err) && i < n; i++)
+        past_put(b, c, b->back_ms + (int64_t)(n - 1 - i) * b->bin_ms, &bin[i][HD_STABLE]);
+}
+
+static enum hd_code past_of(struct recall *p, uint32_t i, struct past_bins *b, struct hd_past *ret,
+                            size_t *ret_n, struct hd_error *err)
+{
+    const struct hd_check *c = &p->policy->checks[i];
+    int64_t scrape_ms = counts_scrape_ms(p->memory[i].counts), chunk_ms;
+    past_begin(p->policy, c, scrape_ms, b);
+    while ((chunk_ms = past_next_ms(b, c)) > 0) {
+        ARENA_AUTO a = arena_new();
+        struct hd_rows rows;
+        struct ask_when when = {.at_ms = p->since_ms - b->back_ms,
+                                .range_ms = chunk_ms,
+                                .step_ms = PAST_GAUGE_STEP_MS};
+        when.range_ms += counted(c) ? 2 * (scrape_ms ? scrape_ms : PAST_SCRAPE_MS) : 0;
+        if (ask_rows(p->asker, a, p->config, p->policy, c, &when, &rows, err))
+            return hd_error_add(err, "%s, the hours before", c->name);
+        take_past(p, c, &rows, when.at_ms, chunk_ms, b);
+        past_read(b, chunk_ms);
+    }
+    *ret_n += past_end(p->policy, i, b, ret);
+    return HD_OK;
+}
+
+/* As the daemon: once, after the first poll has taught how often is scraped. */
+static enum hd_code past(struct recall *p, struct trial *t, struct hd_error *err)
+{
+    struct hd_past *known = arena_many(p->arena, p->policy->n_checks, struct hd_past);
+    struct past_bins b = {.bin_ms = 0};
+    size_t n = 0;
+    for (uint32_t i = 0; i < p->policy->n_checks; i++) {
+        if (p->policy->checks[i].fail_after.kind != HD_RULE_SEQUENTIAL)
+            continue;
+        if (!b.events) {
+            b.events = arena_many(p->arena, PAST_BINS_MAX, double);
+            b.exposure = arena_many(p->arena, PAST_BINS_MAX, double);
+        }
+        if (past_of(p, i, &b, &known[n], &n, err))
+            return err->code;
+    }
+    if (n)
+        t->evidence[t->n++] = (struct store_evidence){
+            .wall_ms = p->since_ms,
+            .evidence = {.poll = HD_BEFORE_BINS + 1, .before = true, .past = known, .n_past = n}};
+    return HD_OK;
+}
+
 /* --- a trial --- */
 
 static int colour_index(const struct hd_policy *p, const char *name)
@@ -334,12 +405,15 @@ enum hd_code recall_collect(struct asker *asker, struct hd_arena *a, const struc
     recall_open(&p);
     p.end_ms = p.end_ms / interval * interval;
     size_t polls = p.end_ms >= first ? (size_t)((p.end_ms - first) / interval) + 1 : 0;
-    t->evidence = arena_many(a, polls + HD_BEFORE_BINS, struct store_evidence);
+    t->evidence = arena_many(a, polls + HD_BEFORE_BINS + 1, struct store_evidence);
     if (before(&p, t->evidence, err))
         return err->code;
     t->n = HD_BEFORE_BINS;
-    for (size_t i = 0; i < polls; i++, t->n++) {
+    for (size_t i = 0; i < polls; i++) {
         if (poll(&p, (uint32_t)i + 1, first + (int64_t)i * interval, &t->evidence[t->n], err))
+            return err->code;
+        t->n++;
+        if (i == 0 && past(&p, t, err))
             return err->code;
         if (progress)
             progress(user, i + 1, polls);

@@ -13,6 +13,12 @@
 #define BLOCK_MS 600000      /* level shifts are looked for between blocks of 10 minutes */
 #define LONG_STEP_MS 60000
 #define LONG_BLOCK_MS 4800000 /* with longer steps: little traffic, so that few fall in a block */
+#define PAST_MS (3 * 3600000)       /* how much of the past is normal */
+#define LONG_MS (24 * 3600000)      /* the same, below LOW_RATE */
+#define LOW_RATE 1.0                /* requests per second */
+#define LOW_STEP_MS 80000           /* of such a past: a step must hold some requests */
+#define CHUNK_MS 600000             /* 1,200 series at 15 s are 1.1 MB */
+#define LONG_CHUNK_MS 3600000
 #define QUANTILE 0.9         /* of a gauge: what is usual */
 
 struct seq_arm past_step(const struct hd_check *c, const struct hd_measurement *m)
@@ -94,6 +100,73 @@ bool past_learn(const struct hd_policy *p, uint32_t check, const struct history 
     }
     *ret = past;
     return true;
+}
+
+/* --- reading it --- */
+
+static size_t bins_of(const struct past_bins *b)
+{
+    size_t n = (size_t)(LONG_MS / b->bin_ms);
+    return n < PAST_BINS_MAX ? n : PAST_BINS_MAX;
+}
+
+void past_begin(const struct hd_policy *p, const struct hd_check *c, int64_t scrape_ms,
+                struct past_bins *b)
+{
+    int64_t interval = p->guard.interval_ms > 1000 ? p->guard.interval_ms : 1000;
+    int64_t rare = c->query.kind == HD_QUERY_GAUGE ? PAST_GAUGE_STEP_MS : scrape_ms;
+    b->bin_ms = rare > interval ? (rare + interval - 1) / interval * interval : interval;
+    b->back_ms = 0;
+    b->requests = 0;
+    for (size_t i = 0; i < bins_of(b); i++)
+        b->events[i] = b->exposure[i] = 0;
+}
+
+int64_t past_next_ms(const struct past_bins *b, const struct hd_check *c)
+{
+    bool gauge = c->query.kind == HD_QUERY_GAUGE;
+    bool quiet = !gauge && b->requests < LOW_RATE * (double)(PAST_MS / 1000);
+    int64_t ms = b->back_ms < PAST_MS ? gauge ? PAST_MS : CHUNK_MS
+                 : quiet && b->back_ms < LONG_MS ? LONG_CHUNK_MS : 0;
+    return ms - ms % b->bin_ms;
+}
+
+void past_read(struct past_bins *b, int64_t chunk_ms) { b->back_ms += chunk_ms; }
+
+void past_put(struct past_bins *b, const struct hd_check *c, int64_t before_ms,
+              const struct hd_measurement *m)
+{
+    size_t from_end = (size_t)(before_ms / b->bin_ms), n = bins_of(b);
+    if (before_ms < 0 || from_end >= n)
+        return;
+    struct seq_arm a = past_step(c, m);
+    b->events[n - 1 - from_end] = a.events;
+    b->exposure[n - 1 - from_end] = a.exposure;
+    b->requests += a.exposure > 0 ? m->exposure : 0;
+}
+
+/* Steps of at least LOW_STEP_MS. */
+static void join_steps(double *events, double *exposure, size_t n, size_t parts)
+{
+    for (size_t i = 0; i < n; i++) {
+        double e = events[i], x = exposure[i];
+        events[i] = exposure[i] = 0;
+        events[i / parts] += e;
+        exposure[i / parts] += x;
+    }
+}
+
+bool past_end(const struct hd_policy *p, uint32_t check, struct past_bins *b, struct hd_past *ret)
+{
+    size_t n = (size_t)(b->back_ms / b->bin_ms), all = bins_of(b), parts = 1;
+    n = n < all ? n : all;
+    double *events = b->events + all - n, *exposure = b->exposure + all - n;
+    if (b->back_ms > PAST_MS)
+        parts = (size_t)((LOW_STEP_MS + b->bin_ms - 1) / b->bin_ms);
+    if (parts > 1)
+        join_steps(events, exposure, n, parts);
+    struct history h = {events, exposure, n / parts};
+    return past_learn(p, check, &h, (int64_t)parts * b->bin_ms, ret);
 }
 
 size_t past_pick_bounds(const struct history *h, size_t n, size_t ret[3])

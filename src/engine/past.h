@@ -12,6 +12,31 @@
 /* One step of the past as bad ones of so many (GAUGE: the value in `events`, exposure 1); a step
  * without usable evidence: exposure 0. */
 struct seq_arm past_step(const struct hd_check *, const struct hd_measurement *);
+/* A past while it is read, backwards from the switch, a chunk at a time: 3 hours, and a day where
+ * there is less than a request a second. Zero it, give it room for PAST_BINS_MAX doubles each. */
+#define PAST_BINS_MAX 86400
+#define PAST_GAUGE_STEP_MS 60000 /* a gauge is asked at these steps */
+#define PAST_SCRAPE_MS 30000     /* assumed until it is learned: the base of a chunk's first bin
+                                    lies up to two scrapes before it */
+struct past_bins {
+    double *events, *exposure; /* the last one ends at the switch */
+    int64_t bin_ms;            /* a poll, or with rarer scrapes a scrape */
+    int64_t back_ms;           /* how far back it was read */
+    double requests;
+};
+/* Begins anew. `scrape_ms`: learned; 0: unknown. */
+void past_begin(const struct hd_policy *, const struct hd_check *, int64_t scrape_ms,
+                struct past_bins *);
+/* How long a chunk to read next, a multiple of bin_ms that ends back_ms before the switch; 0: no
+ * more. `past_read` says that it was. */
+int64_t past_next_ms(const struct past_bins *, const struct hd_check *);
+void past_read(struct past_bins *, int64_t chunk_ms);
+/* What stable did in the bin (GAUGE: had) that ended so long before the switch. */
+void past_put(struct past_bins *, const struct hd_check *, int64_t before_ms,
+              const struct hd_measurement *);
+/* Joins steps of a quiet past, so the bins are spent. False: too little is known. */
+bool past_end(const struct hd_policy *, uint32_t check, struct past_bins *, struct hd_past *ret);
+
 /* Steps of `step_ms`, oldest first. False: too little for anything (fewer than 60 seen steps). */
 bool past_learn(const struct hd_policy *, uint32_t check, const struct history *, int64_t step_ms,
                 struct hd_past *ret);

@@ -110,6 +110,8 @@ void weigh_init(const struct hd_policy *p, struct hd_guard_state *g)
 void weigh_past(const struct hd_policy *p, const struct hd_evidence *e, struct hd_guard_state *g)
 {
     double weight[HD_CHECKS_MAX];
+    if (!e->n_past)
+        return;
     size_t n = weights_of(p, g, weight);
     double z = dispersion_z(alpha_of(p) * PAST_PART / (double)(n ? n : 1));
     for (size_t i = 0; i < e->n_past; i++) {

@@ -188,7 +188,7 @@ struct guard {
     struct hd_guard_state engine;
     struct counts *counts[HD_CHECKS_MAX];
     struct collect *collect;    /* poll in progress, or NULL */
-    struct past_read *past;     /* hours before the switch, on their way; or NULL */
+    struct past_talk *past;     /* hours before the switch, on their way; or NULL */
     bool past_asked;
     bool before_done;
     uint32_t polls;
@@ -396,7 +396,7 @@ int64_t collect_since(const struct guard *, const struct source *);
 
 /* past.c */
 void past_poll(struct guard *); /* asks for it, once, if a check wants it */
-struct past_read *past_free(struct past_read *);
+struct past_talk *past_free(struct past_talk *);
 
 /* decide.c */
 void decide_evidence(struct guard *, const struct hd_evidence *, int64_t wall_ms, int64_t t_ms);

@@ -211,6 +211,18 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/cli/trial.c", "state.extended_ms += t->extension[x].by_ms;", "(void)t;"),)),
     ("event_told_twice", "streams", ("http_stream",), (
         ("src/http/stream.c", "s->after = all->batch_last;", "s->after = all->batch_after;"),)),
+    ("limiter_opens_at_once", "sequential rule", ("engine_weigh",), (
+        ("src/engine/sequential.c", "m->run < limit - 1", "m->run < 1"),)),
+    ("blip_without_its_scrape", "sequential rule", ("engine_weigh",), (
+        ("src/engine/sequential.c", "((double)blip_ms + (double)scrape_ms)", "((double)blip_ms + 0 * (double)scrape_ms)"),)),
+    ("outage_taken_for_the_release", "sequential rule", ("engine_weigh",), (
+        ("src/engine/weigh.c", "if (better || mute ||", "if (true || better || mute ||"),)),
+    ("one_sided_polls_dropped", "sequential rule", ("engine_weigh",), (
+        ("src/engine/stream.c", "        add(&w->wait_mine, by_traffic", "        w->wait_mine = (struct seq_arm){0, 0};\n        add(&w->wait_mine, by_traffic"),)),
+    ("two_looks_are_two_polls", "sequential rule", ("engine_weigh",), (
+        ("src/engine/weigh.c", "if (w->main.t > 0 && (double)g->t_ms", "if (w->main.t < 0 && (double)g->t_ms"),)),
+    ("past_not_stored", "sequential rule", ("store_evidence", "sequential"), (
+        ("src/store/evidence.c", "    for (size_t i = 0; i < e->n_past; i++)\n        put_past(to, &e->past[i]);\n", ""),)),
     ("page_not_escaped", "pages", ("http_html",), (
         ("src/http/html.c", 'buf_text(b, "&lt;");', 'buf_text(b, "<");'),)),
     # --- other tools ---

@@ -43,6 +43,12 @@ def service(job):
             f"      - {{use: http-slower-than, with: {{job: {job}}}, bound: 250ms, max: 5%}}\n")
 
 
+def sequential(job):
+    """The same, without a limit."""
+    return (service(job).replace(f"  {job}:", f"  {job}-seq:").replace("fail_after: 3", "rule: sequential")
+            .replace(", max: 2%", "").replace(", max: 5%", ""))
+
+
 class Source:
     """A Prometheus that holds the runs."""
 
@@ -97,7 +103,7 @@ def main():
         with open(config, "w") as f:
             f.write(f'version: 1\nstorage: {{path: {folder}/h.db}}\ndatasources:\n'
                     f'  prom: {{type: prometheus, url: "http://127.0.0.1:{source.port}"}}\nservices:\n'
-                    + "".join(service(job) for job, _ in CELLS))
+                    + "".join(service(job) + sequential(job) for job, _ in CELLS))
         bad = judged(config, "bad", f"{WHEN}=green,bad")
         s = bad["switches"]
         tap.point(len(s) == 1 and s[0]["would"] == "revert" and s[0]["after_s"] <= 90, "a bad switch would be reverted",
@@ -116,6 +122,10 @@ def main():
         s = found["switches"]
         tap.point(len(s) == 1 and s[0]["candidate"] == "green" and s[0]["would"] == "revert" and
                   WHEN[:17] <= s[0]["switch_at"] <= "2023-11-14T22:13:40Z", "the switch is found in the traffic", str(found)[:900])
+        for job, want in (("bad", "revert"), ("good", "keep")):
+            s = judged(config, job + "-seq", f"{WHEN}=green,{job}")["switches"]
+            tap.point(len(s) == 1 and s[0]["would"] == want and (want == "keep" or s[0]["after_s"] <= 60),
+                      f"by evidence, with the hours before: {want}", str(s)[:900])
         status, out, _ = backtest(config, "bad", f"{WHEN}=green,bad", "--sweep", "http-5xx-ratio=1%,9%")
         tap.point(status == 0 and "1 revert, real" in out and "no revert, 1 missed" in out, "the table says the same", out)
         for words, want in ((["bad", "x"], "is not TIME=COLOUR"), (["bad", f"{WHEN}=red"], "no colour 'red'"),
