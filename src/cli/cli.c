@@ -30,6 +30,7 @@ static const struct cli_command *const commands[] = {
     &cli_serve,  &cli_check,  &cli_guard,   &cli_wait,   &cli_status, &cli_show, &cli_list,
     &cli_revert, &cli_hold,   &cli_release, &cli_cancel, &cli_rearm,  &cli_ack,  &cli_reload,
     &cli_analyze,
+    &cli_change, &cli_mark,
     &cli_query,  &cli_doctor,
     &cli_replay, &cli_backtest,
     &cli_engine, &cli_token,  &cli_db,     &cli_man,    &cli_completion, &version, &help,

@@ -276,7 +276,8 @@ static int exchange(struct client *c, const char *method, const char *path, cons
         return failed(ret, CLI_UNREACHABLE, "%s", err.text);
     const struct hd_pair headers[] = {{"Accept", "application/json"},
                                       {"Idempotency-Key", order ? key + strlen("hld_") : NULL},
-                                      {"Content-Type", "application/json"}};
+                                      {"Content-Type", "application/json"},
+                                      {"If-Match", "*"}}; /* what stands in the shell is meant */
     struct hd_request request = {
         .via = HD_VIA_HTTP,
         .effect = order ? HD_EFFECT_ONCE : HD_EFFECT_READ,
@@ -286,7 +287,7 @@ static int exchange(struct client *c, const char *method, const char *path, cons
                    .path = arena_print(a, API "%s", path),
                    .query = query,
                    .headers = headers,
-                   .n_headers = body ? 3 : order ? 2 : 1},
+                   .n_headers = str_is(method, "PATCH") ? 4 : body ? 3 : order ? 2 : 1},
         .body = {body ? body : "", body ? strlen(body) : 0},
         .cap_bytes = HD_ANSWER_BYTES_MAX,
     };
@@ -311,6 +312,12 @@ int client_call(struct client *c, const char *path, const char *query, const cha
 int client_delete(struct client *c, const char *path, struct client_answer *ret)
 {
     return exchange(c, "DELETE", path, NULL, NULL, ret);
+}
+
+int client_change(struct client *c, const char *path, const char *body, struct client_answer *ret)
+{
+    int status = exchange(c, "PATCH", path, NULL, body, ret);
+    return status ? cli_fail(status, "%s", ret->why) : CLI_OK;
 }
 
 int client_ask(struct client *c, const char *path, const char *query, const char *body,

@@ -90,6 +90,7 @@ extern const struct cli_command cli_serve, cli_check, cli_query, cli_guard, cli_
     cli_reload, cli_replay, cli_engine, cli_token, cli_doctor, cli_db, cli_man, cli_completion,
     cli_backtest;
 extern const struct cli_command cli_analyze;
+extern const struct cli_command cli_change, cli_mark;
 
 /* All of them, in the order of the help; NULL past the last. */
 const struct cli_command *cli_command_at(size_t);

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/str.h"
@@ -20,9 +21,10 @@ static void put_option(struct json_out *o, const struct cli_args *args, const ch
         json_put_text(o, key, text);
 }
 
-/* POSTs the named options as the body; `done` is said when it worked. */
-static int order(const struct cli_args *args, const char *path, const char *const *keys,
-                 const char *done)
+/* Sends the named options as the body: a POST, or with `change` a PATCH; `done` is said when it
+ * worked. `fixed`: one more field, "key=value"; NULL: none. */
+static int send_order(const struct cli_args *args, const char *path, const char *const *keys,
+                      const char *fixed, bool change, const char *done)
 {
     CLIENT_AUTO client = NULL;
     ANSWER_AUTO answer = {0};
@@ -32,10 +34,14 @@ static int order(const struct cli_args *args, const char *path, const char *cons
     json_begin(&o, NULL, '{');
     for (; *keys; keys++)
         put_option(&o, args, *keys);
+    const char *equals = fixed ? strchr(fixed, '=') : NULL;
+    if (equals)
+        json_put_text(&o, arena_text_n(a, fixed, (size_t)(equals - fixed)), equals + 1);
     json_end(&o, '}');
     int status = client_open(args, false, &client);
     if (!status)
-        status = client_ask(client, path, NULL, buf_at(&body), &answer);
+        status = change ? client_change(client, path, buf_at(&body), &answer)
+                        : client_ask(client, path, NULL, buf_at(&body), &answer);
     if (status)
         return status;
     const char *id = face_text(answer.body, "id"), *headline = face_text(answer.body, "headline");
@@ -46,6 +52,12 @@ static int order(const struct cli_args *args, const char *path, const char *cons
     else
         (void)printf("%s\n", done);
     return CLI_OK;
+}
+
+static int order(const struct cli_args *args, const char *path, const char *const *keys,
+                 const char *done)
+{
+    return send_order(args, path, keys, NULL, false, done);
 }
 
 /* "/guards/ID/verb" or "/services/NAME/verb", by what the word looks like. */
@@ -193,6 +205,61 @@ const struct cli_command cli_ack = {
     .least = 1,
     .most = 1,
     .run = ack,
+};
+
+/* --- change, mark --- */
+
+static int change(const struct cli_args *args)
+{
+    static const char *const keys[] = {"extend", "mode", "note", "reason", NULL};
+    ARENA_AUTO a = arena_new();
+    const char *id = cli_word(args, 0);
+    if (!face_is_id(id))
+        return cli_usage(args, "'%s' is not the id of a guard", id);
+    return send_order(args, arena_print(a, "/guards/%s", id), keys, NULL, true, "changed");
+}
+
+static const struct cli_option change_options[] = {
+    {"extend", '\0', "DURATION", "watch so much longer"},
+    {"mode", '\0', "MODE", "advise or shadow: no longer act by itself"},
+    {"note", '\0', "TEXT", "a line for its timeline"},
+    REASON_OPTION,
+    CLI_OUTPUT_OPTION,
+    CLI_CLIENT_OPTIONS,
+    {0},
+};
+
+const struct cli_command cli_change = {
+    .name = "change",
+    .synopsis = "ID [--extend DURATION] [--mode MODE] [--note TEXT]",
+    .help = "let a live guard watch longer, or only advise; leave a note",
+    .options = change_options,
+    .least = 1,
+    .most = 1,
+    .run = change,
+};
+
+static int mark(const struct cli_args *args)
+{
+    static const char *const keys[] = {"reason", NULL};
+    ARENA_AUTO a = arena_new();
+    const char *id = cli_word(args, 0), *verdict = cli_word(args, 1);
+    if (!face_is_id(id))
+        return cli_usage(args, "'%s' is not the id of a guard", id);
+    if (!str_is(verdict, "false_alarm") && !str_is(verdict, "right"))
+        return cli_usage(args, "a verdict is marked false_alarm or right");
+    return send_order(args, path_of(a, id, "mark"), keys, arena_print(a, "verdict=%s", verdict), false,
+                      "marked");
+}
+
+const struct cli_command cli_mark = {
+    .name = "mark",
+    .synopsis = "ID false_alarm|right [--reason TEXT]",
+    .help = "say of a verdict that it was a false alarm, or right",
+    .options = reason_options,
+    .least = 2,
+    .most = 2,
+    .run = mark,
 };
 
 /* --- rearm, reload --- */

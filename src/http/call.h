@@ -54,6 +54,7 @@ struct reply {
     const char *cache;                   /* static; NULL: no-store */
     const char *location, *etag, *allow, *cookie, *link; /* in the call's arena; NULL: none */
     const char *policy; /* Content-Security-Policy; static; NULL: the pages' own */
+    bool packed;                         /* the body is gzip */
     bool retry;                          /* Retry-After */
     bool close;                          /* nothing more is read from this connection */
     struct buf body;

@@ -9,6 +9,7 @@
 #include "base/reason.h"
 #include "base/str.h"
 #include "engine/weigh.h"
+#include "http/actions.h"
 #include "http/guard_parts.h"
 #include "http/parts.h"
 #include "json/json.h"
@@ -307,8 +308,6 @@ static void todo_row(struct buf *b, const struct guard_view *v, const struct way
     const struct store_guard *g = &v->guard;
     const char *text = advice(v, w);
     bool open = g->needs_human && !both_bad(v);
-    if (!text && !v->runbook && !w->native)
-        return;
     row_begin(b, "To do");
     if (text)
         html_print(b, "<b>%s</b>", text);
@@ -318,6 +317,7 @@ static void todo_row(struct buf *b, const struct guard_view *v, const struct way
                    "<details%s><summary>by hand: moves the traffic to %s, also when haldane is down"
                    "</summary><pre id=\"native\">%s</pre></details>",
                    open ? " open" : "", w->to, w->native);
+    actions_of_guard(b, v, w);
     row_end(b);
 }
 

@@ -12,6 +12,9 @@ enum hd_code fleet_page(struct call *, struct hd_error *);
 enum hd_code guard_page(struct call *, struct hd_error *);
 enum hd_code service_page(struct call *, struct hd_error *);
 enum hd_code settings_page(struct call *, struct hd_error *);
+/* actions.c */
+enum hd_code action_ask(struct call *, struct hd_error *);
+enum hd_code action_take(struct call *, struct hd_error *);
 /* history.c */
 enum hd_code history_csv(struct call *, struct hd_error *);
 enum hd_code history_json(struct call *, struct hd_error *);
@@ -53,5 +56,6 @@ enum hd_code health_alive(struct call *, struct hd_error *);
 enum hd_code health_ready(struct call *, struct hd_error *);
 enum hd_code health_metrics(struct call *, struct hd_error *);
 enum hd_code health_style(struct call *, struct hd_error *);
+enum hd_code health_script(struct call *, struct hd_error *);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What machines ask: is the loop turning, should traffic come here, the metrics; and the one asset.
+ * What machines ask: is the loop turning, should traffic come here, the metrics; and the assets.
  * None of them fails because a data source or a router does.
  */
 #include <string.h>
@@ -54,17 +54,28 @@ enum hd_code health_metrics(struct call *c, struct hd_error *err)
     return HD_OK;
 }
 
+/* The address carries the tag, so what is behind it never changes. */
+static enum hd_code asset(struct call *c, const char *type, const char *text, const char *tag)
+{
+    const char *etag = arena_print(c->arena, "\"%s\"", tag);
+    const char *have = call_header(c, "If-None-Match");
+    bool same = have && strstr(have, etag);
+    struct buf *b = call_answer(c, same ? 304 : 200, type);
+    if (!same)
+        buf_text(b, text);
+    c->reply.etag = etag;
+    c->reply.cache = "public, max-age=31536000, immutable";
+    return HD_OK;
+}
+
 enum hd_code health_style(struct call *c, struct hd_error *err)
 {
     (void)err;
-    const char *etag = arena_print(c->arena, "\"%s\"", html_style_tag());
-    const char *have = call_header(c, "If-None-Match");
-    bool same = have && strstr(have, etag);
-    struct buf *b = call_answer(c, same ? 304 : 200, "text/css; charset=utf-8");
-    if (!same)
-        buf_text(b, http_style);
-    c->reply.etag = etag;
-    /* The address carries the tag, so what is behind it never changes. */
-    c->reply.cache = "public, max-age=31536000, immutable";
-    return HD_OK;
+    return asset(c, "text/css; charset=utf-8", http_style, html_style_tag());
+}
+
+enum hd_code health_script(struct call *c, struct hd_error *err)
+{
+    (void)err;
+    return asset(c, "text/javascript; charset=utf-8", http_script, html_script_tag());
 }

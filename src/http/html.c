@@ -189,6 +189,14 @@ const char *html_style_tag(void)
     return tag;
 }
 
+const char *html_script_tag(void)
+{
+    static _Thread_local char tag[20];
+    if (!*tag)
+        (void)snprintf(tag, sizeof tag, "%016llx", (unsigned long long)str_hash(http_script, 0));
+    return tag;
+}
+
 /* Each shape differs in outline, so that it reads without colour. */
 static const char shapes[] =
     "<svg width=\"0\" height=\"0\" aria-hidden=\"true\" class=\"defs\">"
@@ -226,13 +234,14 @@ void html_head(struct buf *b, const struct html_page *p)
                p->title);
     html_print(b, "<meta property=\"og:title\" content=\"%s\">", p->title);
     if (p->live)
-        buf_text(b, "<meta http-equiv=\"refresh\" content=\"15\">");
+        buf_text(b, "<noscript><meta http-equiv=\"refresh\" content=\"15\"></noscript>");
     html_print(
         b,
         "<link rel=\"icon\" href=\"data:image/svg+xml,%%3Csvg xmlns='http://www.w3.org/2000/svg' "
         "viewBox='0 0 16 16'%%3E%%3Crect width='16' height='16' rx='4' fill='%%23%s'/%%3E"
-        "%%3C/svg%%3E\"><link rel=\"stylesheet\" href=\"/assets/style.css?v=%s\"></head><body>",
-        tab_colours[p->tone], html_style_tag());
+        "%%3C/svg%%3E\"><link rel=\"stylesheet\" href=\"/assets/style.css?v=%s\">"
+        "<script defer src=\"/assets/live.js?v=%s\"></script></head><body%s>",
+        tab_colours[p->tone], html_style_tag(), html_script_tag(), p->live ? " data-live=\"1\"" : "");
     buf_text(b, shapes);
     html_print(b,
                "<a class=\"skip\" href=\"#main\">to the content</a><header><nav aria-label=\"pages\">"

@@ -44,8 +44,9 @@ void html_time(struct buf *, int64_t wall_ms, int64_t day_ms);
 /* "2m 03s ago", "now", "in 5m 00s" */
 void html_ago(struct buf *, int64_t wall_ms, int64_t now_ms);
 
-/* The style sheet, and a tag that changes with it. */
-extern const char http_style[];
+/* The style sheet and the script, and tags that change with them. */
+extern const char http_style[], http_script[];
 const char *html_style_tag(void);
+const char *html_script_tag(void);
 
 #endif

@@ -18,6 +18,11 @@
 #define KAYENTA_QUERY                                                                              \
     {"application", "parentPipelineExecutionId", "metricsAccountName", "configurationAccountName", \
      "storageAccountName"}
+
+/* The page that asks, and the order given from it. */
+#define ACTION(path, order)                                                                        \
+    {"GET", path, action_ask, ROUTE_STORE | ROUTE_HTML, {0}, NULL},                                \
+    {"POST", path, action_take, ROUTE_STORE | ROUTE_HTML, {0}, &order}
 #define ARGO "/compat/argo/v1/analysis"
 #define ARGO_QUERY {"guard", "service", "run", "candidate", "stable", "version", "ttl"}
 
@@ -28,7 +33,21 @@ const struct route http_routes[] = {
     {"GET", "/s/*/guards.csv", history_csv, ROUTE_STORE | ROUTE_HTML, HISTORY_QUERY, NULL},
     {"GET", "/s/*/guards.json", history_json, ROUTE_STORE | ROUTE_HTML, HISTORY_QUERY, NULL},
     {"GET", "/settings", settings_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
+    ACTION("/g/*/revert", order_guard_revert),
+    ACTION("/g/*/extend", order_guard_change),
+    ACTION("/g/*/advise", order_guard_change),
+    ACTION("/g/*/cancel", order_guard_cancel),
+    ACTION("/g/*/acknowledge", order_guard_acknowledge),
+    ACTION("/g/*/false-alarm", order_guard_mark),
+    ACTION("/g/*/rearm", order_guard_rearm),
+    ACTION("/s/*/revert", order_service_revert),
+    ACTION("/s/*/hold", order_service_hold),
+    ACTION("/s/*/release", order_service_release),
+    ACTION("/s/*/rearm", order_service_rearm),
+    ACTION("/fleet/hold", order_fleet_hold),
+    ACTION("/fleet/release", order_fleet_release),
     {"GET", "/assets/style.css", health_style, ROUTE_OPEN, {"v"}, NULL},
+    {"GET", "/assets/live.js", health_script, ROUTE_OPEN, {"v"}, NULL},
     {"GET", "/login", login_page, ROUTE_PLAIN | ROUTE_HTML | ROUTE_OPEN, {"next"}, NULL},
     {"POST", "/login", login_take, ROUTE_STORE | ROUTE_HTML | ROUTE_OPEN, {0}, &order_login},
     {"POST", "/logout", logout_take, ROUTE_HTML, {0}, &order_logout},

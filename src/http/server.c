@@ -26,6 +26,7 @@
 #include "http/limit.h"
 #include "http/listen.h"
 #include "http/orders.h"
+#include "http/pack.h"
 #include "http/pending.h"
 #include "http/stream.h"
 #include "http/who.h"
@@ -235,11 +236,12 @@ static const struct {
     const char *name, *value;
 } fixed_headers[] = {
     {"X-Content-Type-Options", "nosniff"},
-    {"Referrer-Policy", "no-referrer"},
+    {"Referrer-Policy", "same-origin"}, /* with no-referrer a browser hides a form's origin too */
     {"Cross-Origin-Resource-Policy", "same-origin"},
     {"Cross-Origin-Opener-Policy", "same-origin"},
     {POLICY,
-     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
+     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+     "img-src 'self' data:; base-uri 'none'; "
      "form-action 'self'; frame-ancestors 'none'"},
 };
 
@@ -254,6 +256,9 @@ static void add_headers(struct MHD_Response *r, const struct reply *reply)
     (void)MHD_add_response_header(r, "Cache-Control", reply->cache ? reply->cache : "no-store");
     if (reply->type)
         (void)MHD_add_response_header(r, "Content-Type", reply->type);
+    if (reply->packed)
+        (void)MHD_add_response_header(r, "Content-Encoding", "gzip");
+    (void)MHD_add_response_header(r, "Vary", "Accept-Encoding, Cookie");
     if (reply->location)
         (void)MHD_add_response_header(r, "Location", reply->location);
     if (reply->etag)
@@ -315,13 +320,22 @@ static void answer_unchanged(struct call *c)
     buf_clear(&r->body);
 }
 
+static bool is_text(const char *type)
+{
+    return type && (str_begins(type, "text/") || str_begins(type, "application/json"));
+}
+
 static enum MHD_Result reply_send(struct visit *v)
 {
     struct reply *reply = &v->call.reply;
     answer_unchanged(&v->call);
     struct MHD_Response *r = v->call.stream ? stream_response(v) : NULL;
-    if (!r)
+    if (!r) {
+        reply->packed = is_text(reply->type) &&
+                        pack_taken(call_header(&v->call, MHD_HTTP_HEADER_ACCEPT_ENCODING)) &&
+                        pack_gzip(&reply->body, call_csrf(&v->call));
         r = plain_response(reply);
+    }
     if (!r)
         return MHD_NO;
     add_headers(r, reply);

@@ -5,6 +5,7 @@
  */
 #include "base/arena.h"
 #include "base/str.h"
+#include "http/actions.h"
 #include "http/handlers.h"
 #include "http/history.h"
 #include "http/parts.h"
@@ -23,6 +24,7 @@ struct page {
     size_t n, n_recent, n_holds;
     struct record record;
     struct way way;
+    bool rejected; /* one of its sides is no target */
 };
 
 static void row(struct buf *b, const char *name)
@@ -90,7 +92,11 @@ static void lead(struct buf *b, const struct page *p)
     html_print(b, "</dd></div>");
     record_rows(b, p);
     about_rows(b, p);
-    html_print(b, "</dl></section>");
+    html_print(b, "</dl>");
+    if (p->configured)
+        actions_of_service(b, p->call->param, &p->way,
+                           view_hold(p->hold, p->n_holds, p->call->param) != NULL, p->rejected);
+    html_print(b, "</section>");
 }
 
 /* Who has no guard yet learns how one comes to be. */
@@ -162,6 +168,12 @@ static enum hd_code load(struct page *p, struct hd_error *err)
     if (target && store_rejected(c->store, c->arena, c->param, target, &f.rejected, err))
         return err->code;
     way_find(c->arena, &f, &p->way);
+    for (size_t i = 0; p->has_reading && i < p->reading.n_sides && !p->rejected; i++) {
+        const char *why;
+        if (store_rejected(c->store, c->arena, c->param, p->reading.side[i].colour, &why, err))
+            return err->code;
+        p->rejected = why != NULL;
+    }
     return HD_OK;
 }
 

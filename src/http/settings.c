@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "http/actions.h"
 #include "http/handlers.h"
 #include "http/parts.h"
 #include "http/view.h"
@@ -66,6 +67,10 @@ static enum hd_code holds_part(struct call *c, struct buf *b, struct hd_error *e
         html_print(b, "<p>None: automatic reverts are not held anywhere.</p>");
     for (size_t i = 0; i < n; i++)
         part_hold(b, &hold[i], c->now_ms);
+    bool fleet = false;
+    for (size_t i = 0; i < n; i++)
+        fleet |= !hold[i].service;
+    actions_of_fleet(b, fleet);
     return HD_OK;
 }
 

@@ -59,6 +59,13 @@ static const struct row {
      "POST /api/v1/guards/" ID "/cancel HTTP", NULL},
     {"cancel a service", {"cancel", "shop", "--reason", "x"}, {{200, GUARD, false}}, 2, 0, "", "not the id", NULL,
      NULL},
+    {"change", {"change", ID, "--extend", "30m", "--mode", "advise"}, {{200, OK_REPLY, false}}, 0, 1, "changed\n",
+     NULL, "PATCH /api/v1/guards/" ID " HTTP", "{\"extend\":\"30m\",\"mode\":\"advise\"}"},
+    {"change what is no guard", {"change", "shop", "--note", "x"}, {{0}}, 2, 0, NULL,
+     "is not the id of a guard", NULL, NULL},
+    {"mark", {"mark", ID, "false_alarm", "--reason", "flaky"}, {{200, OK_REPLY, false}}, 0, 1, "marked\n",
+     NULL, "POST /api/v1/guards/" ID "/mark HTTP", "{\"reason\":\"flaky\",\"verdict\":\"false_alarm\"}"},
+    {"mark as something else", {"mark", ID, "odd"}, {{0}}, 2, 0, NULL, "false_alarm or right", NULL, NULL},
     {"rearm", {"rearm", "shop", "--colour", "blue", "--reason", "fixed"}, {{200, OK_REPLY, false}}, 0, 1, "re-armed\n",
      NULL, "POST /api/v1/services/shop/rearm HTTP", "{\"colour\":\"blue\",\"reason\":\"fixed\"}"},
     {"ack", {"ack", ID}, {{200, GUARD, false}}, 0, 1, "acknowledged", NULL,
@@ -123,6 +130,7 @@ static void every_command_has_help(void **state)
 {
     (void)state;
     static const char *const names[] = {"serve", "check", "guard", "wait", "status", "show", "list", "revert", "hold",
+                                        "change", "mark",
                                         "release", "cancel", "rearm", "ack", "reload", "query", "replay", "backtest", "db",
                                         "version", "help"};
     static struct said said;

@@ -105,13 +105,17 @@ static void test_no_refresh_when_ended(void **state)
 /* Whatever a foreign text tries, only elements that our formats contain may open. */
 static void check_markup(const char *name, const char *html)
 {
-    static const char *const never[] = {"<script", "<img",        "onload='",
+    static const char *const never[] = {"<script>", "<img",        "onload='",
                                         " style=", "javascript:", "\xE2\x80\xAE",
                                         "\x1B",    "\xFF",        NULL};
     for (const char *const *n = never; *n; n++) {
         if (strstr(html, *n))
             fail_msg("%s: the page contains \"%s\"", name, *n);
     }
+    const char *script = strstr(html, "<script"); /* ours, by its address, and no other */
+    if (!script || !str_begins(script, "<script defer src=\"/assets/live.js?v=") ||
+        strstr(script + 1, "<script"))
+        fail_msg("%s: another script than ours", name);
 }
 
 static void test_hostile(void **state)
