@@ -534,8 +534,11 @@ enum hd_code ask_rehearse(struct asker *asker, struct hd_arena *a, const struct 
     code = o.actuator->plan(a, &policy->site, &t.said, &goal, &plan, err);
     if (!code)
         code = send_rehearsal(asker, a, policy, o.actuator, &plan, err);
+    if (!code && !plan.n)
+        return hd_fail(err, HD_INVALID, "%s cannot ask beforehand whether a change would be taken",
+                       o.actuator->name);
     if (!code)
-        *ret_text = plan.n ? "the router would take the change" : "nothing can be asked beforehand";
+        *ret_text = "the router would take the change";
     return code;
 }
 

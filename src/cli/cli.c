@@ -32,6 +32,7 @@ static const struct cli_command *const commands[] = {
     &cli_analyze,
     &cli_change, &cli_mark,
     &cli_query,  &cli_doctor,
+    &cli_drill,
     &cli_replay, &cli_backtest,
     &cli_engine, &cli_token,  &cli_db,     &cli_man,    &cli_completion, &version, &help,
 };

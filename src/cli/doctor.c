@@ -249,7 +249,7 @@ static void see_permission(struct doctor *d, const struct hd_policy *policy, uin
     if (!code)
         find(d, PASS, what, text, NULL);
     else if (code == HD_INVALID)
-        find(d, WARN, what, err.text, "try it: haldane drill, or a switch at a quiet hour");
+        find(d, WARN, what, err.text, "try it: a switch there and back at a quiet hour");
     else
         find(d, FAIL, what, err.text, code == HD_DENIED ? "give haldane the right to write there" : next_of(code));
 }

@@ -57,10 +57,14 @@ static enum hd_code put_service(struct call *c, struct json_out *o, const struct
                                 struct hd_error *err)
 {
     struct store_reading reading;
+    struct store_drill drill;
     bool has;
     if (view_reading(c->store, c->arena, s->name, &has, &reading, err))
         return err->code;
-    show_service(o, s, has ? &reading : NULL, holds, n_holds);
+    enum hd_code code = store_drill(c->store, c->arena, s->name, &drill, err);
+    if (code && code != HD_ABSENT)
+        return code;
+    show_service(o, s, has ? &reading : NULL, code ? NULL : &drill, holds, n_holds);
     return HD_OK;
 }
 

@@ -9,7 +9,7 @@
  *   {"id":7,"do":"revert","token":"hld_...","service":null,"guard":"01J...","args":{...}}
  * and its answer, which may come in any order:
  *   {"id":7,"status":202,"location":"/api/v1/guards/01J...","body":{...}}
- * "do": guard revert hold release cancel rearm acknowledge change mark reload token revoke_token login logout.
+ * "do": guard revert hold release cancel rearm acknowledge change mark drill reload token revoke_token login logout.
  * The loop checks the token, or the session that stands for one.
  * "service" and "guard" both null: the whole fleet. "args" is flat and holds only what orders.c
  * lists for the route, of the type and length given there: texts reason, to, from, colour, actor,

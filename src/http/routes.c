@@ -87,6 +87,7 @@ const struct route http_routes[] = {
     {"POST", API "/services/*/release", orders_take, ROUTE_PLAIN, {0}, &order_service_release},
     {"POST", API "/services/*/rearm", orders_take, ROUTE_PLAIN, {0}, &order_service_rearm},
     {"POST", API "/services/*/revert", orders_take, ROUTE_PLAIN, {0}, &order_service_revert},
+    {"POST", API "/services/*/drill", orders_take, ROUTE_PLAIN, {0}, &order_service_drill},
     {"POST", API "/holds", orders_take, ROUTE_PLAIN, {0}, &order_fleet_hold},
     {"DELETE", API "/holds/*", orders_take, ROUTE_PLAIN, {0}, &order_hold_release},
     {"POST", API "/holds/release", orders_take, ROUTE_PLAIN, {0}, &order_fleet_release},

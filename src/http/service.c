@@ -16,9 +16,10 @@
 struct page {
     struct call *call;
     struct history history;
-    bool configured, has_reading;
+    bool configured, has_reading, drilled;
     struct store_service service;
     struct store_reading reading;
+    struct store_drill drill;
     struct store_guard *list, *recent; /* by the filter · the newest, for the record */
     struct store_hold *hold;
     size_t n, n_recent, n_holds;
@@ -82,6 +83,22 @@ static void about_rows(struct buf *b, const struct page *p)
     html_print(b, "</dd></div>");
 }
 
+/* A way back that nobody ever tried is a hope. */
+static void drill_row(struct buf *b, const struct page *p)
+{
+    row(b, "Drill");
+    if (p->drilled) {
+        html_print(b, p->drill.ok ? "a revert would have worked "
+                                  : "a revert would <strong>not</strong> have worked ");
+        html_time(b, p->drill.at_ms, p->call->now_ms);
+        html_print(b, " <span class=\"m\">%s</span>", p->drill.text);
+    } else {
+        html_print(b, "<span class=\"m\">never: <code>haldane drill %s</code> rehearses a revert and moves nothing"
+                      "</span>", p->call->param);
+    }
+    html_print(b, "</dd></div>");
+}
+
 static void lead(struct buf *b, const struct page *p)
 {
     html_print(b, "<section class=\"lead none\"><dl class=\"rows\">");
@@ -90,6 +107,8 @@ static void lead(struct buf *b, const struct page *p)
     html_print(b, "%s", p->way.sentence);
     part_way(b, &p->way);
     html_print(b, "</dd></div>");
+    if (p->configured)
+        drill_row(b, p);
     record_rows(b, p);
     about_rows(b, p);
     html_print(b, "</dl>");
@@ -157,6 +176,10 @@ static enum hd_code load(struct page *p, struct hd_error *err)
         store_holds(c->store, c->arena, c->now_ms, &p->hold, &p->n_holds, err) ||
         view_reading(c->store, c->arena, c->param, &p->has_reading, &p->reading, err))
         return err->code;
+    code = store_drill(c->store, c->arena, c->param, &p->drill, err);
+    if (code && code != HD_ABSENT)
+        return code;
+    p->drilled = !code;
     record_of(c->arena, p->recent, p->n_recent, &p->record);
     struct way_facts f = {.service = p->configured ? &p->service : NULL,
                           .reading = p->has_reading ? &p->reading : NULL,

@@ -252,7 +252,7 @@ void show_token(struct json_out *o, const struct store_token *t)
 }
 
 void show_service(struct json_out *o, const struct store_service *s, const struct store_reading *r,
-                  const struct store_hold *holds, size_t n_holds)
+                  const struct store_drill *drill, const struct store_hold *holds, size_t n_holds)
 {
     json_begin(o, NULL, '{');
     json_put_text(o, "name", s->name);
@@ -266,6 +266,15 @@ void show_service(struct json_out *o, const struct store_service *s, const struc
         put_reading(o, r);
     else
         json_put_null(o, "reading");
+    if (drill) {
+        json_begin(o, "drill", '{');
+        json_put_time(o, "at", drill->at_ms);
+        json_put_bool(o, "ok", drill->ok);
+        json_put_text(o, "text", drill->text);
+        json_end(o, '}');
+    } else {
+        json_put_null(o, "drill");
+    }
     json_begin(o, "holds", '[');
     for (size_t i = 0; i < n_holds; i++) {
         if (!holds[i].service || str_is(holds[i].service, s->name))

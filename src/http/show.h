@@ -14,7 +14,7 @@ void show_guard_row(struct json_out *, const struct store_guard *, const struct 
 /* The whole guard, as one object. */
 void show_guard(struct json_out *, const struct guard_view *, const char *public_url);
 void show_service(struct json_out *, const struct store_service *, const struct store_reading *,
-                  const struct store_hold *holds, size_t n_holds);
+                  const struct store_drill *, const struct store_hold *holds, size_t n_holds);
 void show_event(struct json_out *, const struct store_event *);
 void show_evidence(struct json_out *, const struct store_evidence *);
 /* `check`: its name; NULL: unknown. */

@@ -565,6 +565,8 @@ static void run(struct order *o)
             order_service_revert(o, s);
         else
             read_first(o, s);
+    } else if (str_is(o->what, "drill") && s) {
+        drill_order(o, s);
     } else if (str_is(o->what, "hold")) {
         order_hold(o);
     } else if (str_is(o->what, "release") || str_is(o->what, "release_hold")) {

@@ -10,6 +10,7 @@
  *   care.c     after a verified revert: did users recover, does it stay so
  *   notify.c   events, outbox, heartbeat
  *   analysis.c judgement without power to act, ordered by other tools
+ *   drill.c    a rehearsal on order
  *   command.c  orders of humans
  *   recover.c  what a start finds
  *   save.c     the one transaction per turn
@@ -126,6 +127,10 @@ struct service {
     char *our_value;            /* what haldane wrote last; NULL: that is over */
     int64_t ours_ms;            /* wall: when */
     bool ours_dirty;
+    struct drill *drill;        /* the one on its way, or NULL */
+    char *drilled;              /* what the last one found; NULL: none since the start */
+    int64_t drilled_ms;         /* wall */
+    bool drilled_ok, drilled_dirty;
     struct side_mark {          /* a side that a guard or a human rejected */
         char colour[HD_NAME_MAX + 1];
         char why[HD_TEXT_MAX];
@@ -412,6 +417,14 @@ void act_clear(struct guard *);
 void act_quiet(struct guard *); /* no answer is waited for any more; the intent stays */
 void act_rehearse(struct guard *);
 bool act_busy(const struct guard *);
+
+/* rehearse.c: what a rehearsal says. */
+void rehearse_plan(const struct hd_plan *, struct buf *to);
+/* The target as it is now, in words; false: it could not take the traffic. */
+bool rehearse_target(const struct hd_policy *, uint8_t side, const struct hd_live *, struct buf *to);
+
+/* drill.c */
+struct drill *drill_cancel(struct drill *); /* takes NULL, returns NULL */
 
 /* care.c */
 void care_begin(struct guard *);

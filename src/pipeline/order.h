@@ -40,6 +40,7 @@ int64_t order_number(const struct order *, const char *key, int64_t fallback);
 void order_about(struct order *, struct guard *, int status);
 /* -1: the service has no such colour. */
 int order_colour(const struct hd_policy *, const char *name);
+void drill_order(struct order *, struct service *);
 void analysis_order(struct order *, struct service *);
 void alerts_order(struct order *, struct service *);
 /* True when the order was of that family: it was carried out then, or refused. `g`: the guard it is

@@ -110,11 +110,13 @@ struct service *service_need(struct pipeline *p, const char *name)
 static void service_free(struct service *s)
 {
     watch_stop(s);
+    s->drill = drill_cancel(s->drill);
     command_drop(s);
     guard_free(s->guard);
     arena_free(s->last_arena);
     free(s->forgets_to);
     free(s->our_value);
+    free(s->drilled);
     free(s->name);
     free(s);
 }
@@ -233,6 +235,7 @@ static void take_config(struct pipeline *p, struct config *config)
     for (size_t i = 0; i < p->n_services; i++) {
         struct service *s = p->services[i];
         s->policy = config_service(config, s->name);
+        s->drill = drill_cancel(s->drill);
         if (!s->guard) {
             watch_stop(s);
             if (!s->policy)

@@ -21,7 +21,7 @@ static void conclude(struct guard *g, bool ok, const char *text)
     g->rehearse_plan = (struct hd_plan){.n = 0};
 }
 
-static void describe_plan(const struct hd_plan *plan, struct buf *to)
+void rehearse_plan(const struct hd_plan *plan, struct buf *to)
 {
     buf_print(to, "would send %zu request%s", plan->n, plan->n == 1 ? "" : "s");
     for (size_t i = 0; i < plan->n; i++) {
@@ -66,13 +66,13 @@ static void next_step(struct guard *g)
                                          step_done, g);
 }
 
-/* The target as it is now, in words; false: it could not take the traffic. */
-static bool target_text(const struct guard *g, const struct hd_live *live, struct buf *to)
+bool rehearse_target(const struct hd_policy *policy, uint8_t side, const struct hd_live *live,
+                     struct buf *to)
 {
-    const struct hd_side_live *t = &live->side[g->stable];
-    const char *colour = guard_colour(g, HD_STABLE);
+    const struct hd_side_live *t = &live->side[side];
+    const char *colour = policy->colours[side].name;
     if (t->ready == HD_UNKNOWN) {
-        bool vouched = g->policy->target.trust || g->policy->target.probe.at[g->stable];
+        bool vouched = policy->target.trust || policy->target.probe.at[side];
         buf_print(to, "readiness of %s cannot be read%s; ", colour,
                   vouched ? ", a probe or trust stands for it" : "");
         return vouched;
@@ -97,7 +97,7 @@ static void observed(void *user, struct talk *t, enum hd_code code, const struct
     struct hd_goal goal = {.value = value, .stamp = g->row.id};
     struct hd_plan plan = {.n = 0}, rehearsal = {.n = 0};
     buf_clear(&g->rehearsal);
-    bool ready = target_text(g, live, &g->rehearsal);
+    bool ready = rehearse_target(g->policy, g->stable, live, &g->rehearsal);
     if (!value || !*value) {
         conclude(g, false, "no value is known that gives the target the traffic");
         return;
@@ -110,7 +110,7 @@ static void observed(void *user, struct talk *t, enum hd_code code, const struct
         buf_clear(&g->native);
         buf_text(&g->native, plan.native);
     }
-    describe_plan(&plan, &g->rehearsal);
+    rehearse_plan(&plan, &g->rehearsal);
     goal.rehearse = true;
     if (!ready || g->actuator->plan(t->arena, &g->policy->site, &t->said, &goal, &rehearsal, &mine)) {
         conclude(g, false, arena_text(t->arena, ready ? mine.text : buf_at(&g->rehearsal)));

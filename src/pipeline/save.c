@@ -78,6 +78,12 @@ static enum hd_code write_ours(struct service *s, struct hd_error *err)
                           err);
 }
 
+static enum hd_code write_drilled(struct service *s, struct hd_error *err)
+{
+    struct store_drill drill = {s->drilled_ms, s->drilled_ok, s->drilled};
+    return s->drilled_dirty ? store_put_drill(s->p->o.store, s->name, &drill, err) : HD_OK;
+}
+
 static enum hd_code write_guard(struct guard *g, struct hd_error *err)
 {
     struct store *store = g->p->o.store;
@@ -187,7 +193,7 @@ static bool service_waits(const struct service *s)
         if (s->mark[k].dirty)
             return true;
     }
-    return s->last_dirty || s->ours_dirty;
+    return s->last_dirty || s->ours_dirty || s->drilled_dirty;
 }
 
 static bool anything(const struct pipeline *p)
@@ -253,6 +259,8 @@ static enum hd_code write_all(struct pipeline *p, bool relaxed, struct hd_error 
         if (!code)
             code = write_ours(s, err);
         if (!code)
+            code = write_drilled(s, err);
+        if (!code)
             code = write_marks(s, err);
     }
     size_t at = 0;
@@ -296,7 +304,7 @@ static void all_saved(struct pipeline *p)
         p->sources[i]->dirty = false;
     for (size_t i = 0; i < p->n_services; i++) {
         struct service *s = p->services[i];
-        s->last_dirty = s->ours_dirty = false;
+        s->last_dirty = s->ours_dirty = s->drilled_dirty = false;
         for (size_t k = 0; k < HD_SIDES_MAX; k++)
             s->mark[k].dirty = false;
     }

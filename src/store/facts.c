@@ -2,7 +2,10 @@
  *
  * Small facts of the daemon, whether anything has changed, and the list of services as the faces show it.
  */
+#include <string.h>
+
 #include "base/arena.h"
+#include "base/str.h"
 #include "store/sql.h"
 
 enum hd_code store_put_fact(struct store *s, const char *key, const char *value,
@@ -51,6 +54,32 @@ enum hd_code store_facts(struct store *s, struct hd_arena *arena, const char *pr
                           " ORDER BY key LIMIT ?2",
                           ARGS(TEXT_ARG(prefix), INT_ARG(HD_ROWS_MAX)), read_pair, sizeof **ret};
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
+}
+
+/* "drill/SERVICE": "ok AT_MS TEXT" or "bad AT_MS TEXT". */
+enum hd_code store_put_drill(struct store *s, const char *service, const struct store_drill *drill,
+                             struct hd_error *err)
+{
+    ARENA_AUTO a = arena_new();
+    return store_put_fact(s, arena_print(a, "drill/%s", service),
+                          arena_print(a, "%s %lld %s", drill->ok ? "ok" : "bad", (long long)drill->at_ms,
+                                      drill->text),
+                          err);
+}
+
+enum hd_code store_drill(struct store *s, struct hd_arena *arena, const char *service,
+                         struct store_drill *ret, struct hd_error *err)
+{
+    const char *value;
+    enum hd_code code = store_fact(s, arena, arena_print(arena, "drill/%s", service), &value, err);
+    if (code)
+        return code;
+    const char *at = strchr(value, ' '), *text = at ? strchr(at + 1, ' ') : NULL;
+    struct store_drill drill = {.ok = str_begins(value, "ok "), .text = text ? text + 1 : ""};
+    if (!text || !str_read_i64(arena_text_n(arena, at + 1, (size_t)(text - at - 1)), &drill.at_ms))
+        return hd_fail(err, HD_CORRUPT, "the fact drill/%s is damaged", service);
+    *ret = drill;
+    return HD_OK;
 }
 
 enum hd_code store_put_services(struct store *s, const struct store_service *service, size_t n,

@@ -403,6 +403,17 @@ enum hd_code store_facts(struct store *, struct hd_arena *, const char *prefix,
 /* HD_ABSENT. */
 enum hd_code store_fact(struct store *, struct hd_arena *, const char *key, const char **ret, struct hd_error *err);
 
+/* --- drills: the last rehearsal of a service that a human ordered --- */
+struct store_drill {
+    int64_t at_ms;
+    bool ok;
+    const char *text; /* what was found, one line */
+};
+enum hd_code store_put_drill(struct store *, const char *service, const struct store_drill *, struct hd_error *err);
+/* HD_ABSENT: never. */
+enum hd_code store_drill(struct store *, struct hd_arena *, const char *service, struct store_drill *ret,
+                         struct hd_error *err);
+
 /* --- care --- */
 struct store_size {
     int64_t bytes; /* in use, with the log; the file itself never shrinks, freed pages are used again */

@@ -171,6 +171,8 @@ static const struct {
     {"revert a service",
      POST("/api/v1/services/cart/revert", ORDER, "{\"reason\":\"a\",\"to\":\"blue\"}"), 202, NULL,
      "\"do\":\"revert\",\"token\":\"hld_secret\",\"service\":\"cart\"", "\"status\":202"},
+    {"drill", POST("/api/v1/services/cart/drill", ORDER, "{\"to\":\"blue\"}"), 202, NULL,
+     "\"do\":\"drill\",\"token\":\"hld_secret\",\"service\":\"cart\"", "\"status\":202"},
     {"hold the fleet", POST("/api/v1/holds", ORDER, "{\"reason\":\"a\",\"for\":\"2h\"}"), 201, NULL,
      "\"service\":null,\"guard\":null", "\"status\":201"},
     {"hold the fleet for ever", POST("/api/v1/holds", ORDER, "{\"reason\":\"a\"}"), 422,

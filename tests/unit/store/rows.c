@@ -25,11 +25,22 @@ static void test_facts(void **state)
     assert_string_equal(value, "two");
     OK(f, store_fact(f->s, f->arena, "odd'; DROP TABLE fact; --", &value, &f->err));
     assert_string_equal(value, "\"");
+    struct store_drill drill = {.at_ms = 0};
+    assert_int_equal(store_drill(f->s, f->arena, "shop", &drill, &f->err), HD_ABSENT);
+    fixture_begin(f);
+    OK(f, store_put_drill(f->s, "shop", &(struct store_drill){1700000000123, false, ""}, &f->err));
+    OK(f, store_put_drill(f->s, "shop", &(struct store_drill){1700000000456, true, "a b 'c'"}, &f->err));
+    OK(f, store_put_fact(f->s, "drill/cart", "ok", &f->err));
+    fixture_commit(f);
+    OK(f, store_drill(f->s, f->arena, "shop", &drill, &f->err));
+    assert_true(drill.ok && drill.at_ms == 1700000000456);
+    assert_string_equal(drill.text, "a b 'c'");
+    assert_int_equal(store_drill(f->s, f->arena, "cart", &drill, &f->err), HD_CORRUPT);
     static const struct {
         const char *prefix;
         size_t want;
         const char *first;
-    } row[] = {{"boot", 1, "boot_id"}, {"", 2, "boot_id"}, {"odd'", 1, "odd'; DROP TABLE fact; --"},
+    } row[] = {{"boot", 1, "boot_id"}, {"", 4, "boot_id"}, {"odd'", 1, "odd'; DROP TABLE fact; --"},
                {"bop", 0, NULL}};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         struct store_fact *list;
