@@ -48,6 +48,8 @@
 #define HD_WINDOW_MAX 64            /* n of "k of n": one 64-bit word */
 #define HD_BEFORE_BINS 5            /* minutes before the switch that are looked at */
 #define HD_BINS_MAX 3600            /* into which one look is cut: an hour of seconds */
+#define HD_PASTS_MAX 64             /* guards that read the hours before their switch at once, each
+                                       with one question and up to 1.4 MB; the others wait a poll */
 #define HD_SERIES_KEEP_MS 600000    /* a vanished series is remembered this long: it comes back
                                        after a missed scrape with its full value */
 

@@ -378,7 +378,9 @@ static void sure_weigh(struct buf *b, const struct guard_view *v)
         html_print(b, "; proven healthy ");
         html_time(b, v->guard.switch_to_ms + w.healthy_ms, v->guard.switch_to_ms);
     }
-    html_print(b, "</div>");
+    html_print(b, "</div><div class=\"m\">a revert needs evidence that chance gives at most once in %.0f "
+                  "guards, even if %s is just tolerable; what is shorter than ignore_blips cannot give it "
+                  "alone</div>", floor(exp(w.threshold) + 0.5), v->guard.candidate);
     for (size_t i = 0; i < v->n_checks; i++) {
         double n = weigh_effective(v->guard.engine, v->check[i].index);
         const struct hd_check_state *s = v->check[i].state;

@@ -34,6 +34,7 @@ struct past_talk *past_free(struct past_talk *t)
 {
     if (!t)
         return NULL;
+    t->g->p->n_pasts--;
     talk_cancel(t->talk);
     free(t->bins.events);
     free(t->bins.exposure);
@@ -176,13 +177,14 @@ void past_poll(struct guard *g)
     bool wanted = false;
     for (uint32_t i = 0; i < g->policy->n_checks; i++)
         wanted |= weigh_wants_past(g->policy, &g->engine, i);
-    if (g->past || g->past_asked || !wanted)
+    if (g->past || g->past_asked || !wanted || g->p->n_pasts >= HD_PASTS_MAX)
         return;
     struct past_talk *t = calloc(1, sizeof *t);
     if (!t || !(t->bins.events = calloc(PAST_BINS_MAX, sizeof(double))) ||
         !(t->bins.exposure = calloc(PAST_BINS_MAX, sizeof(double))))
         abort();
     g->past_asked = true;
+    g->p->n_pasts++;
     g->past = t;
     t->g = g;
     ask_next(t);
