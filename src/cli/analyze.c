@@ -18,6 +18,7 @@ static const struct cli_option options[] = {
     {"stable", '\0', "COLOUR", "against whom (default: the other colour)"},
     CLI_RANGE_OPTIONS,
     {"stable-from", '\0', "T", "stable's part begins then, not at --from"},
+    {"rule", '\0', "kayenta", "judge the checks' values by Kayenta's test, not by their limits"},
     {"kayenta-config", 'k', "FILE", "a canary config in Kayenta's JSON"},
     {"pairs", '\0', "FILE", "values of both sides: Kayenta's metricSetPairList"},
     {"control", '\0', "FILE", "values of the control: {\"METRIC\": [1, 2, ...], ...}"},
@@ -37,9 +38,15 @@ const struct cli_command cli_analyze = {
                 " | --kayenta-config FILE ...",
     .help = "judge a time of the past, or a canary config, once",
     .notes =
-        "SERVICE: its own checks over a time of the past (default: the guard's duration until now),\n"
-        "one colour against the other, or against another time: with --stable-from the evidence of\n"
-        "stable (default: the candidate itself) is that of a time of equal length that begins then.\n"
+        "SERVICE: its own checks over a time of the past (default: the guard's duration until "
+        "now),\n"
+        "one colour against the other, or against another time: with --stable-from the evidence "
+        "of\n"
+        "stable (default: the candidate itself) is that of a time of equal length that begins "
+        "then.\n"
+        "With --rule kayenta each check's values, one for each poll with new samples, are compared "
+        "by\n"
+        "Kayenta's test; its limits say only which way is bad.\n"
         "--kayenta-config: a canary config, judged as Kayenta's NetflixACAJudge does. Values come\n"
         "from --pairs, from --control and --experiment, or by --request from --datasource.\n"
         "Changes nothing anywhere.\n"

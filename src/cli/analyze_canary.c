@@ -16,8 +16,6 @@
 #include "config/file.h"
 #include "pipeline/canary_query.h"
 
-#define PASS_DEFAULT 75 /* as in Orca, Kayenta's usual client */
-#define MARGINAL_DEFAULT 50
 #define FEW 50 /* values a side, below which Kayenta warns */
 #define DOCUMENTS_MAX 4
 
@@ -280,20 +278,44 @@ static int judge(struct analysis *x)
     return status[x->report.score.grade];
 }
 
+int analyze_values(const struct cli_args *args, struct hd_arena *a, const struct canary *c,
+                   struct canary_pair *pair, size_t n, double pass, double marginal)
+{
+    struct analysis *x = arena_of(a, struct analysis);
+    x->args = args;
+    x->arena = a;
+    x->canary = *c;
+    x->pair = pair;
+    x->n = n;
+    x->pass = pass;
+    x->marginal = marginal;
+    return judge(x);
+}
+
+int analyze_compat(const struct cli_args *args, bool *ret_strict)
+{
+    const char *compat = cli_option(args, "compat");
+    *ret_strict = !compat || str_is(compat, "strict");
+    if (!*ret_strict && !str_is(compat, "upstream"))
+        return cli_usage(args, "--compat is strict or upstream, not '%s'", compat);
+    return CLI_OK;
+}
+
 static int load(struct analysis *x)
 {
-    const char *compat = cli_option(x->args, "compat"), *request = cli_option(x->args, "request");
+    const char *request = cli_option(x->args, "request");
     const char *path = cli_option(x->args, "kayenta-config");
-    bool upstream = compat && str_is(compat, "upstream");
+    bool strict;
     const struct json *from;
-    if (compat && !upstream && !str_is(compat, "strict"))
-        return cli_usage(x->args, "--compat is strict or upstream, not '%s'", compat);
+    int status = analyze_compat(x->args, &strict);
+    if (status)
+        return status;
     if (read_file(x, path, &from))
         return fail(x);
-    if (canary_read(x->arena, from, !upstream, &x->canary, &x->err))
+    if (canary_read(x->arena, from, strict, &x->canary, &x->err))
         return cli_fail(CLI_USAGE, "%s: %s", path, x->err.text);
-    x->pass = isnan(x->canary.pass) ? PASS_DEFAULT : x->canary.pass;
-    x->marginal = isnan(x->canary.marginal) ? MARGINAL_DEFAULT : x->canary.marginal;
+    x->pass = isnan(x->canary.pass) ? ANALYZE_PASS : x->canary.pass;
+    x->marginal = isnan(x->canary.marginal) ? ANALYZE_MARGINAL : x->canary.marginal;
     return request ? load_source(x, request) : load_files(x);
 }
 

@@ -244,14 +244,31 @@ static void print_text(struct analysis *x)
 
 /* --- haldane analyze SERVICE --- */
 
-static int analyze(struct analysis *x)
+/* By the engine, or by --rule. */
+static int judge_evidence(struct analysis *x)
 {
     static const int status_of[] = {[HD_VERDICT_NONE] = CLI_INCONCLUSIVE,
                                     [HD_VERDICT_PASS] = CLI_OK,
                                     [HD_VERDICT_FAIL] = CLI_ADVISED,
                                     [HD_VERDICT_INCONCLUSIVE] = CLI_INCONCLUSIVE};
+    if (cli_option(x->args, "rule"))
+        return analyze_rule(x->args, x->arena, &x->trial);
+    if (judge(x))
+        return fail(x);
+    if (cli_json(x->args))
+        print_json(x);
+    else
+        print_text(x);
+    return status_of[x->verdict.kind];
+}
+
+static int analyze(struct analysis *x)
+{
     ASKER_AUTO asker = NULL;
     int64_t now_ms;
+    const char *rule = cli_option(x->args, "rule");
+    if (rule && !str_is(rule, "kayenta"))
+        return cli_usage(x->args, "--rule is kayenta, or left out, not '%s'", rule);
     if (!x->policy.n_checks)
         return cli_fail(CLI_USAGE, "service %s has no checks", x->policy.name);
     if (ask_open(&asker, &x->err) ||
@@ -265,14 +282,9 @@ static int analyze(struct analysis *x)
     x->policy.guard.duration_ms = x->to_ms - x->from_ms;
     x->policy.on_inconclusive = HD_ON_INCONCLUSIVE_PAGE; /* the end is the end */
     x->trial.policy = &x->policy;
-    if ((x->stable_from_ms ? collect_two(x, asker) : collect(x, asker, &x->trial, x->from_ms)) ||
-        judge(x))
+    if (x->stable_from_ms ? collect_two(x, asker) : collect(x, asker, &x->trial, x->from_ms))
         return fail(x);
-    if (cli_json(x->args))
-        print_json(x);
-    else
-        print_text(x);
-    return status_of[x->verdict.kind];
+    return judge_evidence(x);
 }
 
 int analyze_service(const struct cli_args *args)

@@ -58,7 +58,11 @@ static const char *say_error(const struct kayenta_result *r)
 {
     bool finite = isfinite(r->control.min) && isfinite(r->control.max) &&
                   isfinite(r->experiment.min) && isfinite(r->experiment.max);
-    return finite ? "one value on each side cannot be ranked" : "the data hold an infinity";
+    if (!finite)
+        return "the data hold an infinity";
+    return r->control.min == r->control.max && r->experiment.min == r->experiment.max
+               ? "one value on each side cannot be ranked"
+               : "the values lie too far apart to be compared";
 }
 
 const char *canary_say(struct hd_arena *a, const struct kayenta_result *r)

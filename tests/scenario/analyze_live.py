@@ -205,6 +205,7 @@ SERVICE_REFUSED = [
     ("no stable among three", ["--candidate", "v1"], "--stable"),
     ("a colour against itself at one time", ["--candidate", "v1", "--stable", "v1"], "--stable-from"),
     ("no such colour", ["--candidate", "v1", "--stable", "v9"], "no colour 'v9'"),
+    ("no such rule", ["--candidate", "v1", "--stable", "v2", "--rule", "sequential"], "--rule is kayenta"),
     ("no time", ["--candidate", "v1", "--stable", "v2", "--from", "yesterday"], "--from"),
     ("an end before the beginning", ["--candidate", "v1", "--stable", "v2", "--from", "2h", "--to", "3h"],
      "--from is not before --to"),
@@ -232,6 +233,13 @@ def check_service(out, world):
             check = got["checks"][0]
             out.point(abs(check["value"] - 0.05) < 0.005 and check["stable"] == 0 and check["limit"] == 0.01 and
                       check["n"] % 100 == 0 and 0 < check["n"] <= 20 * (start - end), f"service: {name}: its numbers", check)
+    for name, candidate, stable, label, status in (("worse", "v2", "v1", "High", 5), ("alike", "v3", "v1", "Pass", 0),
+                                                   ("better is not worse", "v1", "v2", "Pass", 0)):
+        code, got, said = service(world, "--candidate", candidate, "--stable", stable, "--from", at(HALF + 320),
+                                  "--to", at(HALF + 20), "--rule", "kayenta")
+        labels = [r["classification"] for r in got.get("judgeResult", {}).get("results", [])]
+        out.point(code == status and labels == [label], f"service by Kayenta's test: {name}",
+                  f"exit {code}: {json.dumps(got)[:2000]}", said)
     for name, args, words in SERVICE_REFUSED:
         code, _, said = service(world, *args)
         out.point(code == 2 and words in said, f"service refused: {name}", f"exit {code}: {said}")

@@ -11,6 +11,7 @@
 
 #define MINIMAL TEST_DATA "/golden/config/minimal.yaml"
 #define VECTORS TEST_DATA "/golden/engine/"
+#define CANARY TEST_DATA "/golden/canary/"
 #define MISTAKES TEST_DATA "/golden/config/mistakes.yaml"
 
 static struct said run(const char *const *args)
@@ -31,26 +32,26 @@ static const struct row {
     int status;
     const char *out, *err; /* NULL: not looked at; "": nothing */
 } rows[] = {
-    {"analyze: a canary config", {"analyze", "--kayenta-config", VECTORS "canary.json", "--control",
-     VECTORS "canary-control.json", "--experiment", VECTORS "canary-experiment.json"}, 3,
+    {"analyze: a canary config", {"analyze", "--kayenta-config", CANARY "config.json", "--control",
+     CANARY "control.json", "--experiment", CANARY "experiment.json"}, 3,
      "score 60: Marginal (pass from 95, marginal from 50)", "latency: only 10 values"},
-    {"analyze: other thresholds, as JSON", {"analyze", "--kayenta-config", VECTORS "canary.json", "--control",
-     VECTORS "canary-control.json", "--experiment", VECTORS "canary-experiment.json", "-o", "json",
+    {"analyze: other thresholds, as JSON", {"analyze", "--kayenta-config", CANARY "config.json", "--control",
+     CANARY "control.json", "--experiment", CANARY "experiment.json", "-o", "json",
      "--thresholds", "60,50"}, 0, "\"thresholds\":{\"pass\":60,\"marginal\":50}", ""},
-    {"analyze: both sides the same", {"analyze", "--kayenta-config", VECTORS "canary.json", "--control",
-     VECTORS "canary-control.json", "--experiment", VECTORS "canary-control.json"}, 0, "score 100: Pass",
+    {"analyze: both sides the same", {"analyze", "--kayenta-config", CANARY "config.json", "--control",
+     CANARY "control.json", "--experiment", CANARY "control.json"}, 0, "score 100: Pass",
      "warning: errors: only 10"},
-    {"analyze: a metric without values", {"analyze", "--kayenta-config", VECTORS "canary.json", "--control",
-     VECTORS "canary-control.json", "--experiment", VECTORS "canary-half.json"}, 5,
+    {"analyze: a metric without values", {"analyze", "--kayenta-config", CANARY "config.json", "--control",
+     CANARY "control.json", "--experiment", CANARY "half.json"}, 5,
      "critical metric 'errors' is Nodata: the experiment has no data", "warning: latency"},
     {"analyze: of nothing", {"analyze"}, 2, "", "--kayenta-config"},
-    {"analyze: where are the values", {"analyze", "-k", VECTORS "canary.json"}, 2, "", "say where the values are"},
-    {"analyze: no canary config", {"analyze", "-k", VECTORS "canary-control.json", "--pairs", "x"}, 2, "",
+    {"analyze: where are the values", {"analyze", "-k", CANARY "config.json"}, 2, "", "say where the values are"},
+    {"analyze: no canary config", {"analyze", "-k", CANARY "control.json", "--pairs", "x"}, 2, "",
      "metrics: at least one is needed"},
-    {"analyze: a compat that is none", {"analyze", "-k", VECTORS "canary.json", "--compat", "old"}, 2, "",
+    {"analyze: a compat that is none", {"analyze", "-k", CANARY "config.json", "--compat", "old"}, 2, "",
      "strict or upstream"},
-    {"analyze: thresholds that are none", {"analyze", "-k", VECTORS "canary.json", "--control",
-     VECTORS "canary-control.json", "--experiment", VECTORS "canary-control.json", "--thresholds", "95"}, 2, "",
+    {"analyze: thresholds that are none", {"analyze", "-k", CANARY "config.json", "--control",
+     CANARY "control.json", "--experiment", CANARY "control.json", "--thresholds", "95"}, 2, "",
      "PASS,MARGINAL"},
     {"check", {"check", MINIMAL}, 0, "minimal.yaml: ok, 1 service, 2 checks\n", ""},
     {"check by option", {"check", "-c", MINIMAL}, 0, "ok, 1 service", ""},
