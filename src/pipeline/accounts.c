@@ -296,6 +296,11 @@ static void logout(struct order *o)
         o->status = 200;
 }
 
+bool accounts_shows_secret(const struct order *o)
+{
+    return str_is(o->what, "token") || str_is(o->what, "login");
+}
+
 bool accounts_order(struct order *o)
 {
     static const struct {

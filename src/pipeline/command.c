@@ -633,6 +633,20 @@ static const char *members_of(const struct order *o)
     return arena_text(o->arena, buf_at(&text) + 1);
 }
 
+/* A repetition gets the first answer; one that held a secret is stored nowhere. */
+static void remember(const struct order *o, const char *members)
+{
+    struct order shown = *o;
+    if (o->status >= 400 || !accounts_shows_secret(o)) {
+        once_remember(o, members);
+        return;
+    }
+    shown.about_id[0] = '\0';
+    order_problem(&shown, 409, "shown_once", "this order was carried out, and its secret was shown then: "
+                  "end it and order another one");
+    once_remember(&shown, members_of(&shown));
+}
+
 static void answer_out(const struct order *o, const char *members, struct buf *to)
 {
     buf_print(to, "{\"id\":%lld,%s}", (long long)o->id, members);
@@ -671,7 +685,7 @@ static bool command(struct pipeline *p, struct hd_span packet, bool fresh, const
     if (o.later)
         return false;
     const char *members = members_of(&o); /* before the commit, which frees a guard that ended */
-    once_remember(&o, members);
+    remember(&o, members);
     if (o.status < 400 && save_all(p, &err)) {
         o.about = NULL;
         order_problem(&o, 503, "not_saved", err.text);

@@ -46,6 +46,8 @@ void alerts_order(struct order *, struct service *);
 /* True when the order was of that family: it was carried out then, or refused. `g`: the guard it is
  * about, when it is live. */
 bool accounts_order(struct order *);
+/* Its answer holds a secret. */
+bool accounts_shows_secret(const struct order *);
 bool change_order(struct order *, struct guard *g);
 /* Gates belong to names that need not be services of ours. */
 bool gates_order(struct order *);

@@ -45,6 +45,10 @@ def repeated(d, c):
     d.start()
     w.equal(c.send("POST", "/services/shop/hold", body, Idempotency_Key="a"), first, "and all that over a kill -9")
     w.equal(len(d.rows("SELECT * FROM hold")), 1, "nothing is done twice")
+    body = {"name": "robot", "role": "viewer"}
+    w.equal(c.send("POST", "/tokens", body, Idempotency_Key="t")[0], 201, "a token is made")
+    status, answer = c.send("POST", "/tokens", body, Idempotency_Key="t")
+    w.equal((status, answer["code"]), (409, "shown_once"), "and shown once only: secrets are stored nowhere")
 
 
 def change(d, c, router):
