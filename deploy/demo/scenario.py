@@ -18,6 +18,7 @@ import threading
 import time
 import urllib.request
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 import procs
 from stack import SERVERS, TOP, Stack, answers, http_json, now, other
@@ -66,6 +67,7 @@ class Demo:
         self.began = now()
         self.failures = 0
         self.killed = threading.Event()
+        self.switches = []  # for backtest: when, to which colour, was it good
 
     # --- printing ---
 
@@ -159,6 +161,8 @@ class Demo:
         stack.relay.hook = self.kill_haldane if release.kill else None
         self.began = switched = now()
         stack.switch(candidate, release.share)
+        self.switches.append(f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}={stable}>{candidate},"
+                             f"{'bad' if release.ends == 'reverted' else 'good'}")
         self.say(f"socat: {candidate} gets {release.share:.0%} of the traffic")
         guard = self.watch(before and before["id"], release.dependency)
         ended = now()
@@ -254,6 +258,18 @@ class Demo:
         broken = [r["name"] for g in rules for r in g["rules"] if r["health"] != "ok"]
         self.check(rules and not broken, f"Prometheus evaluates the rules {broken or ''}")
 
+    def judge_past(self, numbers):
+        """What the same rules, and others, would have made of the releases that Prometheus remembers."""
+        argv = ["backtest", "shop", *self.switches, "--sweep", "http-5xx-ratio=0.1%,1%,10%,40%"]
+        print(f"\nhaldane {' '.join(argv)}", flush=True)
+        said = subprocess.run([self.args.binary, *argv, "-c", self.stack.path("haldane.yaml")],
+                              text=True, capture_output=True)
+        print(said.stdout + said.stderr)
+        would = [line.split()[6] for line in said.stdout.splitlines() if line[:2] == "20"]
+        word = {"passed": "keep", "reverted": "revert", "inconclusive": "undecided"}
+        wanted = [word[RELEASES[number - 1].ends] for number in numbers]
+        self.check(said.returncode == 0 and would == wanted, f"the same rules over the past: {', '.join(would)}")
+
     # --- all of it ---
 
     def run(self):
@@ -277,6 +293,7 @@ class Demo:
                    "haldane's own writes started none")
         paged = RELEASES[number - 1].ends == "inconclusive"
         self.judge_metrics(["HaldaneNeedsHuman"] if paged else [])
+        self.judge_past(numbers)
         if not args.once:
             print(f"\n{self.result()}\npage: {stack.url('page')}   Ctrl-C ends it", flush=True)
             while True:

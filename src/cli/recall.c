@@ -389,8 +389,10 @@ enum hd_code recall_collect(struct asker *asker, struct hd_arena *a, const struc
                             void *user, struct hd_error *err)
 {
     const struct hd_policy *policy = t->policy;
-    int64_t interval = policy->guard.interval_ms, end = t->switch_ms + policy->guard.duration_ms;
+    int64_t interval = policy->guard.interval_ms;
     int64_t first = (t->switch_ms / interval + 1) * interval;
+    /* The poll that ends the guard is the first one after its time. */
+    int64_t end = (t->switch_ms + policy->guard.duration_ms + interval - 1) / interval * interval;
     RECALL_AUTO p = {.asker = asker,
                      .arena = a,
                      .config = config,

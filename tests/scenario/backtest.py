@@ -116,6 +116,8 @@ def main():
         tap.point(len(s) == 1 and s[0]["would"] == "keep", "a good switch would be kept", str(good)[:900])
         tap.point([(r["reverts"], r["false"]) for r in good["sweep"]] == [(1, 1), (0, 0)],
                   "a limit too low would be a false revert", str(good["sweep"]))
+        late = judged(config, "good", f"{WHEN[:-3]}22Z=blue>green,good")["switches"]
+        tap.point(len(late) == 1 and late[0]["would"] == "keep", "also when it lies between two polls", str(late)[:900])
         again = judged(config, "good", f"{WHEN}=blue>green,good", "--sweep", "http-5xx-ratio=0.15%,2%")
         tap.point(again == good, "twice the same")
         found = judged(config, "bad", "--from", "2023-11-14T21:40:00Z", "--to", "2023-11-14T23:00:00Z")
