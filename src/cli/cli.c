@@ -34,6 +34,7 @@ static const struct cli_command *const commands[] = {
     &cli_query,  &cli_doctor,
     &cli_drill,
     &cli_replay, &cli_backtest,
+    &cli_bench,
     &cli_engine, &cli_token,  &cli_db,     &cli_man,    &cli_completion, &version, &help,
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)

@@ -91,6 +91,7 @@ extern const struct cli_command cli_serve, cli_check, cli_query, cli_guard, cli_
     cli_backtest;
 extern const struct cli_command cli_analyze;
 extern const struct cli_command cli_change, cli_mark;
+extern const struct cli_command cli_bench;
 
 /* All of them, in the order of the help; NULL past the last. */
 const struct cli_command *cli_command_at(size_t);

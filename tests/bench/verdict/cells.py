@@ -34,21 +34,23 @@ class Bench:
                d["first"], d["runs"])
         self.parts.setdefault(key, {}).update(d["ends"])
 
-    def make(self, key):
+    def make(self, order):
+        key, rules = order
         (scenario, mode, rps, poll, scrape), seed, first, runs = key
         argv = [self.program, "cell", "--poll", str(poll), "--scrape", f"{scrape:g}", "--first", str(first)]
-        if self.rules:
-            argv += ["--rules", ",".join(self.rules)]
+        if rules:
+            argv += ["--rules", ",".join(rules)]
         argv += [scenario, mode, f"{rps:g}", str(runs), str(seed)]
         return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
-    def run(self, wanted):
-        """wanted: {cell: runs}; makes what is not there yet."""
+    def run(self, wanted, rules_of=None):
+        """wanted: {cell: runs}; makes what is not there yet. rules_of: {cell: rules}."""
         todo = []
         for c, runs in wanted.items():
             runs = min(runs, self.runs or runs)
+            rules = [r for r in (rules_of[c] if rules_of else self.rules or ()) if c[1] == "guard" or "+" not in r]
             keys = [(c, self.seed, i, min(self.chunk, runs - i)) for i in range(0, runs, self.chunk)]
-            todo += [k for k in keys if k not in self.parts or not set(self.rules or ()) <= set(self.parts[k])]
+            todo += [(k, rules) for k in keys if k not in self.parts or not set(rules) <= set(self.parts[k])]
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
             for n, line in enumerate(pool.map(self.make, todo), 1):
                 self.take(json.loads(line))

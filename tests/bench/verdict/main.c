@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "cli/bench_judge.h"
 #include "generate.h"
 #include "metrics.h"
 #include "peers.h"
@@ -103,33 +104,69 @@ static void print_ends(const char *rule, const struct ends *e, bool first)
     (void)putchar('}');
 }
 
+/* Our own rules, through the engine. */
+static const struct own {
+    const char *name;
+    struct bench_rule rule;
+    bool guard_only, health; /* health: when it was proven, instead of when it was rolled back */
+} owns[] = {
+    {"haldane", {.01, false}},
+    {"haldane-healthy", {.01, false}, .health = true}, /* seen while `haldane` decided */
+    {"haldane-strict", {.001, false}},
+    {"haldane+probe", {.01, true}, .guard_only = true},
+};
+#define N_OWNS (sizeof owns / sizeof *owns)
+
+static bool plays(const struct order *o, size_t rule)
+{
+    return rule < n_peers ? wanted(o, peers[rule].name)
+                          : wanted(o, owns[rule - n_peers].name) &&
+                                (o->cell.guard || !owns[rule - n_peers].guard_only);
+}
+
+static double decide(struct hd_arena *a, size_t rule, const struct bench_head *head,
+                     const struct bench_run *run)
+{
+    static struct bench_end end;
+    static uint32_t ended = UINT32_MAX; /* the last run that `haldane` decided on */
+    struct hd_error err;
+    if (rule < n_peers)
+        return peer_decide(&peers[rule], head, run);
+    const struct own *own = &owns[rule - n_peers];
+    bool same = own->health && ended == run->run;
+    ended = own == owns ? run->run : UINT32_MAX;
+    if (!same && bench_judge(a, head, run, &own->rule, &end, &err)) {
+        (void)fprintf(stderr, "verdict-bench: %s\n", err.text);
+        exit(1);
+    }
+    return own->health ? end.healthy_s : end.rollback_s;
+}
+
 static void cell(const struct order *o)
 {
     struct bench_head head = generate_head(&o->cell, o->runs);
-    struct ends *ends = calloc(n_peers, sizeof *ends);
-    for (uint32_t i = 0; ends && i < o->runs; i++) {
+    static struct ends ends[16];
+    size_t n = n_peers + N_OWNS;
+    for (uint32_t i = 0; i < o->runs; i++) {
         ARENA_AUTO a = arena_new();
         struct bench_run run = generate_run(a, &o->cell, o->first + i);
-        for (size_t p = 0; p < n_peers; p++) {
-            if (wanted(o, peers[p].name))
-                note(&ends[p], peer_decide(&peers[p], &head, &run));
+        for (size_t r = 0; r < n; r++) {
+            if (plays(o, r))
+                note(&ends[r], decide(a, r, &head, &run));
         }
     }
-    (void)printf(
-        "{\"scenario\":\"%s\",\"mode\":\"%s\",\"rps\":%g,\"poll_s\":%g,\"scrape_s\":%g,"
-        "\"seed\":%lld,\"first\":%u,\"runs\":%u,\"expect\":\"%s\",\"onset_s\":%g,\"ends\":{",
-        head.scenario, head.guard ? "guard" : "canary", head.rps, head.poll_s, head.scrape_s,
-        (long long)head.seed, o->first, o->runs, head.expect_rollback ? "rollback" : "keep",
-        head.onset_s);
+    (void)printf("{\"scenario\":\"%s\",\"mode\":\"%s\",\"rps\":%g,\"poll_s\":%g,\"scrape_s\":%g,"
+                 "\"seed\":%lld,\"first\":%u,\"runs\":%u,\"ends\":{",
+                 head.scenario, head.guard ? "guard" : "canary", head.rps, head.poll_s,
+                 head.scrape_s, (long long)head.seed, o->first, o->runs);
     bool first = true;
-    for (size_t p = 0; ends && p < n_peers; p++) {
-        if (wanted(o, peers[p].name)) {
-            print_ends(peers[p].name, &ends[p], first);
-            first = false;
-        }
+    for (size_t r = 0; r < n; r++) {
+        if (!plays(o, r))
+            continue;
+        print_ends(r < n_peers ? peers[r].name : owns[r - n_peers].name, &ends[r], first);
+        first = false;
     }
     (void)puts("}}");
-    free(ends);
 }
 
 static bool read_count(const char *text, int64_t most, uint32_t *ret)

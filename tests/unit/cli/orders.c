@@ -132,6 +132,7 @@ static void every_command_has_help(void **state)
     static const char *const names[] = {"serve", "check", "guard", "wait", "status", "show", "list", "revert", "hold",
                                         "change", "mark",
                                         "release", "cancel", "rearm", "ack", "reload", "query", "replay", "backtest", "db",
+                                        "bench",
                                         "version", "help"};
     static struct said said;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
