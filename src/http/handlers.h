@@ -33,6 +33,8 @@ enum hd_code api_tokens(struct call *, struct hd_error *);
 /* follow.c */
 enum hd_code follow_guard(struct call *, struct hd_error *);
 enum hd_code follow_events(struct call *, struct hd_error *);
+/* openapi.c */
+enum hd_code openapi_document(struct call *, struct hd_error *);
 /* login.c */
 enum hd_code login_page(struct call *, struct hd_error *);
 enum hd_code login_take(struct call *, struct hd_error *);

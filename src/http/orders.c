@@ -438,3 +438,63 @@ void orders_page(struct call *c, unsigned status, const struct json *body)
         html_segment(&b, id ? id : c->param);
     (void)call_redirect(c, buf_at(&b));
 }
+
+/* --- description --- */
+
+bool orders_need_key(const struct order *o)
+{
+    return o->keyed;
+}
+
+static void describe_field(const struct field *f, struct json_out *out)
+{
+    static const struct {
+        const char *type;
+        int max;
+    } of[] = {[FIELD_TEXT] = {"string", HD_TEXT_MAX},
+              [FIELD_NAME] = {"string", HD_NAME_MAX},
+              [FIELD_DURATION] = {"string", HD_NAME_MAX},
+              [FIELD_CHANGE] = {"object", 0},
+              [FIELD_GLOBS] = {"array", 0}};
+    json_begin(out, f->key, '{');
+    json_put_text(out, "type", of[f->type].type);
+    if (of[f->type].max) {
+        json_put_i64(out, "minLength", 1);
+        json_put_i64(out, "maxLength", of[f->type].max);
+    }
+    if (f->type == FIELD_DURATION)
+        json_put_text(out, "pattern", "^([0-9]+(ms|s|m|h|d))+$");
+    if (f->type == FIELD_GLOBS) {
+        json_begin(out, "items", '{');
+        json_put_text(out, "type", "string");
+        json_end(out, '}');
+    }
+    json_end(out, '}');
+}
+
+void orders_describe(const struct order *o, struct json_out *out)
+{
+    bool needed = false;
+    json_begin(out, "requestBody", '{');
+    json_begin(out, "content", '{');
+    json_begin(out, CALL_JSON, '{');
+    json_begin(out, "schema", '{');
+    json_put_text(out, "type", "object");
+    json_put_bool(out, "additionalProperties", false);
+    json_begin(out, "properties", '{');
+    for (const struct field *f = o->field; f->key; f++)
+        describe_field(f, out);
+    json_end(out, '}');
+    json_begin(out, "required", '[');
+    for (const struct field *f = o->field; f->key; f++) {
+        if (f->required)
+            json_put_text(out, NULL, f->key);
+        needed |= f->required;
+    }
+    json_end(out, ']');
+    json_end(out, '}');
+    json_end(out, '}');
+    json_end(out, '}');
+    json_put_bool(out, "required", needed);
+    json_end(out, '}');
+}

@@ -55,6 +55,7 @@ const struct route http_routes[] = {
     {"GET", "/readyz", health_ready, ROUTE_PROBE | ROUTE_OPEN, {0}, NULL},
     {"GET", "/metrics", health_metrics, ROUTE_PLAIN, {0}, NULL},
 
+    {"GET", "/api/openapi.json", openapi_document, ROUTE_PLAIN, {0}, NULL},
     {"GET", API "/services", api_services, ROUTE_STORE, {0}, NULL},
     {"GET", API "/services/*", api_service, ROUTE_STORE, {0}, NULL},
     {"GET",

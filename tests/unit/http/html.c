@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "http/openapi.h"
 #include "http/call.h"
 #include "http/html.h"
 #include "http/view.h"
@@ -150,6 +151,18 @@ static void test_table(void **state)
     }
 }
 
+/* The API's description has each of its routes, and nothing else. */
+static void test_described(void **state)
+{
+    (void)state;
+    for (const struct route *r = http_routes; r->method; r++) {
+        if (!openapi_knows(r))
+            fail_msg("%s %s is not described in openapi.c", r->method, r->pattern);
+    }
+    if (openapi_stale())
+        fail_msg("openapi.c describes %s, which has no route", openapi_stale());
+}
+
 static void add_poll(struct store_evidence *e, struct hd_measurement *m, uint32_t poll,
                      double events, double exposure, enum hd_outcome outcome)
 {
@@ -228,6 +241,7 @@ int main(void)
         cmocka_unit_test(test_text),    cmocka_unit_test(test_print),
         cmocka_unit_test(test_segment), cmocka_unit_test(test_times),
         cmocka_unit_test(test_routes),  cmocka_unit_test(test_table),
+        cmocka_unit_test(test_described),
         cmocka_unit_test(test_points),  cmocka_unit_test(test_badness),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
