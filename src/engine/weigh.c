@@ -380,7 +380,7 @@ bool weigh_step(const struct poll *p, struct hd_guard_state *g)
 struct weigh weigh_view(const struct hd_guard_state *g)
 {
     const struct weigh_words *w = const_words_of(g);
-    struct weigh v = {.any = w->main.t > 0 && w->threshold > 0, .blame = -1};
+    struct weigh v = {.any = w->main.t > 0 && w->threshold > 0};
     if (!v.any)
         return v;
     v.log_e = seq_meter_log_e(&w->main);
@@ -388,14 +388,12 @@ struct weigh weigh_view(const struct hd_guard_state *g)
     v.meter = v.log_e <= 0 ? 0 : v.log_e >= v.threshold ? 1 : v.log_e / v.threshold;
     v.crossed_ms = (int64_t)w->crossed_ms;
     v.healthy_ms = (int64_t)w->healthy_ms;
-    v.doubtful_ms = (int64_t)w->doubtful_ms;
     v.routing_ms = (int64_t)w->routing_ms;
     v.routed = w->routed.exposure > 0 ? w->routed.events / w->routed.exposure : NAN;
     v.share = w->share_ppm / 1e6;
     v.shared = w->stable_ms > 0 && !(w->both_ms > 0);
     v.pause = v.log_e >= -log(ALPHA_PAUSE);
     v.cannot_tell = w->alone > 0 && w->mute > 0;
-    v.blame = v.log_e > 0 ? (int)w->blame - 1 : -1;
     return v;
 }
 

@@ -26,13 +26,11 @@ struct weigh {
     double meter;         /* 0..1: how much of what a revert needs */
     int64_t crossed_ms;   /* guard time at which it sufficed; 0: never */
     int64_t healthy_ms;   /* proven healthy */
-    int64_t doubtful_ms;  /* sufficed, but the candidate is no worse than stable */
     int64_t routing_ms;   /* the requests do not follow the router's settings */
     double routed, share; /* of the requests; by the router */
     bool pause;           /* enough to stop giving it more traffic */
     bool shared;          /* stable is worse than its own past allows, and the candidate no worse */
     bool cannot_tell;     /* no traffic on stable to compare with */
-    int blame;            /* check that carries most of it; -1: none */
 };
 struct weigh weigh_view(const struct hd_guard_state *);
 /* Independent requests of a check's candidate so far. */

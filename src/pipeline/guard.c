@@ -45,6 +45,9 @@ static void make_id(struct pipeline *p, char out[27])
 static void limit_text(struct buf *b, const struct hd_check *c)
 {
     const char *glue = "";
+    bool limited = !isnan(c->max) || !isnan(c->min) || !isnan(c->worse_than_baseline) ||
+                   !isnan(c->min_of_baseline);
+    double tolerated = limited || c->fail_after.kind != HD_RULE_SEQUENTIAL ? (double)NAN : c->tolerance;
     const struct {
         double limit;
         const char *sign, *after;
@@ -52,7 +55,8 @@ static void limit_text(struct buf *b, const struct hd_check *c)
     } part[] = {{c->max, "<= ", "", false},
                 {c->min, ">= ", "", false},
                 {c->worse_than_baseline, "<= ", "x baseline", true},
-                {c->min_of_baseline, ">= ", "x baseline", true}};
+                {c->min_of_baseline, ">= ", "x baseline", true},
+                {tolerated, "<= ", "x baseline", true}};
     for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
         if (isnan(part[i].limit))
             continue;
@@ -76,6 +80,8 @@ void guard_checks_json(const struct hd_policy *policy, struct buf *to)
         json_put_text(&o, "title", c->title);
         json_put_text(&o, "unit", c->unit);
         json_put_text(&o, "limit", buf_at(&limit));
+        json_put_text(&o, "rule",
+                      c->fail_after.kind == HD_RULE_SEQUENTIAL ? "sequential" : "threshold");
         json_put_double(&o, "max", c->max);
         json_put_double(&o, "min", c->min);
         json_put_double(&o, "warn", c->warn);
