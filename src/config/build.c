@@ -28,6 +28,52 @@ const struct node *build_at(const struct node *map, const char *key)
     return n ? n : map;
 }
 
+/* One step of "write[0].body": the node below, or NULL. Moves *at behind it. */
+static const struct node *step_down(struct hd_arena *a, const struct node *n, const char **at,
+                                    struct path *ret)
+{
+    const char *p = *at;
+    if (*p == '[') {
+        int64_t index = 0;
+        size_t digits = strcspn(++p, "]");
+        if (!str_read_i64(arena_text_n(a, p, digits), &index) || index < 0)
+            return NULL;
+        *at = p + digits + (p[digits] == ']');
+        ret->index = (size_t)index;
+        n = n && n->kind == NODE_LIST ? n->first : NULL;
+        while (n && index--)
+            n = n->next;
+        return n;
+    }
+    p += *p == '.';
+    size_t len = strspn(p, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    ret->key = arena_text_n(a, p, len);
+    *at = p + len;
+    return len ? node_get(n, ret->key) : NULL;
+}
+
+void build_wrong(struct build *b, const struct node *map, const struct path *p, const char *text)
+{
+    enum { DEPTH = 6 };
+    struct path down[DEPTH];
+    const struct node *n = map, *found = map;
+    const struct path *up = p;
+    const char *at = text;
+    for (size_t i = 0; i < DEPTH && n; i++) {
+        down[i] = (struct path){.up = up};
+        n = step_down(b->a, n, &at, &down[i]);
+        if (!n)
+            break;
+        found = n;
+        up = &down[i];
+        if (str_begins(at, ": ")) {
+            mistake_add(b->m, found, up, "%s", at + 2);
+            return;
+        }
+    }
+    mistake_add(b->m, map, p, "%s", text);
+}
+
 const char *const *build_globs(struct build *b, struct raw_globs g)
 {
     const char **list = arena_many(b->a, (size_t)g.n + 1, const char *);
@@ -100,7 +146,7 @@ static void build_datasources(struct build *b)
         struct path here = PATH_KEY(&up, d->datasource.name);
         struct hd_error err;
         if (p && p->check && !node_is_hurt(n) && p->check(plugin->cfg, &err))
-            mistake_add(b->m, n, &here, "%s", err.text);
+            build_wrong(b, n, &here, err.text);
     }
     b->n_datasources = root->n_datasources;
 }
@@ -121,7 +167,7 @@ static void build_sinks(struct build *b)
         struct path here = PATH_KEY(&up, s->sink.name);
         struct hd_error err;
         if (t && t->check && !node_is_hurt(n) && t->check(plugin->cfg, &err))
-            mistake_add(b->m, n, &here, "%s", err.text);
+            build_wrong(b, n, &here, err.text);
     }
     root->config.sinks = sinks;
     root->config.n_sinks = root->n_sinks;
@@ -239,7 +285,7 @@ static void build_actuator(struct site *s)
     bool whole = !node_is_hurt(node_get(s->node, "actuator")) &&
                  !node_is_hurt(node_get(s->node, "colours")) && s->raw->n_colours >= 2;
     if (whole && a->check && a->check(&policy->site, &err))
-        mistake_add(s->b->m, build_at(s->node, "actuator"), &p, "%s", err.text);
+        build_wrong(s->b, build_at(s->node, "actuator"), &p, err.text);
     bool told = (a->readiness && a->readiness(policy->actuator.cfg)) || policy->target.trust || s->raw->probe.url;
     if (policy->mode == HD_MODE_ENFORCE && policy->on_fail == HD_ON_FAIL_REVERT && !told)
         mistake_add(s->b->m, build_at(s->node, "actuator"), &p,

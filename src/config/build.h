@@ -37,4 +37,8 @@ const struct node *build_at(const struct node *map, const char *key);
 const char *const *build_globs(struct build *, struct raw_globs);
 void build_checks(struct site *);
 
+/* A mistake whose text begins with the option it is about ("write[0].body: ..."): named at that
+ * option's place below `map`, else at the mapping itself. */
+void build_wrong(struct build *, const struct node *map, const struct path *, const char *text);
+
 #endif

@@ -12,6 +12,8 @@
 #include "config/fill.h"
 #include "config/lint.h"
 
+#define SECONDS_MAX 10 /* without a unit: more was meant to be milliseconds */
+
 struct checking {
     struct site *site;
     struct raw_check *raw;
@@ -44,8 +46,9 @@ static void ask_of_its_own(struct checking *c, const char *type, void *cfg)
                             c->raw->check.name ? c->raw->check.name : ""),
         .plugin = {c->provider->name, cfg},
     };
+    struct path p = PATH_KEY(&c->path, type);
     if (c->provider->check && c->provider->check(cfg, &err))
-        WRONG(c, type, "%s", err.text);
+        build_wrong(b, build_at(c->node, type), &p, err.text);
     if (c->raw->datasource)
         WRONG(c, "datasource", "this check brings its own (`%s`)", type);
 }
@@ -137,6 +140,28 @@ static void lint(struct checking *c)
     }
 }
 
+/* At the place of the question that cannot be filled: a parameter of `with`, the address of `http`. */
+static void wrong_question(struct checking *c, const char *text)
+{
+    bool with = str_begins(text, "with:") || str_begins(text, "with.");
+    c->unclear |= c->raw->http || c->raw->exec; /* they imply a limit */
+    if (with && node_get(c->node, "with")) {
+        const char *say = str_begins(text, "with: ") ? text + strlen("with: ") : text;
+        struct path p = PATH_KEY(&c->path, "with");
+        if (say == text)
+            build_wrong(c->site->b, c->node, &c->path, text);
+        else
+            mistake_add(c->site->b->m, node_get(c->node, "with"), &p, "%s", say);
+    } else if (c->raw->check.use) {
+        WRONG(c, "use", "%s", text);
+    } else if (c->raw->http) {
+        struct path p = PATH_KEY(&c->path, "http");
+        build_wrong(c->site->b, build_at(c->node, "http"), &p, arena_print(c->site->b->a, "url: %s", text));
+    } else {
+        WRONG(c, c->raw->exec ? "exec" : "query", "%s", text);
+    }
+}
+
 static void resolve(struct checking *c)
 {
     struct build *b = c->site->b;
@@ -144,7 +169,7 @@ static void resolve(struct checking *c)
         return;
     struct fill f = {b->a, c->site->raw, c->raw, c->provider, c->cfg};
     struct raw_query *q = arena_of(b->a, struct raw_query);
-    const char *why = NULL, *key = c->raw->check.use ? "use" : "query";
+    const char *why = NULL;
     struct hd_error err;
     enum hd_code code;
     if (c->raw->check.use) {
@@ -161,7 +186,7 @@ static void resolve(struct checking *c)
     if (code == HD_ABSENT) /* named where the data source is written */
         return;
     if (code) {
-        WRONG(c, key, "%s", err.text);
+        wrong_question(c, err.text);
         return;
     }
     if ((q->query.kind != HD_QUERY_GAUGE) && !c->provider->counts) {
@@ -218,10 +243,59 @@ static void imply_limit(struct checking *c)
         k->min = 1;
 }
 
+/* What the text of an amount says that it is. */
+enum amount { AMOUNT_NONE, AMOUNT_BARE, AMOUNT_SHARE, AMOUNT_TIME };
+
+static enum amount amount_of(const struct checking *c, const char *key)
+{
+    const struct node *n = node_get(c->node, key);
+    int64_t ms;
+    if (!n || n->kind != NODE_SCALAR || c->site->b->pin)
+        return AMOUNT_NONE;
+    return str_ends(n->text, "%") ? AMOUNT_SHARE : str_read_duration(n->text, &ms) ? AMOUNT_TIME : AMOUNT_BARE;
+}
+
 static void check_share(struct checking *c, const char *key, double v)
 {
-    if (!isnan(v) && (v < 0 || v > 1))
+    const char *text = amount_of(c, key) ? node_get(c->node, key)->text : "";
+    if (isnan(v))
+        return;
+    if (amount_of(c, key) == AMOUNT_TIME)
+        WRONG(c, key, "'%s' is a duration, and the check measures a share, like 1%%", text);
+    else if (v < 0 || v > 1)
         WRONG(c, key, "%g is no share: did you mean %g%%?", v, v);
+    else if (v >= 1 && str_is(key, "max"))
+        WRONG(c, key, "no share is above 100%%, so this limit never holds anything back: did you mean 1%%?");
+    else if (v <= 0 && str_is(key, "min"))
+        WRONG(c, key, "no share is below 0%%, so this limit never holds anything back");
+    else if (v >= 1 && amount_of(c, key) == AMOUNT_BARE) {
+        struct path p = PATH_KEY(&c->path, key);
+        mistake_warn(c->site->b->m, build_at(c->node, key), &p,
+                     "'%s' of a share is 100%%: write 100%%, or 1%%, whichever is meant", text);
+    }
+}
+
+/* A bare number is seconds: 0.45, as `check --print` writes it. Nobody means 450 of them. */
+static void check_seconds(struct checking *c, const char *key)
+{
+    double v;
+    const struct node *n = node_get(c->node, key);
+    if (amount_of(c, key) == AMOUNT_BARE && str_read_double(n->text, &v) && v >= SECONDS_MAX)
+        WRONG(c, key, "'%s' would be seconds: write the unit, %gms or %gs", n->text, v, v);
+    else if (amount_of(c, key) == AMOUNT_SHARE)
+        WRONG(c, key, "'%s' is a share, and this is a time, like 450ms or 2s", n->text);
+}
+
+/* A limit of a rate or of a time, by its unit. */
+static void check_unit(struct checking *c, const char *key, const char *unit)
+{
+    enum amount is = amount_of(c, key);
+    const char *text = is ? node_get(c->node, key)->text : "";
+    if (str_is(unit, "1/s") && (is == AMOUNT_SHARE || is == AMOUNT_TIME))
+        WRONG(c, key, "'%s': the check measures requests per second; write a number, or compare with the other "
+              "colour: %s", text, str_is(key, "min") ? "min_of_baseline: 0.8x" : "worse_than_baseline: 1.5x");
+    else if (str_is(unit, "s"))
+        check_seconds(c, key);
 }
 
 /* True when the limit is written, even if it cannot be read. */
@@ -286,6 +360,10 @@ static void check_limits(struct checking *c)
         WRONG(c, "min", "is above `max`: no value could pass");
     if (!isnan(k->warn))
         check_warn(c);
+    static const char *const amounts[] = {"max", "min", "warn"};
+    for (size_t i = 0; c->raw->n_resolved && i < 3; i++)
+        check_unit(c, amounts[i], c->raw->resolved[0].unit);
+    check_seconds(c, "bound");
     if (c->raw->n_resolved && str_is(c->raw->resolved[0].unit, "share")) {
         check_share(c, "max", k->max);
         check_share(c, "min", k->min);

@@ -17,6 +17,7 @@ struct reader {
     struct mistakes *m;
     const char *file;
     uint32_t rank;
+    struct hd_span text;
     yaml_parser_t parser;
 };
 
@@ -89,6 +90,34 @@ static struct node *node_at(struct reader *r, const yaml_event_t *e, enum node_k
     return node_make(r->a, &like, kind, NULL);
 }
 
+/* The character at a place of the parser (lines from 0). */
+static char char_at(const struct reader *r, const yaml_mark_t *mark)
+{
+    const char *p = r->text.at;
+    for (size_t line = mark->line; p && line; line--) {
+        p = strchr(p, '\n');
+        p += p != NULL;
+    }
+    return p && strlen(p) > mark->column ? p[mark->column] : '\0';
+}
+
+/* What is most likely meant by the parser's words, for people. */
+static const char *hint_of(const struct reader *r)
+{
+    const yaml_parser_t *p = &r->parser;
+    unsigned long line = (unsigned long)p->context_mark.line + 1;
+    const char *context = p->context ? p->context : "";
+    if (char_at(r, &p->problem_mark) == '\t')
+        return "; a tab stands here: YAML indents with blanks";
+    if (str_is(context, "while parsing a flow mapping"))
+        return arena_print(r->a, "; is the '{' of line %lu closed?", line);
+    if (str_is(context, "while parsing a flow sequence"))
+        return arena_print(r->a, "; is the '[' of line %lu closed?", line);
+    if (str_is(context, "while scanning a quoted scalar"))
+        return arena_print(r->a, "; is the quote of line %lu closed?", line);
+    return "";
+}
+
 /* False: the parser stopped; its words are in the list. */
 static bool read_event(struct reader *r, yaml_event_t *e)
 {
@@ -100,8 +129,9 @@ static bool read_event(struct reader *r, yaml_event_t *e)
                       .file_rank = r->rank,
                       .line = scan ? (int)p->problem_mark.line + 1 : 0,
                       .column = scan ? (int)p->problem_mark.column + 1 : 0};
-    mistake_add(r->m, &at, NULL, "this is not YAML: %s%s%s", p->problem ? p->problem : "unreadable",
-                p->context ? " " : "", p->context ? p->context : "");
+    mistake_add(r->m, &at, NULL, "this is not YAML: %s%s%s%s; nothing else of the file was looked at",
+                p->problem ? p->problem : "unreadable", p->context ? " " : "", p->context ? p->context : "",
+                hint_of(r));
     return false;
 }
 
@@ -274,7 +304,7 @@ static struct node *read_document(struct reader *r)
 struct node *node_parse(struct hd_arena *a, const char *file, uint32_t rank, struct hd_span text,
                         struct mistakes *m)
 {
-    struct reader r = {.a = a, .m = m, .file = file, .rank = rank};
+    struct reader r = {.a = a, .m = m, .file = file, .rank = rank, .text = text};
     if (text.len > HD_CONFIG_BYTES_MAX) {
         struct node at = {.file = file, .file_rank = rank};
         mistake_add(m, &at, NULL, "larger than %u bytes", HD_CONFIG_BYTES_MAX);

@@ -28,6 +28,9 @@ static const struct {
     {"match", "'canary=\"true\"'", false},
     {"token", "${credential:token}", false},
     {"label", "version", false},
+    {"command", "[/usr/local/bin/route, shop]", true},
+    {"json", "$.status", false},
+    {"url", "\"http://{{colour}}.shop.example/health\"", false},
     {"kept_for", "30m", false},
     {"until", "\"2030-01-01T00:00:00Z\"", false},
     {"datasource", "prom", false},
@@ -100,17 +103,19 @@ static void sample_scalar(struct printer *p, const struct hd_option *o, bool sid
               quote ? "\"" : "");
 }
 
+/* The commonest of each family; the others are comments at the end. */
+static const char *const sample_shown[] = {
+    [FAMILY_PROVIDER] = "prometheus",
+    [FAMILY_ACTUATOR] = "haproxy",
+    [FAMILY_SIDE] = "haproxy",
+    [FAMILY_NOTIFIER] = "alertmanager",
+};
+
 /* The codec that is shown: the commonest, else the first there is. */
 static void sample_codec(struct printer *p, enum family family)
 {
-    static const char *const shown[] = {
-        [FAMILY_PROVIDER] = "prometheus",
-        [FAMILY_ACTUATOR] = "haproxy",
-        [FAMILY_SIDE] = "haproxy",
-        [FAMILY_NOTIFIER] = "alertmanager",
-    };
     struct codec c;
-    if (!codec_find(family, shown[family], &c) && !codec_at(family, 0, &c))
+    if (!codec_find(family, sample_shown[family], &c) && !codec_at(family, 0, &c))
         return;
     if (family != FAMILY_SIDE) {
         print_line(p);
@@ -158,11 +163,27 @@ static void sample_named(struct printer *p, const struct hd_option *o)
         buf_print(p->b, "%*s%s: {}\n", (int)p->indent + 2, "", second);
 }
 
+/* Another key for the row before: never written beside it. */
+static void sample_alias(struct printer *p, const struct hd_option *o)
+{
+    bool active;
+    const char *example = o->type == HD_OPT_URLS      ? "\"http://127.0.0.1:9090\""
+                          : o->type == HD_OPT_SOCKETS ? "/run/haproxy/admin.sock"
+                                                      : example_of(o, &active);
+    print_line(p);
+    buf_print(p->b, "# %s: %s\n", o->key, example);
+}
+
 static void sample_rows(struct printer *p, const struct hd_option *rows, bool side)
 {
     for (const struct hd_option *o = rows; o->key; o++) {
-        if (o->alias || o->internal || (o->type == HD_OPT_GROUP && !o->size))
+        if (o->internal)
             continue;
+        if (o->alias) {
+            comment(p, o);
+            sample_alias(p, o);
+            continue;
+        }
         bool inline_ = o->type == HD_OPT_PLUGIN && str_is(plugin_row(o).form, "");
         if (!inline_ && !p->dash)
             comment(p, o);
@@ -186,12 +207,37 @@ static void sample_rows(struct printer *p, const struct hd_option *rows, bool si
     }
 }
 
+/* The keys of every codec that the sample does not use, as comments. */
+static void sample_others(struct buf *out, enum family family, const char *where)
+{
+    struct codec c, side;
+    for (size_t i = 0; codec_at(family, i, &c); i++) {
+        if (str_is(c.name, sample_shown[family]))
+            continue;
+        BUF_AUTO b = BUF_INIT(HD_CONFIG_BYTES_MAX);
+        struct printer p = {.b = &b, .indent = 2};
+        buf_print(&b, "%s:\n  type: %s\n", where, c.name);
+        sample_rows(&p, c.options, false);
+        if (family == FAMILY_ACTUATOR && codec_find(FAMILY_SIDE, c.name, &side) && side.options->key) {
+            buf_text(&b, "services.shop.colours.blue:\n");
+            sample_rows(&p, side.options, true);
+        }
+        buf_text(out, "#\n");
+        for (const char *line = buf_at(&b); *line; line += strcspn(line, "\n") + 1)
+            buf_print(out, "# %.*s\n", (int)strcspn(line, "\n"), line);
+    }
+}
+
 void config_print_sample(struct buf *out)
 {
     struct printer p = {.b = out};
     buf_text(out, "# A configuration of haldane with every key. What is commented out has no "
                   "default.\n");
     sample_rows(&p, table_root, false);
+    buf_text(out, "#\n# The other kinds, each in place of the one above:\n");
+    sample_others(out, FAMILY_PROVIDER, "datasources.NAME");
+    sample_others(out, FAMILY_NOTIFIER, "notifiers.NAME");
+    sample_others(out, FAMILY_ACTUATOR, "services.shop.actuator");
 }
 
 /* --- the reference --- */

@@ -135,7 +135,7 @@ class Test:
 
     def config(self, url):
         check = {"name": "c", "use": self.query["id"], "with": self.test.get("with", {}),
-                 "min" if self.query["better"] == "higher" else "max": 1}
+                 "min" if self.query["better"] == "higher" else "max": 0.5}
         if "bound" in self.test:
             check["bound"] = self.test["bound"]
         colours = {c: {k: self.test[k][c] for k in ("label", "match") if c in self.test.get(k, {})}
