@@ -76,7 +76,7 @@ static int load_files(struct analysis *x)
 {
     const char *pairs = cli_option(x->args, "pairs"), *control = cli_option(x->args, "control"),
                *experiment = cli_option(x->args, "experiment");
-    const struct json *list, *c, *e;
+    const struct json *list = NULL, *c = NULL, *e = NULL;
     if (pairs) {
         if (control || experiment)
             return cli_usage(x->args,
@@ -149,7 +149,7 @@ static int load_source(struct analysis *x, const char *path)
 {
     const char *name = cli_option(x->args, "datasource");
     struct canary_request *request = arena_of(x->arena, struct canary_request);
-    const struct json *from;
+    const struct json *from = NULL;
     if (!name || cli_option(x->args, "pairs") || cli_option(x->args, "control") ||
         cli_option(x->args, "experiment"))
         return cli_usage(x->args, "--request goes with --datasource NAME, and no other values");
@@ -306,7 +306,7 @@ static int load(struct analysis *x)
     const char *request = cli_option(x->args, "request");
     const char *path = cli_option(x->args, "kayenta-config");
     bool strict;
-    const struct json *from;
+    const struct json *from = NULL;
     int status = analyze_compat(x->args, &strict);
     if (status)
         return status;

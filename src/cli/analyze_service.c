@@ -100,8 +100,8 @@ static int read_times(struct analysis *x, int64_t now_ms)
 
 /* --- evidence --- */
 
-/* The polls of a time. What was in the minutes before it is left out: it is no switch, and they
- * would make a check that stable failed advisory. */
+/* The polls of a time, and what stable's own past taught. The minutes before are left out: it is no
+ * switch, and they would make a check that stable failed advisory. */
 static enum hd_code collect(struct analysis *x, struct asker *asker, struct trial *t,
                             int64_t from_ms)
 {
@@ -110,14 +110,26 @@ static enum hd_code collect(struct analysis *x, struct asker *asker, struct tria
     if (recall_collect(asker, x->arena, x->config, t, from_ms + x->policy.guard.duration_ms, NULL,
                        NULL, &x->err))
         return x->err.code;
-    while (t->n && t->evidence[0].evidence.before) {
-        t->evidence++;
-        t->n--;
-    }
+    size_t n = 0;
+    for (size_t i = 0; i < t->n; i++)
+        if (!t->evidence[i].evidence.before || t->evidence[i].evidence.n_past)
+            t->evidence[n++] = t->evidence[i];
+    t->n = n;
     return HD_OK;
 }
 
-/* Stable's part of each poll comes from another time. */
+/* The poll with stable's part from `old`. */
+static void take_stable(struct hd_arena *a, struct hd_evidence *poll, const struct hd_evidence *old)
+{
+    struct hd_measurement *m = arena_copy(a, poll->m, poll->n * sizeof *m);
+    for (size_t k = 0; k < poll->n && k < old->n; k++)
+        if (m[k].role == HD_STABLE)
+            m[k] = old->m[k];
+    poll->m = m;
+    poll->scrape_ms = old->scrape_ms > poll->scrape_ms ? old->scrape_ms : poll->scrape_ms;
+}
+
+/* Stable's past, and its part of each poll, come from another time. */
 static enum hd_code collect_two(struct analysis *x, struct asker *asker)
 {
     struct trial now = {.candidate = x->trial.candidate}, then = {.stable = x->trial.stable};
@@ -126,18 +138,21 @@ static enum hd_code collect_two(struct analysis *x, struct asker *asker)
         code = collect(x, asker, &then, x->stable_from_ms);
     if (code)
         return code;
-    for (size_t i = 0; i < now.n && i < then.n; i++) {
-        struct hd_evidence *e = &now.evidence[i].evidence;
+    struct store_evidence *e = arena_many(x->arena, then.n, struct store_evidence);
+    size_t n = 0, next = 0;
+    for (size_t i = 0; i < then.n; i++) {
         const struct hd_evidence *old = &then.evidence[i].evidence;
-        struct hd_measurement *m = arena_copy(x->arena, e->m, e->n * sizeof *m);
-        for (size_t k = 0; k < e->n && k < old->n; k++)
-            if (m[k].role == HD_STABLE)
-                m[k] = old->m[k];
-        e->m = m;
-        e->scrape_ms = old->scrape_ms > e->scrape_ms ? old->scrape_ms : e->scrape_ms;
+        while (next < now.n && now.evidence[next].evidence.before)
+            next++;
+        if (old->before) {
+            e[n++] = then.evidence[i];
+        } else if (next < now.n) {
+            e[n] = now.evidence[next++];
+            take_stable(x->arena, &e[n++].evidence, old);
+        }
     }
-    x->trial.evidence = now.evidence;
-    x->trial.n = now.n;
+    x->trial.evidence = e;
+    x->trial.n = n;
     return HD_OK;
 }
 

@@ -219,11 +219,13 @@ static enum hd_code outliers(const struct eval *e, struct hd_error *err)
 {
     struct samples s;
     double *at = NULL;
-    if (values(e, "values", &s, err) || sorted(e, s, &at, err))
+    if (values(e, "values", &s, err) || (s.n && sorted(e, s, &at, err)))
         return err->code;
     bool guarded =
         !json_get(e->in, "with_percentile_guard") || flag(e->in, "with_percentile_guard");
-    struct samples_fences f = samples_fences(at, s.n, number_or(e->in, "factor", 3), guarded);
+    struct samples_fences f = {0, 0};
+    if (s.n)
+        f = samples_fences(at, s.n, number_or(e->in, "factor", 3), guarded);
     size_t kept = 0;
     json_begin(e->out, "outlier_indexes", '[');
     for (size_t i = 0; i < s.n; i++) {

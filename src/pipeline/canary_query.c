@@ -203,7 +203,7 @@ static enum hd_code average(struct hd_arena *a, const struct canary_metric *m,
 enum hd_code canary_query(struct hd_arena *a, const struct canary *c, const struct canary_metric *m,
                           const struct canary_where *w, const char **ret, struct hd_error *err)
 {
-    const char *type = "", *template;
+    const char *type = "", *template = NULL;
     (void)json_text(json_get(m->query, "type"), "type", &type, NULL);
     enum hd_code code = HD_OK;
     if (!str_is(type, "prometheus"))

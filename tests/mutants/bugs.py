@@ -239,4 +239,17 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
          "    if (g->row.analysis && !automatic) {\n        guard_end(g, HD_STATE_ADVISED"),)),
     ("alert_before_the_switch", "what fired earlier is not the release", ("compat_alertmanager",), (
         ("src/pipeline/alerts.c", "if (fails && !earlier)", "if (fails)"),)),
+    # --- the judge of canary configs ---
+    ("infinity_judged", "strict: an infinity is an error", ("pipeline_canary",), (
+        ("src/engine/kayenta.c", "if (strict && !(is_finite(&x)", "if (!strict && !(is_finite(&x)"),)),
+    ("error_not_counted", "strict: an error is no pass", ("pipeline_canary",), (
+        ("src/engine/kayenta_score.c", "(strict || r->label != KAYENTA_ERROR)", "(!strict || r->label != KAYENTA_ERROR)"),)),
+    ("silent_group_is_100", "I1: silence is never a pass", ("pipeline_canary",), (
+        ("src/engine/kayenta_score.c", "group->judged || strict ?", "group->judged || !strict ?"),)),
+    ("rounded_values_apart", "ranks are exact", ("engine_ranks",), (
+        ("src/engine/ranks.c", "bool apart = w->gap > 2 * EPSILON *", "bool apart = w->gap > 0 * EPSILON *"),)),
+    ("ties_not_halved", "ranks are exact", ("engine_ranks", "cli_offline"), (
+        ("src/engine/ranks.c", "f->pairs += count * other * 0.5;", "f->pairs += count * other;"),)),
+    ("minutes_before_judged", "an analysis presumes no switch", ("analyze_live",), (
+        ("src/cli/analyze_service.c", "if (!t->evidence[i].evidence.before || t->evidence[i].evidence.n_past)\n", "if (t->evidence[i].evidence.poll)\n"),)),
 )

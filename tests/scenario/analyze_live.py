@@ -105,7 +105,13 @@ class World:
                                         "actuator": {"type": "exec", "command": ["/bin/false"]},
                                         "guard": {"interval": "5s", "duration": "3m", "warmup": "0s"},
                                         "checks": [{"use": "http-5xx-ratio", "with": {"job": "web"},
-                                                    "max": "1%"}]}}})
+                                                    "max": "1%"}]},
+                                        "proof": {
+                                        "colours": ["v1", "v2", "v3"], "target": "trust",
+                                        "actuator": {"type": "exec", "command": ["/bin/false"]},
+                                        "guard": {"interval": "5s", "duration": "3m", "warmup": "0s",
+                                                  "rule": "sequential"},
+                                        "checks": [{"use": "http-5xx-ratio", "with": {"job": "web"}}]}}})
 
     def write(self, name, what):
         path = os.path.join(self.folder, name)
@@ -213,8 +219,8 @@ SERVICE_REFUSED = [
 ]
 
 
-def service(world, *args):
-    done = subprocess.run([HALDANE, "analyze", "shop", *args, "-c", os.path.join(world.folder, "haldane.json"),
+def service(world, *args, name="shop"):
+    done = subprocess.run([HALDANE, "analyze", name, *args, "-c", os.path.join(world.folder, "haldane.json"),
                            "-o", "json"], capture_output=True, text=True, timeout=60)
     return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
 
@@ -239,6 +245,15 @@ def check_service(out, world):
                                   "--to", at(HALF + 20), "--rule", "kayenta")
         labels = [r["classification"] for r in got.get("judgeResult", {}).get("results", [])]
         out.point(code == status and labels == [label], f"service by Kayenta's test: {name}",
+                  f"exit {code}: {json.dumps(got)[:2000]}", said)
+    for name, candidate, stable, then, verdict, status in (
+            ("worse", "v2", "v1", None, "fail", 5), ("alike", "v1", "v3", None, "pass", 0),
+            ("worse than it was", "v3", "v3", HALF + 300, "fail", 5)):
+        code, got, said = service(world, "--candidate", candidate, "--stable", stable, "--from",
+                                  at(HALF + 300 if not then else HALF - 30), "--to",
+                                  at(HALF + 60 if not then else 60),
+                                  *(["--stable-from", at(then)] if then else []), name="proof")
+        out.point(code == status and got.get("verdict") == verdict, f"service by the sequential rule: {name}",
                   f"exit {code}: {json.dumps(got)[:2000]}", said)
     for name, args, words in SERVICE_REFUSED:
         code, _, said = service(world, *args)
