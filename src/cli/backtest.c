@@ -412,7 +412,7 @@ const struct cli_command cli_backtest = {
         "stored\n"
         "guard (false alarm) tells real reverts from false ones. Counters are asked raw and "
         "counted as\n"
-        "a live guard counts them; the router's past is not known. Nothing is changed anywhere.\n",
+        "a live guard counts them; how the traffic was split is read off the requests. Nothing is changed.\n",
     .options = options,
     .least = 1,
     .most = 65,

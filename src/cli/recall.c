@@ -2,8 +2,8 @@
  *
  * See recall.h. One piece covers CHUNK_MS of polls; a source that finds it too large is asked for
  * smaller ones, down to a single poll, which is what a live guard asks. Start times of processes
- * are asked for the instants at which they matter: when a series is new, or fell. The router's past
- * is not known. Called by backtest.c.
+ * are asked for the instants at which they matter: when a series is new, or fell. How the router
+ * split the traffic is read off the requests. Called by backtest.c.
  */
 #include "cli/recall.h"
 
@@ -337,9 +337,8 @@ static enum hd_code past_of(struct recall *p, uint32_t i, struct past_bins *b, s
     while ((chunk_ms = past_next_ms(b, c)) > 0) {
         ARENA_AUTO a = arena_new();
         struct hd_rows rows;
-        struct ask_when when = {.at_ms = p->since_ms - b->back_ms,
-                                .range_ms = chunk_ms,
-                                .step_ms = PAST_GAUGE_STEP_MS};
+        struct ask_when when = {
+            .at_ms = p->since_ms - b->back_ms, .range_ms = chunk_ms, .step_ms = PAST_GAUGE_STEP_MS};
         when.range_ms += counted(c) ? 2 * (scrape_ms ? scrape_ms : PAST_SCRAPE_MS) : 0;
         if (ask_rows(p->asker, a, p->config, p->policy, c, &when, &rows, err))
             return hd_error_add(err, "%s, the hours before", c->name);
@@ -371,6 +370,38 @@ static enum hd_code past(struct recall *p, struct trial *t, struct hd_error *err
             .wall_ms = p->since_ms,
             .evidence = {.poll = HD_BEFORE_BINS + 1, .before = true, .past = known, .n_past = n}};
     return HD_OK;
+}
+
+/* --- the router --- */
+
+#define SPLIT_LEAST 20 /* requests that tell how the traffic was split */
+
+/* How the router split the traffic at a poll is seen in the requests that came after it, over two
+ * scrapes; where too few came, as before. In whole percents, for chance is no change of a setting.
+ */
+static void add_splits(const struct recall *p, struct store_evidence *poll, size_t n)
+{
+    uint32_t check = 0, ppm = UINT32_MAX;
+    while (check < p->policy->n_checks && !counted(&p->policy->checks[check]))
+        check++;
+    for (size_t i = 0; check < p->policy->n_checks && i < n; i++) {
+        double sum[HD_ROLES] = {0};
+        size_t last = i + 1 + 2 * (size_t)(poll[n - 1].evidence.scrape_ms / p->interval_ms + 1);
+        for (size_t k = i + 1; k <= last && k < n; k++) {
+            if (poll[k].evidence.before)
+                continue;
+            const struct hd_measurement *m = &poll[k].evidence.m[(size_t)check * HD_ROLES];
+            for (int r = 0; r < HD_ROLES; r++)
+                sum[r] += m[r].outcome == HD_OUTCOME_OK ? m[r].exposure : 0;
+        }
+        double all = sum[HD_STABLE] + sum[HD_CANDIDATE];
+        if (all >= SPLIT_LEAST)
+            ppm = (uint32_t)floor(100 * sum[HD_CANDIDATE] / all + .5) * 10000;
+        struct hd_presence *presence = poll[i].evidence.presence;
+        for (int r = 0; ppm <= 1000000 && r < HD_ROLES; r++)
+            presence[r] = (struct hd_presence){true, r == HD_CANDIDATE ? ppm : 1000000 - ppm,
+                                               UINT32_MAX, UINT32_MAX};
+    }
 }
 
 /* --- a trial --- */
@@ -420,6 +451,7 @@ enum hd_code recall_collect(struct asker *asker, struct hd_arena *a, const struc
         if (progress)
             progress(user, i + 1, polls);
     }
+    add_splits(&p, &t->evidence[HD_BEFORE_BINS], t->n - HD_BEFORE_BINS);
     return HD_OK;
 }
 

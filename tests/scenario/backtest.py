@@ -27,6 +27,12 @@ CELLS = (("bad", ["--poll", "5", "--scrape", "5", "err .1->5%", "guard", "100", 
          ("good", ["--poll", "5", "--scrape", "15", "healthy", "guard", "100", "1", "1"]))
 
 
+# One engine: cells that are decided twice, from the counts and through Prometheus. Scrape, cell.
+PROOF = ((5, "err .1->5%", "guard"), (5, "err .1->1%", "guard"), (5, "p99 x2", "canary"), (5, "late .1->50% @30min", "guard"),
+         (15, "err .1->5%", "canary"), (15, "err .1->1%", "guard"), (15, "healthy", "guard"), (15, "p99 +50%", "canary"),
+         (30, "p99 x2", "guard"), (30, "err .1->5%", "canary"), (30, "healthy", "canary"), (30, "err .1->50%", "guard"))
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -49,6 +55,17 @@ def sequential(job):
             .replace(", max: 2%", "").replace(", max: 5%", ""))
 
 
+def proof(number):
+    return (f"  p{number}:\n"
+            "    colours: [blue, green]\n"
+            f"    actuator: {{type: haproxy, socket: /nonexistent.sock, backend: p{number}}}\n"
+            "    guard: {duration: 1h, interval: 5s, rule: sequential, min_samples: 1}\n"
+            "    checks:\n"
+            f"      - {{use: http-5xx-ratio, with: {{job: p{number}}}, weight: 3}}\n"
+            + "".join(f"      - {{name: slower-{b}, use: http-slower-than, with: {{job: p{number}}}, bound: {b}}}\n"
+                      for b in ("50ms", "100ms", "250ms")))
+
+
 class Source:
     """A Prometheus that holds the runs."""
 
@@ -60,6 +77,10 @@ class Source:
             for job, argv in CELLS:
                 subprocess.run([BENCH, "metrics", "--job", job, "--at", str(AT), *argv], stdout=om, check=True,
                                stderr=subprocess.DEVNULL)
+            for i, (scrape, scenario, mode) in enumerate(PROOF):
+                with open(f"{self.dir}/p{i}.jsonl", "w") as counts:
+                    subprocess.run([BENCH, "metrics", "--job", f"p{i}", "--at", str(AT), "--poll", "5", "--scrape",
+                                    str(scrape), scenario, mode, "100", "1", "1"], stdout=om, stderr=counts, check=True)
             om.write("# EOF\n")
         subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", f"{self.dir}/runs.om",
                         f"{self.dir}/data"], check=True, stdout=subprocess.DEVNULL)
@@ -103,7 +124,8 @@ def main():
         with open(config, "w") as f:
             f.write(f'version: 1\nstorage: {{path: {folder}/h.db}}\ndatasources:\n'
                     f'  prom: {{type: prometheus, url: "http://127.0.0.1:{source.port}"}}\nservices:\n'
-                    + "".join(service(job) + sequential(job) for job, _ in CELLS))
+                    + "".join(service(job) + sequential(job) for job, _ in CELLS)
+                    + "".join(proof(i) for i in range(len(PROOF))))
         bad = judged(config, "bad", f"{WHEN}=green,bad")
         s = bad["switches"]
         tap.point(len(s) == 1 and s[0]["would"] == "revert" and s[0]["after_s"] <= 90, "a bad switch would be reverted",
@@ -135,6 +157,14 @@ def main():
                             (["bad", f"{WHEN}=green", "--sweep", "none=1%"], "no check 'none'")):
             status, out, err = backtest(config, *words)
             tap.point(status == 2 and want in err, f"refused: {' '.join(words)}", out + err)
+        for i, (scrape, scenario, mode) in enumerate(PROOF):
+            counts = subprocess.run([HALDANE, "bench", "decide", f"{folder}/p{i}.jsonl"], capture_output=True, text=True,
+                                    check=True).stdout.splitlines()[1].split(",")[1]
+            past = judged(config, f"p{i}", f"{WHEN}=green")["switches"]
+            reverts = bool(past) and past[0]["would"] == "revert"
+            same = abs(past[0]["after_s"] - float(counts)) <= scrape if reverts and counts else past and not reverts and not counts
+            tap.point(same, f"decided alike from counts ({counts or 'kept'}) and through Prometheus "
+                      f"({past[0]['after_s'] if reverts else 'kept'}): {scenario}, {mode}, scrapes {scrape} s", str(past))
     tap.done()
 
 
