@@ -389,7 +389,7 @@ static enum hd_code accept(const struct eval *e, struct hd_error *err)
             sum[k] += seq_two_arm(a, b, ratio, offset, seq_ok_tilt[k]);
         double poll = (double)(t / 2 + 1), log_e = seq_ok_log_e(sum);
         put_log_e(e, poll, log_e);
-        if (!decided && log_e >= -log(alpha))
+        if (decided <= 0 && log_e >= -log(alpha))
             decided = poll;
     }
     json_end(e->out, '}');
