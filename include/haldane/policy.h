@@ -164,7 +164,8 @@ struct hd_config {
     char hash[65];          /* hex SHA-256 of the normal form */
     const char *normal;     /* the normal form: canonical YAML, secrets as references */
     const char *listen;     /* "127.0.0.1:8417" */
-    const char *public_url; /* NULL: http://listen */
+    const char *public_url; /* NULL: http://listen, or https:// */
+    const char *certificate, *key; /* PEM files; NULL: no TLS */
     struct {
         const char *path;
         int64_t max_size, ballast;

@@ -53,18 +53,21 @@ const char *client_url_of_listen(struct hd_arena *a, const char *listen)
     return arena_print(a, "http://%s", listen);
 }
 
+struct found {
+    const char *listen, *store;
+    const char *url, *certificate; /* with TLS; else NULL */
+};
+
 /* What the configuration says; the defaults where it cannot be read. False: a file was named, and is
  * not there: a typing error must not talk to another daemon. */
-static bool read_config(const struct cli_args *args, struct hd_arena *a, const char **ret_listen,
-                        const char **ret_store)
+static bool read_config(const struct cli_args *args, struct hd_arena *a, struct found *ret)
 {
     ARENA_AUTO scratch = arena_new();
     const char *file = cli_config_file(cli_option(args, "config"));
     struct config *config = NULL;
     struct config_mistakes mistakes = {.n = 0};
     struct hd_error err;
-    *ret_listen = LISTEN_DEFAULT;
-    *ret_store = STORE_DEFAULT;
+    *ret = (struct found){.listen = LISTEN_DEFAULT, .store = STORE_DEFAULT};
     enum hd_code code = config_load(scratch, file, NULL, &config, &mistakes, &err);
     if (code && cli_option(args, "config") && !mistakes.n) {
         (void)cli_fail(0, "%s", err.text);
@@ -76,8 +79,13 @@ static bool read_config(const struct cli_args *args, struct hd_arena *a, const c
             (void)cli_fail(0, "%s cannot be read; using the default address and store", file);
         return true;
     }
-    *ret_listen = arena_text(a, config_get(config)->listen);
-    *ret_store = arena_text(a, config_get(config)->storage.path);
+    const struct hd_config *c = config_get(config);
+    ret->listen = arena_text(a, c->listen);
+    ret->store = arena_text(a, c->storage.path);
+    ret->certificate = arena_text(a, c->certificate);
+    if (c->certificate) /* it names what people type, and no loopback address */
+        ret->url = c->public_url ? arena_text(a, c->public_url)
+                                 : arena_print(a, "https://%s", c->listen);
     config_unref(config);
     return true;
 }
@@ -115,16 +123,17 @@ static void find_token(struct client *c, const struct cli_args *args, const char
 
 static int find_daemon(struct client *c, const struct cli_args *args)
 {
-    const char *url = cli_option(args, "url"), *listen, *store;
+    const char *url = cli_option(args, "url");
+    struct found found = {0};
     if (!url)
         url = environment("HALDANE_URL");
     bool has_token = cli_option(args, "token-file") || environment("HALDANE_TOKEN");
-    if (url && has_token)
-        store = NULL;
-    else if (!read_config(args, c->arena, &listen, &store))
+    if (!(url && has_token) && !read_config(args, c->arena, &found))
         return CLI_USAGE;
-    if (!url)
-        url = client_url_of_listen(c->arena, listen);
+    if (!url) {
+        url = found.url ? found.url : client_url_of_listen(c->arena, found.listen);
+        c->at.ca_file = found.certificate; /* exactly what the daemon shows is trusted */
+    }
     if (!str_begins(url, "http://") && !str_begins(url, "https://"))
         return cli_usage(args, "the URL must begin with http:// or https://, not '%s'", url);
     char *base = arena_text(c->arena, url);
@@ -136,7 +145,7 @@ static int find_daemon(struct client *c, const struct cli_args *args)
     c->at.bases = bases;
     c->at.n_bases = 1;
     c->at.timeout_ms = CALL_MS;
-    find_token(c, args, store);
+    find_token(c, args, found.store);
     return CLI_OK;
 }
 

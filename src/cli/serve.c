@@ -217,6 +217,8 @@ static enum hd_code start_face(struct daemon *d, const struct hd_config *c, stru
     d->commands = pair[0];
     struct http_options o = {.listen = c->listen,
                              .public_url = c->public_url,
+                             .certificate = c->certificate,
+                             .key = c->key,
                              .store_path = c->storage.path,
                              .who = accounts_who,
                              .commands = pair[1]};

@@ -113,6 +113,8 @@ static void build_listen(struct build *b)
     int64_t port;
     if (!colon || colon == listen || !str_read_i64(colon + 1, &port) || port < 0 || port > 65535)
         WRONG(b, n, &p, "http", "'%s' is no address:port", listen ? listen : "");
+    if (!b->root->config.certificate != !b->root->config.key)
+        WRONG(b, n, &p, "certificate", "certificate and key go together");
 }
 
 static void build_tokens(struct build *b)

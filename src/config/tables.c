@@ -96,6 +96,10 @@ static const struct hd_option rows_listen[] = {
      .help = "Address and port of page and API; \"[::]:8417\" for all addresses."},
     {.key = "public_url", .type = HD_OPT_URL, AT(public_url), .fallback = "",
      .help = "How people reach the page; links in messages begin with it."},
+    {.key = "certificate", .type = HD_OPT_PATH, AT(certificate), .fallback = "",
+     .help = "PEM file with the certificate and its chain: serve TLS. Read at start."},
+    {.key = "key", .type = HD_OPT_PATH, AT(key), .fallback = "",
+     .help = "PEM file with the certificate's key."},
     {NULL},
 };
 static const char *const store_lost_words[] = {"page", "revert", NULL};

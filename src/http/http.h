@@ -38,6 +38,7 @@ typedef enum hd_code http_who(struct store *, struct hd_arena *, const char *sec
 struct http_options {
     const char *listen;     /* "127.0.0.1:8417" or "[::1]:8417"; port 0: any free one */
     const char *public_url; /* NULL: http://listen */
+    const char *certificate, *key; /* PEM files: serve TLS; NULL: plain */
     const char *store_path;
     int commands; /* our end of the pair; owned from now on, whatever is returned */
     http_who *who; /* NULL: nobody is asked: all may read, and orders go on to the loop */
@@ -45,7 +46,8 @@ struct http_options {
     int32_t beat_ms; /* a comment on a stream that was silent for so long; 0: 15 s */
 };
 
-/* HD_INVALID: listen is not address:port. HD_IO: it cannot be listened on. Call it on the loop's
+/* HD_INVALID: listen is not address:port. HD_IO: it cannot be listened on, or the files of TLS
+ * cannot be used. Call it on the loop's
  * thread (it makes the face's metric series), before or after the store exists. */
 enum hd_code http_start(const struct http_options *, struct http **ret, struct hd_error *err);
 int http_port(const struct http *);    /* the one in use */

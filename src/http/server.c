@@ -49,6 +49,7 @@ struct http {
     struct MHD_Daemon *daemon;
     struct store *store; /* this thread's own reader; NULL: not open */
     char *store_path, *public_url;
+    char *certificate, *key; /* PEM; NULL: no TLS */
     struct peer *peers;
     struct limits limits;
     struct streams streams;
@@ -622,18 +623,27 @@ static void on_log(void *cls, const char *format, va_list args)
 
 static enum hd_code start_daemon(struct http *h, int listener, struct hd_error *err)
 {
+    const struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, h->certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, h->key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
+        {MHD_OPTION_END, 0, NULL},
+    }, plain[] = {{MHD_OPTION_END, 0, NULL}};
     h->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h,
-        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, HD_HTTP_CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HD_HTTP_HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        HD_IDLE_MS / 1000, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_URI_LOG_CALLBACK, on_target, h,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+            (h->certificate ? MHD_USE_TLS : MHD_NO_FLAG),
+        0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_CONNECTION_LIMIT, HD_HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HD_HTTP_HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT, HD_IDLE_MS / 1000,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        h, MHD_OPTION_URI_LOG_CALLBACK, on_target, h, MHD_OPTION_ARRAY, h->certificate ? tls : plain,
         MHD_OPTION_END);
     if (h->daemon)
         return HD_OK;
     (void)close(listener);
-    return hd_fail(err, HD_IO, "the HTTP server cannot start");
+    return hd_fail(err, HD_IO, "the HTTP server cannot start%s",
+                   h->certificate ? ": are listen.certificate and listen.key a pair?" : "");
 }
 
 static void make_metrics(struct http *h)
@@ -658,6 +668,8 @@ static void http_free(struct http *h)
         (void)close(h->stop);
     free(h->store_path);
     free(h->public_url);
+    free(h->certificate);
+    free(h->key);
     free(h);
 }
 
@@ -668,8 +680,8 @@ static char *own_url(const struct http_options *o, int port)
     if (o->public_url)
         buf_add(&b, o->public_url, strlen(o->public_url) - str_ends(o->public_url, "/"));
     else
-        buf_print(&b, "http://%.*s:%d", (int)(strrchr(o->listen, ':') - o->listen), o->listen,
-                  port);
+        buf_print(&b, "http%s://%.*s:%d", o->certificate ? "s" : "",
+                  (int)(strrchr(o->listen, ':') - o->listen), o->listen, port);
     return strdup(buf_at(&b));
 }
 
@@ -693,6 +705,12 @@ enum hd_code http_start(const struct http_options *o, struct http **ret, struct 
     h->store_path = strdup(o->store_path);
     make_metrics(h);
     enum hd_code code = listen_on(o->listen, &listener, &h->port, err);
+    if (!code && o->certificate)
+        code = listen_pem(o->certificate, &h->certificate, err);
+    if (!code && o->certificate)
+        code = listen_pem(o->key, &h->key, err);
+    if (code && listener >= 0)
+        (void)close(listener);
     if (!code) {
         h->public_url = own_url(o, h->port);
         h->facts.public_url = h->public_url;

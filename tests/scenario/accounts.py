@@ -133,6 +133,41 @@ def anonymous(d, text):
     w.equal(done.returncode, 0, "and the command line on the daemon's machine too", done.stderr)
 
 
+def tls(world, text):
+    """The face over TLS, with a certificate for its own address."""
+    import ssl
+    import urllib.request
+    crt, key = world.path("face.crt"), world.path("face.key")
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                           "-nodes", "-keyout", key, "-out", crt, "-subj", "/CN=face", "-addext",
+                           "subjectAltName=IP:127.0.0.1", "-days", "2"], capture_output=True, check=False)
+    if made.returncode:
+        w.skip("TLS", "no openssl program")
+        return
+    d = w.Daemon(world, text.replace('"@listen@"}', f'"@listen@", certificate: {crt}, key: {key}}}'), "secure")
+    d.start(up=False)
+    trust = ssl.create_default_context(cafile=crt)
+
+    def ask():
+        try:
+            with urllib.request.urlopen(f"https://127.0.0.1:{d.port}/readyz", timeout=2, context=trust) as r:
+                return r.status == 200
+        except OSError:
+            return False
+    w.ok(w.wait(ask, 15, "an answer over TLS"), "the face answers over TLS")
+    done = subprocess.run([world.binary, "status", "-c", d.file], capture_output=True, text=True, timeout=20, check=False)
+    w.equal(done.returncode, 0, "the command line finds it and trusts its certificate", done.stderr)
+    try:
+        w.ok(d.get("/readyz", 2)[0] != 200, "nothing without TLS")
+    except OSError:
+        w.ok(True, "nothing without TLS")
+    w.equal(d.stop(), 0, "it stops")
+    with open(key, "w") as f:
+        f.write("no key")
+    d.start(up=False)
+    w.ok(d.child.wait(15) != 0 and "a pair" in d.log(), "a key that does not fit is told at the start", d.log()[-500:])
+
+
 def main(world):
     router = w.Exec(world, "router", "set")
     with open(world.path("hash"), "w") as f:
@@ -144,6 +179,7 @@ def main(world):
     d = w.Daemon(world, text).start()
     browser(d, tokens(d))
     anonymous(d, text)
+    tls(world, text)
 
 
 if __name__ == "__main__":
