@@ -147,7 +147,7 @@ static void build_datasources(struct build *b)
         const struct hd_provider *p = plugin->type ? hd_provider_find(plugin->type) : NULL;
         struct path here = PATH_KEY(&up, d->datasource.name);
         struct hd_error err;
-        if (p && p->check && !node_is_hurt(n) && p->check(plugin->cfg, &err))
+        if (p && p->check && !mistake_hurts(b->m, n) && p->check(plugin->cfg, &err))
             build_wrong(b, n, &here, err.text);
     }
     b->n_datasources = root->n_datasources;
@@ -168,7 +168,7 @@ static void build_sinks(struct build *b)
         const struct hd_notifier *t = plugin->type ? hd_notifier_find(plugin->type) : NULL;
         struct path here = PATH_KEY(&up, s->sink.name);
         struct hd_error err;
-        if (t && t->check && !node_is_hurt(n) && t->check(plugin->cfg, &err))
+        if (t && t->check && !mistake_hurts(b->m, n) && t->check(plugin->cfg, &err))
             build_wrong(b, n, &here, err.text);
     }
     root->config.sinks = sinks;
@@ -284,8 +284,8 @@ static void build_actuator(struct site *s)
     const struct hd_actuator *a = hd_actuator_find(policy->actuator.type);
     struct path p = PATH_KEY(&s->path, "actuator");
     struct hd_error err;
-    bool whole = !node_is_hurt(node_get(s->node, "actuator")) &&
-                 !node_is_hurt(node_get(s->node, "colours")) && s->raw->n_colours >= 2;
+    bool whole = !mistake_hurts(s->b->m, node_get(s->node, "actuator")) &&
+                 !mistake_hurts(s->b->m, node_get(s->node, "colours")) && s->raw->n_colours >= 2;
     if (whole && a->check && a->check(&policy->site, &err))
         build_wrong(s->b, build_at(s->node, "actuator"), &p, err.text);
     bool told = (a->readiness && a->readiness(policy->actuator.cfg)) || policy->target.trust || s->raw->probe.url;

@@ -103,7 +103,7 @@ static bool one_question(struct checking *c)
         const struct node *n = node_get(c->node, keys[i]);
         if (!n)
             continue;
-        if (node_is_hurt(n)) {
+        if (mistake_hurts(c->site->b->m, n)) {
             c->unclear = true;
             return false;
         }

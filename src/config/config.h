@@ -22,6 +22,7 @@ struct config_mistakes {
     size_t n;      /* at most HD_MISTAKES_MAX */
     size_t more;   /* beyond that */
     size_t errors; /* how many of all are not warnings */
+    bool untried;  /* rules over wrong keys were not tried: more may follow when they are mended */
 };
 
 /* A frozen config and everything it points to, reference-counted: live guards pin theirs. Not

@@ -100,6 +100,13 @@ void mistake_warn(struct mistakes *m, const struct node *at, const struct path *
     va_end(args);
 }
 
+bool mistake_hurts(struct mistakes *m, const struct node *n)
+{
+    bool hurt = node_is_hurt(n);
+    m->untried |= hurt;
+    return hurt;
+}
+
 struct ranked {
     struct config_mistake m;
     uint32_t rank, found;
@@ -125,7 +132,7 @@ struct config_mistakes mistakes_list(struct mistakes *m)
     qsort(r, m->n, sizeof *r, by_place);
     for (size_t i = 0; i < m->n; i++)
         m->item[i] = r[i].m;
-    return (struct config_mistakes){m->item, m->n, m->more, m->errors};
+    return (struct config_mistakes){m->item, m->n, m->more, m->errors, m->untried};
 }
 
 const char *mistake_hint(struct hd_arena *a, const char *word, const char *const *words)

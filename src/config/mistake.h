@@ -23,6 +23,7 @@ struct mistakes {
     uint32_t *rank;              /* order of its file */
     size_t n, more, errors;
     unsigned quiet; /* > 0: what is read was complained about before */
+    bool untried;   /* a rule over several keys was not tried, because one of them is wrong */
 };
 
 #define PATH_KEY(up_, key_) ((struct path){.up = (up_), .key = (key_)})
@@ -41,6 +42,8 @@ void mistake_also(struct mistakes *, const struct node *at, const struct path *,
                   ...) HD_PRINTF(4, 5);
 void mistake_warn(struct mistakes *, const struct node *at, const struct path *, const char *format,
                   ...) HD_PRINTF(4, 5);
+/* Is something in `n` wrong already? Then a rule over it is not tried, and the list says so. */
+bool mistake_hurts(struct mistakes *, const struct node *n);
 /* Sorted by place. */
 struct config_mistakes mistakes_list(struct mistakes *);
 

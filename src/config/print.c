@@ -193,5 +193,7 @@ void config_print_mistakes(const struct config_mistakes *m, struct buf *out)
     buf_print(out, "%zu mistake%s", m->errors, m->errors == 1 ? "" : "s");
     if (warnings)
         buf_print(out, ", %zu warning%s", warnings, warnings == 1 ? "" : "s");
+    if (m->untried)
+        buf_text(out, "; what depends on them was not tried, so more may follow");
     buf_byte(out, '\n');
 }
