@@ -129,6 +129,11 @@ struct hd_policy {
         int64_t timeout_ms, recover_within_ms, aftercare_ms;
         int64_t reapply; /* 0 or 1 */
     } verify;
+    struct {
+        const char *const *by; /* accounts one of which must approve an automatic revert,
+                                  NULL-terminated; empty: nobody is asked */
+        int64_t within_ms;     /* after that it is only advised */
+    } approval;
     const char *runbook; /* URL, or NULL */
 };
 

@@ -88,7 +88,7 @@ const char *cli_store_path(const struct cli_args *, struct hd_arena *);
 extern const struct cli_command cli_serve, cli_check, cli_query, cli_guard, cli_wait, cli_status,
     cli_show, cli_list, cli_revert, cli_hold, cli_release, cli_cancel, cli_rearm, cli_ack,
     cli_reload, cli_replay, cli_engine, cli_token, cli_doctor, cli_drill, cli_db, cli_man, cli_completion,
-    cli_backtest;
+    cli_backtest, cli_approve;
 extern const struct cli_command cli_analyze;
 extern const struct cli_command cli_change, cli_mark;
 extern const struct cli_command cli_bench;

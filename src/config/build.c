@@ -383,6 +383,7 @@ static void build_service(struct build *b, struct raw_service *raw, const struct
     build_probe(&s);
     build_actuator(&s);
     build_guard(&s);
+    raw->policy.approval.by = build_globs(b, raw->approvers);
     build_checks(&s);
 }
 

@@ -23,6 +23,7 @@ static const struct {
     {"max", "1%", true},
     {"backend", "shop", true}, /* of the HAProxy actuator */
     {"runbook", "https://wiki.example/runbooks/shop", false},
+    {"by", "[alice, bob]", false},
     {"query", "\"sum by ({{by}}) (rate(orders_total{ {{match}} }[2m]))\"", false},
     {"bound", "450ms", false},
     {"match", "'canary=\"true\"'", false},

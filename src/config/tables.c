@@ -394,6 +394,14 @@ const struct hd_option table_check[] = {
      .sub = rows_verify, .help = "How a revert is proved and watched over."}
 
 #define AT(field) .offset = offsetof(struct raw_service, field)
+static const struct hd_option rows_approval[] = {
+    {.key = "by", .type = HD_OPT_TEXTS, GLOBS(struct raw_service, approvers), .fallback = "",
+     .help = "Accounts (names of tokens) one of which must approve; nobody is asked without."},
+    {.key = "within", .type = HD_OPT_DURATION, AT(policy.approval.within_ms), .fallback = "10m",
+     .min = SECONDS(5), .max = DAYS(1), .help = "How long; after that the revert is only advised."},
+    {NULL},
+};
+
 const struct hd_option table_defaults[] = {SHARED_ROWS, {NULL}};
 
 const struct hd_option table_service[] = {
@@ -421,6 +429,8 @@ const struct hd_option table_service[] = {
     {.key = "rollback_safe", .type = HD_OPT_GROUP, .size = sizeof(struct hd_policy),
      .fallback = "", .sub = rows_rollback_safe,
      .help = "true, false, or {until: TIME}: is going back safe?"},
+    {.key = "approval", .type = HD_OPT_GROUP, .size = sizeof(struct raw_service), .fallback = "",
+     .sub = rows_approval, .help = "An automatic revert waits for a named human."},
     {.key = "runbook", .type = HD_OPT_URL, AT(policy.runbook), .fallback = "",
      .help = "Where a human reads what to do."},
     {NULL},

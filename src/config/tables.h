@@ -87,6 +87,7 @@ struct raw_service {
     uint32_t n_colours;
     struct raw_plugin actuator;
     struct raw_probe probe;
+    struct raw_globs approvers;
     struct raw_check *check;
     uint32_t n_checks;
 };

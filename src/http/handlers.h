@@ -39,6 +39,9 @@ enum hd_code openapi_document(struct call *, struct hd_error *);
 enum hd_code login_page(struct call *, struct hd_error *);
 enum hd_code login_take(struct call *, struct hd_error *);
 enum hd_code logout_take(struct call *, struct hd_error *);
+/* approvals.c */
+enum hd_code api_approvals(struct call *, struct hd_error *);
+enum hd_code api_approval(struct call *, struct hd_error *);
 /* compat_*.c */
 enum hd_code argo_analysis(struct call *, struct hd_error *);
 enum hd_code flagger_gate(struct call *, struct hd_error *);

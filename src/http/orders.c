@@ -74,6 +74,7 @@ const struct order
     order_analysis = {"analyse", ABOUT_BODY,
         {{"service", FIELD_NAME, true}, {"candidate", FIELD_NAME, false},
          {"stable", FIELD_NAME, false}, {"run", FIELD_TEXT, false}, {"ttl", FIELD_DURATION, false}}},
+    order_approval = {"approve", ABOUT_GUARD, {{"decision", FIELD_NAME, true}, REASON}},
     /* another tool's wire format: its handler makes the packet */
     order_compat = {"", ABOUT_FLEET, {{0}}};
 /* clang-format on */

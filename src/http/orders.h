@@ -12,7 +12,8 @@ extern const struct order order_guard, order_guard_revert, order_guard_hold, ord
     order_guard_change, order_guard_mark, order_service_hold, order_service_release,
     order_service_rearm, order_service_revert, order_service_drill, order_fleet_hold, order_fleet_release,
     order_hold_release, order_reload,
-    order_token, order_token_revoke, order_login, order_logout, order_analysis, order_compat;
+    order_token, order_token_revoke, order_login, order_logout, order_analysis, order_approval,
+    order_compat;
 
 /* Checks headers and body, then leaves the packet, without its id, in call->packet; or refuses. */
 enum hd_code orders_take(struct call *, struct hd_error *);

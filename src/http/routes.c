@@ -94,6 +94,9 @@ const struct route http_routes[] = {
     {"POST", API "/holds/release", orders_take, ROUTE_PLAIN, {0}, &order_fleet_release},
     {"POST", API "/tokens", orders_take, ROUTE_PLAIN, {0}, &order_token},
     {"DELETE", API "/tokens/*", orders_take, ROUTE_PLAIN, {0}, &order_token_revoke},
+    {"GET", API "/approvals", api_approvals, ROUTE_STORE, {0}, NULL},
+    {"GET", API "/approvals/*", api_approval, ROUTE_STORE, {0}, NULL},
+    {"POST", API "/approvals/*", orders_take, ROUTE_PLAIN, {0}, &order_approval},
     {"POST", API "/analysis", orders_take, ROUTE_PLAIN, {0}, &order_analysis},
     {"POST", API "/config/reload", orders_take, ROUTE_PLAIN, {0}, &order_reload},
 

@@ -792,6 +792,8 @@ static void collect_done(struct collect *c)
 void collect_poll(struct guard *g)
 {
     struct pipeline *p = g->p;
+    if (approval_due(g))
+        return;
     int64_t interval = g->policy->guard.interval_ms;
     int64_t next_ms = boot_of_wall(p, sched_next_multiple(p->now.wall_ms, interval));
     guard_poll_at(g, next_ms);

@@ -542,7 +542,8 @@ static void run(struct order *o)
     struct service *s = o->service ? service_find(p, o->service) : NULL;
     if (!allowed(o))
         return;
-    if (!once_admit(o) || !as_seen(o, g) || accounts_order(o) || change_order(o, g) || gates_order(o))
+    if (!once_admit(o) || !as_seen(o, g) || accounts_order(o) || change_order(o, g) || gates_order(o) ||
+        approval_order(o, g))
         return;
     bool for_guard = o->guard && !str_is(o->what, "acknowledge") && !str_is(o->what, "rearm");
     if (for_guard && !g) {

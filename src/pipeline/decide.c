@@ -270,6 +270,10 @@ void decide_evidence(struct guard *g, const struct hd_evidence *e, int64_t wall_
     if (e->before)
         return;
     queue_bands(g, &before, wall_ms);
+    if (approval_open(g)) { /* the verdict stands; a human decides */
+        gauges(g);
+        return;
+    }
     describe(g);
     gauges(g);
     if (!is_bad(g) && g->verdict.kind == HD_VERDICT_NONE)
@@ -371,6 +375,10 @@ static void detect_metric(const struct guard *g)
 void decide_revert(struct guard *g, bool automatic, const char *why_now)
 {
     struct pipeline *p = g->p;
+    const char *text = NULL;
+    int reason = automatic && !g->row.analysis ? forbidden(g, &text) : HD_REASON_NONE;
+    if (automatic && !g->row.analysis && !reason && approval_ask(g))
+        return;
     g->row.decided_ms = p->now.wall_ms;
     g->ordered = !automatic;
     if (g->ordered)
@@ -378,12 +386,10 @@ void decide_revert(struct guard *g, bool automatic, const char *why_now)
     guard_move(g, HD_STATE_DECIDING);
     if (automatic && g->row.verdict == HD_VERDICT_NONE)
         g->row.verdict = HD_VERDICT_FAIL;
-    const char *text;
     if (g->row.analysis) {
         guard_end(g, HD_STATE_ADVISED, HD_REASON_ANALYSIS, buf_at(&g->why));
         return;
     }
-    int reason = automatic ? forbidden(g, &text) : HD_REASON_NONE;
     if (reason) {
         service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "failed a guard");
         guard_end(g, HD_STATE_ADVISED, reason, text ? text : buf_at(&g->why));

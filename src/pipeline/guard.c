@@ -352,6 +352,10 @@ void guard_headline(struct guard *g)
         analysis_headline(g);
         return;
     }
+    if (approval_open(g)) {
+        buf_print(b, "%s is failing: the roll-back to %s waits for an approval - act now", candidate, stable);
+        return;
+    }
     if (g->ordered && headline_ordered(g, b))
         return;
     switch (g->row.state) {
@@ -498,6 +502,7 @@ void guard_end(struct guard *g, int state, int reason, const char *text)
     g->row.ended_ms = p->now.wall_ms;
     if (g->row.verdict == HD_VERDICT_NONE)
         g->row.verdict = verdict_of_state(state);
+    approval_close(g, APPROVAL_WITHDRAWN, NULL, NULL);
     if (!g->row.analysis)
         resolve_service(g, state);
     if (state_pages(g, state))

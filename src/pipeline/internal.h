@@ -185,6 +185,8 @@ struct guard {
     uint32_t slot;              /* of an analysis: its place in pipeline.analyses */
     struct store_run run;       /* an analysis: under which name others find it; run NULL: not stored */
     bool run_dirty;
+    struct store_approval approval; /* of its revert; guard NULL: never asked */
+    bool approval_dirty;
     bool from_rejected;         /* stable was rejected when it began: going there again is no
                                    roll-back but another try */
     /* the guard's own clock: t = t_base_ms + (boot - boot_base_ms) */
@@ -372,6 +374,13 @@ void guard_names(const struct guard *, struct reason_names *ret, const char **ch
                  const char *text);
 void guard_pack(struct guard *); /* bufs -> row, resume */
 const char *guard_colour(const struct guard *, enum hd_role);
+
+/* approval.c */
+bool approval_open(const struct guard *);
+/* True: the automatic revert waits for a human, who is asked at the first call. */
+bool approval_ask(struct guard *);
+void approval_close(struct guard *, enum store_approval_outcome, const char *actor, const char *reason);
+bool approval_due(struct guard *); /* true: nobody answered in time, and the guard has ended */
 
 /* analysis.c */
 struct analysis_start {

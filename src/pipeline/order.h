@@ -43,6 +43,8 @@ int order_colour(const struct hd_policy *, const char *name);
 void drill_order(struct order *, struct service *);
 void analysis_order(struct order *, struct service *);
 void alerts_order(struct order *, struct service *);
+/* As accounts_order; g: the live guard that it names, or NULL. */
+bool approval_order(struct order *, struct guard *);
 /* True when the order was of that family: it was carried out then, or refused. `g`: the guard it is
  * about, when it is live. */
 bool accounts_order(struct order *);

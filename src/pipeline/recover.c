@@ -190,6 +190,8 @@ static struct guard *take_up_guard(struct pipeline *p, struct service *s, const 
     load_resume(g, row->resume);
     load_counts(g, row->counts);
     take_up_run(g);
+    if (store_approval(p->o.store, g->own, g->row.id, &g->approval, err) == HD_OK)
+        g->approval.guard = g->row.id;
     g->added = true;
     g->dirty = true;
     g->backfill = true;

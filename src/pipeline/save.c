@@ -92,6 +92,8 @@ static enum hd_code write_guard(struct guard *g, struct hd_error *err)
         guard_pack(g);
         code = g->added ? store_put_guard(store, &g->row, err) : store_add_guard(store, &g->row, err);
     }
+    if (!code && g->approval_dirty)
+        code = store_put_approval(store, &g->approval, err);
     if (!code && g->run_dirty)
         code = store_put_run(store, &g->run, g->p->now.wall_ms, err);
     for (struct evidence_item *e = g->queue; !code && e; e = e->next)
@@ -184,7 +186,7 @@ static enum hd_code write_services(struct pipeline *p, struct hd_error *err)
 
 static bool guard_waits(const struct guard *g)
 {
-    return g->dirty || g->queue || g->n_bands || g->act.intent_dirty || g->run_dirty;
+    return g->dirty || g->queue || g->n_bands || g->act.intent_dirty || g->run_dirty || g->approval_dirty;
 }
 
 static bool service_waits(const struct service *s)
@@ -209,7 +211,10 @@ static bool anything(const struct pipeline *p)
     return any;
 }
 
-static bool is_evidence(const struct guard *g) { return g->added && !g->act.intent_dirty && !g->run_dirty; }
+static bool is_evidence(const struct guard *g)
+{
+    return g->added && !g->act.intent_dirty && !g->run_dirty && !g->approval_dirty;
+}
 
 /* What waits can be asked for again, and the guards' memory goes back with it: nothing acts, answers or
  * was told by it. A value of the router that is new here is no evidence. */
@@ -282,7 +287,7 @@ static enum hd_code write_all(struct pipeline *p, bool relaxed, struct hd_error 
 static void guard_saved(struct guard *g)
 {
     g->added = true;
-    g->dirty = g->run_dirty = false;
+    g->dirty = g->run_dirty = g->approval_dirty = false;
     g->n_bands = 0;
     g->act.stored |= g->act.intent.seq > 0;
     g->act.intent_dirty = false;

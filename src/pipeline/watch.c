@@ -301,7 +301,7 @@ static void readable_again(struct service *s)
 {
     struct guard *g = s->guard;
     s->unread_told = false;
-    if (!g || g->told_blind || g->told_shared || !g->row.needs_human)
+    if (!g || g->told_blind || g->told_shared || !g->row.needs_human || approval_open(g))
         return;
     g->row.needs_human = false;
     g->dirty = true;

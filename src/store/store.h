@@ -172,6 +172,27 @@ enum hd_code store_run(struct store *, struct hd_arena *, const char *service, c
 enum hd_code store_run_of(struct store *, struct hd_arena *, const char *guard, struct store_run *ret,
                           struct hd_error *err);
 
+/* --- approvals: one for each guard whose revert waits for a human --- */
+enum store_approval_outcome {
+    APPROVAL_OPEN,
+    APPROVAL_APPROVED,
+    APPROVAL_REJECTED,
+    APPROVAL_EXPIRED,
+    APPROVAL_WITHDRAWN, /* the guard ended by itself, or was ordered otherwise */
+};
+struct store_approval {
+    const char *guard, *service, *approvers; /* names, separated by ", " */
+    int64_t asked_ms, expires_ms, decided_ms;
+    int32_t outcome;
+    const char *actor, *reason; /* NULL: nobody */
+};
+enum hd_code store_put_approval(struct store *, const struct store_approval *, struct hd_error *err);
+enum hd_code store_approval(struct store *, struct hd_arena *, const char *guard, struct store_approval *ret,
+                            struct hd_error *err); /* HD_ABSENT: never asked */
+/* Those that are open, oldest first. */
+enum hd_code store_approvals(struct store *, struct hd_arena *, struct store_approval **ret, size_t *ret_n,
+                             struct hd_error *err);
+
 /* --- gates: another controller waits at one until it is open --- */
 struct store_gate {
     const char *space, *name; /* "gate" or "rollback"; the other controller's name */
