@@ -58,7 +58,7 @@ def wrong(b, cells, rule=HEALTHY):
 MEDIAN, P95 = slowest(.5), slowest(.95)
 STRONG = [c for r in (100, 1000) for c in at((E5, E50, P2), rps=r)]
 HEADLINE_KEEP = at(FALSE) + at((OUT_ERR, OUT_LAT), ("canary",))
-HEADLINE_FIND = [c for r in (100, 1000) for c in at((E1, E5, E50, "p99 +50%", P2), rps=r)] + at((RAMP, LATE1, LATE50))
+HEADLINE_FIND = at(ALT) + at((E02, E1, E5, E50, P2), rps=1000)
 G, C = ("guard",), ("canary",)
 
 # number, what, cells, runs, [(name, figure, rule, unit, most; least when negative)]
@@ -91,7 +91,7 @@ TARGETS = [
     (11, "proof of health, 100 rps: canary", at(("healthy",), C), 500, [("median", MEDIAN, HEALTHY, "s", 450)]),
     (11, "wrong proofs of 1 % errors and p99 x2", at((E1, P2)), 500, [("wrong", wrong, HEALTHY, "%", 0)]),
     (12, "all keep cells at 100 rps (guard outages apart)", HEADLINE_KEEP, 1000, [("mean false", mean, OURS, "%", .15)]),
-    (12, "all faults within reach, from 100 rps", HEADLINE_FIND, 1000,
+    (12, "all faults, also those below the tolerance", HEADLINE_FIND, 1000,
      [("found", found, OURS, "%", -93), ("median", middle, OURS, "s", 40)]),
 ]
 for peer, times in (("argo99", 6), ("flagger99", 9), ("kayenta", 15)):
