@@ -25,6 +25,7 @@ static const struct cli_option options[] = {
     {"experiment", '\0', "FILE", "values of the experiment"},
     {"request", '\0', "FILE", "or where and when: Kayenta's execution request"},
     {"datasource", 'd', "NAME", "of the configuration, which is asked for these windows"},
+    {"every", '\0', "T", "judge growing windows of the request, the first so long, each so much longer"},
     {"thresholds", '\0', "PASS,MARGINAL", "scores (default: of the request, of the config, 75,50)"},
     {"compat", '\0', "MODE", "strict (default) or upstream, which passes what it cannot judge"},
     CLI_OUTPUT_OPTION,
@@ -48,7 +49,8 @@ const struct cli_command cli_analyze = {
         "by\n"
         "Kayenta's test; its limits say only which way is bad.\n"
         "--kayenta-config: a canary config, judged as Kayenta's NetflixACAJudge does. Values come\n"
-        "from --pairs, from --control and --experiment, or by --request from --datasource.\n"
+        "from --pairs, from --control and --experiment, or by --request from --datasource. With\n"
+        "--every the first window with a score at or below marginal ends the analysis.\n"
         "Changes nothing anywhere.\n"
         "Exit codes: 0 pass, 3 inconclusive or marginal, 5 fail, 2 it cannot be judged.\n",
     .options = options,

@@ -18,6 +18,7 @@
 
 #define FEW 50 /* values a side, below which Kayenta warns */
 #define DOCUMENTS_MAX 4
+#define WINDOWS_MAX 200
 
 struct analysis {
     const struct cli_args *args;
@@ -29,6 +30,11 @@ struct analysis {
     size_t n;
     double pass, marginal;
     struct canary_report report;
+    struct window { /* of --every, in order; the last one is the result */
+        int64_t end_ms;
+        struct kayenta_score score;
+    } * window;
+    size_t n_windows;
     struct hd_error err;
 };
 
@@ -145,8 +151,43 @@ static enum hd_code ask_all(struct analysis *x, const struct canary_request *r,
     return HD_OK;
 }
 
+static int read_thresholds(struct analysis *x);
+
+/* From the beginning to one more step each time, as Kayenta does it afterwards. */
+static enum hd_code ask_windows(struct analysis *x, const struct canary_request *r,
+                                const struct hd_config *c, const struct hd_datasource *source,
+                                int64_t every_ms)
+{
+    struct canary_request *cut = arena_copy(x->arena, r, sizeof *r);
+    const struct canary_where *first = &r->scope[0].experiment;
+    int64_t n = (first->end_ms - first->start_ms) / every_ms;
+    if (n < 1 || n > WINDOWS_MAX)
+        return hd_fail(&x->err, HD_INVALID, "--every: from 1 to %d windows, not %lld", WINDOWS_MAX,
+                       (long long)n);
+    x->window = arena_many(x->arena, (size_t)n, struct window);
+    for (int64_t i = 1; i <= n; i++) {
+        for (size_t s = 0; s < r->n; s++) {
+            cut->scope[s].control.end_ms = r->scope[s].control.start_ms + i * every_ms;
+            cut->scope[s].experiment.end_ms = r->scope[s].experiment.start_ms + i * every_ms;
+        }
+        x->n = 0;
+        if (ask_all(x, cut, c, source) || canary_judge(x->arena, &x->canary, x->pair, x->n, x->pass,
+                                                       x->marginal, &x->report, &x->err))
+            return x->err.code;
+        x->window[x->n_windows++] =
+            (struct window){first->start_ms + i * every_ms, x->report.score};
+        if (x->report.score.score <= x->marginal)
+            break;
+    }
+    return HD_OK;
+}
+
 static int load_source(struct analysis *x, const char *path)
 {
+    const char *every = cli_option(x->args, "every");
+    int64_t every_ms = 0;
+    if (every && (!str_read_duration(every, &every_ms) || every_ms < 1000))
+        return cli_usage(x->args, "--every is a duration from 1s on, not '%s'", every);
     const char *name = cli_option(x->args, "datasource");
     struct canary_request *request = arena_of(x->arena, struct canary_request);
     const struct json *from = NULL;
@@ -157,14 +198,17 @@ static int load_source(struct analysis *x, const char *path)
         return fail(x);
     x->pass = isnan(request->pass) ? x->pass : request->pass;
     x->marginal = isnan(request->marginal) ? x->marginal : request->marginal;
+    int status = read_thresholds(x);
+    if (status)
+        return status;
     struct config *config = cli_load(cli_config_file(cli_option(x->args, "config")), NULL);
     if (!config)
         return CLI_USAGE;
     const struct hd_datasource *source = source_of(config_get(config), name);
-    int status = CLI_OK;
     if (!source)
         status = cli_fail(CLI_USAGE, "there is no data source '%s'", name);
-    else if (ask_all(x, request, config_get(config), source))
+    else if (every_ms ? ask_windows(x, request, config_get(config), source, every_ms)
+                      : ask_all(x, request, config_get(config), source))
         status = fail(x);
     config_unref(config);
     return status;
@@ -194,6 +238,15 @@ static void print_json(struct analysis *x)
     json_put_double(&out, "marginal", x->marginal);
     json_end(&out, '}');
     canary_put(&out, "judgeResult", &x->canary, x->pair, &x->report);
+    json_begin(&out, "windows", '[');
+    for (size_t i = 0; i < x->n_windows; i++) {
+        json_begin(&out, NULL, '{');
+        json_put_time(&out, "end", x->window[i].end_ms);
+        json_put_double(&out, "score", x->window[i].score.score);
+        json_put_text(&out, "classification", kayenta_grade_word(x->window[i].score.grade));
+        json_end(&out, '}');
+    }
+    json_end(&out, ']');
     json_begin(&out, "warnings", '[');
     for (size_t i = 0; i < x->n; i++) {
         const char *text = few_text(x, i);
@@ -234,6 +287,9 @@ static void print_text(struct analysis *x)
                   number_text(a, r->experiment.count ? r->experiment.mean : (double)NAN),
                   number_text(a, r->ratio), canary_say(a, r));
     }
+    for (size_t i = 0; i < x->n_windows; i++)
+        (void)printf("until %s: score %g, %s\n", table_time(a, x->window[i].end_ms),
+                     x->window[i].score.score, kayenta_grade_word(x->window[i].score.grade));
     const struct kayenta_score *s = &x->report.score;
     (void)printf("score %g: %s (pass from %g, marginal from %g)\n", s->score,
                  kayenta_grade_word(s->grade), x->pass, x->marginal);
@@ -251,13 +307,16 @@ static void print_text(struct analysis *x)
 /* --- haldane analyze --kayenta-config --- */
 
 /* "PASS,MARGINAL" */
-static bool read_thresholds(struct hd_arena *a, const char *text, double *pass, double *marginal)
+static int read_thresholds(struct analysis *x)
 {
-    char *copy = arena_text(a, text), *comma = strchr(copy, ',');
-    if (!comma)
-        return false;
-    *comma = '\0';
-    return str_read_double(copy, pass) && str_read_double(comma + 1, marginal);
+    const char *text = cli_option(x->args, "thresholds");
+    char *copy = arena_text(x->arena, text), *comma = text ? strchr(copy, ',') : NULL;
+    if (comma)
+        *comma = '\0';
+    if (text &&
+        !(comma && str_read_double(copy, &x->pass) && str_read_double(comma + 1, &x->marginal)))
+        return cli_usage(x->args, "--thresholds is PASS,MARGINAL such as 95,75, not '%s'", text);
+    return CLI_OK;
 }
 
 static int judge(struct analysis *x)
@@ -265,9 +324,9 @@ static int judge(struct analysis *x)
     static const int status[] = {[KAYENTA_GRADE_PASS] = CLI_OK,
                                  [KAYENTA_GRADE_MARGINAL] = CLI_INCONCLUSIVE,
                                  [KAYENTA_GRADE_FAIL] = CLI_ADVISED};
-    const char *limits = cli_option(x->args, "thresholds");
-    if (limits && !read_thresholds(x->arena, limits, &x->pass, &x->marginal))
-        return cli_usage(x->args, "--thresholds is PASS,MARGINAL such as 95,75, not '%s'", limits);
+    int wrong = read_thresholds(x);
+    if (wrong)
+        return wrong;
     if (canary_judge(x->arena, &x->canary, x->pair, x->n, x->pass, x->marginal, &x->report,
                      &x->err))
         return fail(x);

@@ -13,7 +13,7 @@
 #include "config/config.h"
 
 #define CLI_CONFIG_DEFAULT "/etc/haldane/haldane.yaml"
-#define CLI_OPTIONS_MAX 16 /* of one command; the longest --help fits a screen */
+#define CLI_OPTIONS_MAX 20 /* of one command; the longest --help fits a screen */
 
 /* One option; the last row of a list has no name. From it come parsing and --help. */
 struct cli_option {

@@ -260,6 +260,20 @@ def check_service(out, world):
         out.point(code == 2 and words in said, f"service refused: {name}", f"exit {code}: {said}")
 
 
+def check_every(out, world):
+    whole = (world.start, world.start + 600)
+    alike = [metric("errors", own('sum(errors{version="${scope}"})'))]
+    status, got, said = world.ask(alike, (whole, whole), ("v1", "v2"), "--every", "3m")
+    scores = [w["score"] for w in got.get("windows", [])]
+    out.point(status == 0 and scores == [100, 100, 100], "three growing windows", json.dumps(got)[:1500], said)
+    slow = [metric("latency", own('latency{version="${scope}",zone="b"}'))]
+    status, got, said = world.ask(slow, (whole, whole), ("v1", "v2"), "--every", "3m")
+    out.point(status == 5 and len(got["windows"]) == 1, "the first bad window ends it", json.dumps(got)[:1500], said)
+    for every, words in (("1h", "from 1 to 200 windows"), ("never", "a duration")):
+        status, _, said = world.ask(alike, (whole, whole), ("v1", "v2"), "--every", every)
+        out.point(status == 2 and words in said, f"refused: --every {every}", said)
+
+
 def main():
     out = tap.Tap()
     if not shutil.which("prometheus"):
@@ -274,6 +288,7 @@ def main():
         status, got, said = world.ask(CASES[-1][1], (whole, whole), ("v1", "v2"), "--compat", "upstream")
         out.point(status == 0 and got["judgeResult"]["score"]["score"] == 100, "an infinity passes upstream", said,
                   json.dumps(got)[:1000])
+        check_every(out, world)
         check_service(out, world)
         for name, metrics, words in REFUSED:
             status, _, said = world.ask(metrics, (whole, whole))
