@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -195,10 +196,23 @@ static enum hd_code secret(struct hd_arena *a, const char *reference, const char
     return cred_resolve(a, reference, ret, err);
 }
 
+/* Whoever opens all the connections that the face takes must not use up the descriptors that a revert
+ * needs: the usual soft limit of 1024 is hardly more than those. */
+static void take_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max < HD_DESCRIPTORS_MAX ? limit.rlim_max : HD_DESCRIPTORS_MAX;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        log_warn(NULL, "the limit of open files cannot be raised: %s", strerrordesc_np(errno));
+}
+
 static enum hd_code start_loop(struct daemon *d, struct hd_error *err)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
     (void)signal(SIGPIPE, SIG_IGN);
+    take_descriptors();
     enum hd_code code = loop_new(&d->loop, err);
     if (!code)
         code = loop_signals(d->loop, signals, 3, signalled, d, err);

@@ -7,6 +7,7 @@ for them.
 """
 import os
 import re
+import resource
 import selectors
 import socket
 import statistics
@@ -75,8 +76,13 @@ def main(world):
     router = w.Exec(world, "router", "set")
     smoke = "[{name: smoke, exec: {command: [/bin/echo, '{\"ok\": true}']}}]"
     text = w.config({"shop": router.service(checks=smoke, mode="advise")})
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1024), hard))
     d = w.Daemon(world, text).start()
     d.wait_read()
+    with open(f"/proc/{d.child.pid}/limits") as f:
+        own = int(next(line for line in f if line.startswith("Max open files")).split()[3])
+    w.equal(own, min(hard, 65536), "the daemon takes all the descriptors it may have")
     alone = revert(d, router, 3)
     readers = Readers(d.port, READERS)
     w.wait(lambda: all(b"retry: 3000" in g for g in readers.got), 20, "every reader to be greeted")
