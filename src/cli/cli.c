@@ -30,7 +30,7 @@ static const struct cli_command *const commands[] = {
     &cli_serve,  &cli_check,  &cli_guard,   &cli_wait,   &cli_status, &cli_show, &cli_list,
     &cli_revert, &cli_approve, &cli_hold,   &cli_release, &cli_cancel, &cli_rearm,  &cli_ack,  &cli_reload,
     &cli_analyze,
-    &cli_change, &cli_mark,
+    &cli_change, &cli_mark,   &cli_export,
     &cli_query,  &cli_doctor,
     &cli_drill,
     &cli_replay, &cli_backtest,

@@ -329,6 +329,14 @@ int client_change(struct client *c, const char *path, const char *body, struct c
     return status ? cli_fail(status, "%s", ret->why) : CLI_OK;
 }
 
+int client_text(struct client *c, const char *path, struct client_answer *ret)
+{
+    int status = client_call(c, path, NULL, NULL, ret);
+    if (status == CLI_UNREACHABLE && ret->status == 200) /* it is not JSON, and need not be */
+        return CLI_OK;
+    return status ? cli_fail(status, "%s", ret->why) : CLI_OK;
+}
+
 int client_ask(struct client *c, const char *path, const char *query, const char *body,
                struct client_answer *ret)
 {

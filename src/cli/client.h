@@ -40,6 +40,8 @@ int client_call(struct client *, const char *path, const char *query, const char
 int client_delete(struct client *, const char *path, struct client_answer *ret);
 /* A PATCH of whatever version is there, saying why not on stderr. */
 int client_change(struct client *, const char *path, const char *body, struct client_answer *ret);
+/* A GET of any text, which is in `raw`; saying why not on stderr. */
+int client_text(struct client *, const char *path, struct client_answer *ret);
 /* client_call, saying why not on stderr. */
 int client_ask(struct client *, const char *path, const char *query, const char *body,
                struct client_answer *ret);

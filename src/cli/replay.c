@@ -11,6 +11,7 @@
 #include "base/reason.h"
 #include "cli/face.h"
 #include "cli/internal.h"
+#include "cli/receipt.h"
 #include "cli/table.h"
 #include "cli/trial.h"
 
@@ -156,6 +157,17 @@ static enum hd_code judge(struct hd_arena *a, const struct store_guard *g, struc
     return code ? hd_error_add(err, "guard %s", g->id) : HD_OK;
 }
 
+static int replay_receipt(const struct cli_args *args, struct hd_arena *a, const char *file)
+{
+    struct store_guard guard;
+    struct trial t;
+    struct both both;
+    struct hd_error err;
+    if (receipt_read(a, file, &guard, &t, &err) || judge(a, &guard, &t, &both, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    return report(args, &guard, both.n, &both.stored, &both.now);
+}
+
 static int replay_one(const struct cli_args *args, struct hd_arena *a, struct store *store,
                       const char *id)
 {
@@ -251,9 +263,9 @@ static int run(const struct cli_args *args)
     const char *id = cli_word(args, 0), *path;
     bool many = cli_option(args, "from") || cli_option(args, "to") || cli_option(args, "service");
     if (many == (id != NULL))
-        return cli_usage(args, "replay takes the id of a guard, or a range of time");
+        return cli_usage(args, "replay takes the id of a guard, a receipt, or a range of time");
     if (id && !face_is_id(id))
-        return cli_usage(args, "'%s' is not the id of a guard", id);
+        return replay_receipt(args, a, id);
     path = cli_store_path(args, a);
     if (!path)
         return CLI_USAGE;
@@ -273,9 +285,10 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_replay = {
     .name = "replay",
-    .synopsis = "ID | [--from T] [--to T] [--service NAME]",
+    .synopsis = "ID | FILE | [--from T] [--to T] [--service NAME]",
     .help = "judge the stored evidence of one or many guards again and compare",
-    .notes = "Exit codes: 0 the same verdict, 1 another one, 2 no such guard or evidence.\n",
+    .notes = "FILE is a receipt (haldane export --json): its chain is proved, and nothing else is read.\n"
+             "Exit codes: 0 the same verdict, 1 another one, 2 no such guard or evidence.\n",
     .options = options,
     .most = 1,
     .run = run,

@@ -235,6 +235,7 @@ static enum hd_code start_face(struct daemon *d, const struct hd_config *c, stru
                              .key = c->key,
                              .store_path = c->storage.path,
                              .who = accounts_who,
+                             .digest = cred_sha256_hex,
                              .commands = pair[1]};
     enum hd_code code = loop_add(d->loop, d->commands, EPOLLIN, commands_ready, d, err);
     return code ? code : http_start(&o, &d->http, err);

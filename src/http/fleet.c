@@ -85,7 +85,7 @@ static void handover(struct buf *b, const struct fleet_view *v)
             count_word(b, of[s], html_state_words(s), &said);
     }
     html_print(b, said ? "." : "No release ended.");
-    html_print(b, "</p>");
+    html_print(b, " <a id=\"export\" href=\"/handover.md\">Handover as text</a></p>");
     if (v->n_recent)
         part_guards(b, v->recent, v->n_recent, true, v->now_ms);
 }

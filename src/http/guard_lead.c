@@ -230,7 +230,7 @@ static void why_row(struct buf *b, const struct guard_view *v)
     more_reasons(b, g);
     row_end(b);
     if (cause) {
-        row_begin(b, "The deploy?");
+        row_begin(b, "Deploy?");
         html_print(b, "%s", cause);
         row_end(b);
     }

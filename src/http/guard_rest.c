@@ -128,7 +128,15 @@ static void facts(struct buf *b, const struct guard_view *v, int64_t now_ms)
     fact(b, "router after", g->value_after);
     fact(b, "config", g->config_hash);
     html_print(b,
-               "<div><dt>as JSON</dt><dd><a href=\"/api/v1/guards/%s\">guard</a> "
+               "<div><dt>to take along</dt><dd><a id=\"export\" href=\"/api/v1/guards/%s/export.md\">"
+               "post-mortem</a>%s",
+               g->id, hd_state_terminal(g->state) ? ", " : "");
+    if (hd_state_terminal(g->state))
+        html_print(b, "<a href=\"/api/v1/guards/%s/receipt\">receipt</a> <span class=\"m\">"
+                      "(<code>haldane replay FILE</code> proves it again)</span>",
+                   g->id);
+    html_print(b,
+               "</dd></div><div><dt>as JSON</dt><dd><a href=\"/api/v1/guards/%s\">guard</a> "
                "<a href=\"/api/v1/guards/%s/timeline\">timeline</a> "
                "<a href=\"/api/v1/guards/%s/evidence\">evidence</a></dd></div></dl>",
                g->id, g->id, g->id);

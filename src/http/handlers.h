@@ -15,6 +15,10 @@ enum hd_code settings_page(struct call *, struct hd_error *);
 /* actions.c */
 enum hd_code action_ask(struct call *, struct hd_error *);
 enum hd_code action_take(struct call *, struct hd_error *);
+/* export.c, receipt.c */
+enum hd_code export_markdown(struct call *, struct hd_error *);
+enum hd_code handover_markdown(struct call *, struct hd_error *);
+enum hd_code export_receipt(struct call *, struct hd_error *);
 /* history.c */
 enum hd_code history_csv(struct call *, struct hd_error *);
 enum hd_code history_json(struct call *, struct hd_error *);

@@ -41,6 +41,8 @@ struct http_options {
     const char *certificate, *key; /* PEM files: serve TLS; NULL: plain */
     const char *store_path;
     int commands; /* our end of the pair; owned from now on, whatever is returned */
+    /* SHA-256 in hexadecimal, for receipts; NULL: there are none */
+    void (*digest)(struct hd_span, char out[65]);
     http_who *who; /* NULL: nobody is asked: all may read, and orders go on to the loop */
     int32_t command_ms, request_ms; /* 0: HD_COMMAND_MS, HD_REQUEST_MS */
     int32_t beat_ms; /* a comment on a stream that was silent for so long; 0: 15 s */

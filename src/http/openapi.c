@@ -41,6 +41,9 @@ static const struct about {
     {"GET", "/api/v1/guards/*/evidence", "listEvidence", "What was measured, poll by poll", 200, "EvidenceList", false},
     {"GET", "/api/v1/guards/*/verdicts", "listVerdicts", "How the judgement of each check changed", 200, "VerdictList",
      true},
+    {"GET", "/api/v1/guards/*/export.md", "exportGuard", "A post-mortem to be finished, in Markdown", 200, "", false},
+    {"GET", "/api/v1/guards/*/receipt", "getReceipt", "All the verdict was made of, chained by hashes", 200, "Any",
+     false},
     {"GET", "/api/v1/guards/*/chart.svg", "drawChart", "A check's chart", 200, "", false},
     {"POST", "/api/v1/guards/*/revert", "revertGuard", "Move the traffic back now", 202, "Ordered", true},
     {"POST", "/api/v1/guards/*/hold", "holdGuard", "No automatic reverts of its service for a while", 201, "Ordered",
@@ -542,6 +545,7 @@ static const char *type_of(const struct route *r, const struct about *a)
     if (*a->answer)
         return CALL_JSON;
     return str_ends(r->pattern, ".svg")      ? "image/svg+xml"
+           : str_ends(r->pattern, ".md")     ? "text/markdown"
            : str_ends(r->pattern, "/events") ? "text/event-stream"
                                              : "text/plain";
 }

@@ -100,7 +100,7 @@ static enum hd_code sources_part(struct call *c, struct buf *b, struct hd_error 
     html_print(b, "<h2>Data sources</h2>");
     if (!n) {
         html_print(b, "<p>None was asked yet: a source is asked while a release is watched. "
-                      "<code>haldane query run</code> asks one now.</p>");
+                      "<code>haldane query run SERVICE --all</code> asks one now.</p>");
         return HD_OK;
     }
     html_print(b, "<table class=\"list\"><thead><tr><th scope=\"col\">source</th><th scope=\"col\">"

@@ -114,7 +114,7 @@ static void put_past(struct buf *to, const struct hd_past *past)
     }
 }
 
-static void pack(struct buf *to, const struct hd_evidence *e)
+void store_evidence_pack(const struct hd_evidence *e, struct buf *to)
 {
     buf_byte(to, e->n_past ? VERSION : VERSION_BARE);
     buf_byte(to, (char)(e->backfill | e->presence[HD_STABLE].known << 1 |
@@ -228,8 +228,8 @@ static void take_past(struct reader *in, struct hd_past *ret)
     ret->polls[1] = v[8];
 }
 
-static enum hd_code unpack(struct hd_arena *arena, struct hd_span blob, struct hd_evidence *ret,
-                           struct hd_error *err)
+enum hd_code store_evidence_unpack(struct hd_arena *arena, struct hd_span blob, struct hd_evidence *ret,
+                                   struct hd_error *err)
 {
     const unsigned char *at = (const unsigned char *)blob.at;
     struct reader in = {at, at + blob.len, false};
@@ -278,7 +278,7 @@ enum hd_code store_put_evidence(struct store *s, const char *guard,
     enum hd_code code = guard_seq(s, guard, &seq, err);
     if (code)
         return code;
-    pack(&blob, e);
+    store_evidence_pack(e, &blob);
     return sql_write(s,
                      "INSERT INTO evidence (guard, after, poll, wall_ms, t_ms, data)"
                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -295,7 +295,7 @@ static enum hd_code read_evidence(struct sql_row *row, void *ret, struct hd_erro
     evidence->evidence.poll = (uint32_t)row_int(row);
     evidence->wall_ms = row_int(row);
     evidence->t_ms = row_int(row);
-    return unpack(row->arena, row_blob(row), &evidence->evidence, err);
+    return store_evidence_unpack(row->arena, row_blob(row), &evidence->evidence, err);
 }
 
 enum hd_code store_evidence(struct store *s, struct hd_arena *arena, const char *guard,

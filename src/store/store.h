@@ -237,6 +237,11 @@ enum hd_code store_put_evidence(struct store *, const char *guard, const struct 
 enum hd_code store_evidence(struct store *, struct hd_arena *, const char *guard,
                             struct store_evidence **ret, size_t *ret_n, struct hd_error *err);
 
+/* The bytes of one row, without poll, before and the times; unpack: HD_VERSION, HD_CORRUPT. */
+void store_evidence_pack(const struct hd_evidence *, struct buf *);
+enum hd_code store_evidence_unpack(struct hd_arena *, struct hd_span, struct hd_evidence *ret,
+                                   struct hd_error *err);
+
 /* A check's band changed. */
 struct store_band {
     int64_t wall_ms; /* doubles are exact, but -0 becomes 0 */

@@ -166,6 +166,8 @@ def every_operation(api, d, router):
     ask("revertGuard", body={"reason": "test"}, id=g)
     d.wait_state("reverted", 20)
     ask("getGuard", id=g)
+    ask("exportGuard", id=g)
+    ask("getReceipt", id=g)
     ask("markGuard", body={"verdict": "false_alarm"}, id=g)
     ask("acknowledgeGuard", body={}, id=g)
     ask("rearmGuard", body={"reason": "test"}, id=g)

@@ -130,7 +130,7 @@ static void every_command_has_help(void **state)
 {
     (void)state;
     static const char *const names[] = {"serve", "check", "guard", "wait", "status", "show", "list", "revert", "hold",
-                                        "change", "mark",
+                                        "change", "mark", "export",
                                         "release", "cancel", "rearm", "ack", "reload", "query", "replay", "backtest", "db",
                                         "bench",
                                         "version", "help"};

@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The pages in a real browser, over a real daemon in the states on-call meets: every page without a
+complaint of the browser, no sideways scroll on a phone, the checks of WCAG AA that a program can
+make, every action clicked through with its confirmation, a stale tab, news without a reload, news
+that stop, and everything once more without script. Exports and the replay of a receipt.
+
+    pages.py HALDANE          with SHOTS=DIR it leaves a picture of each page there
+"""
+import gzip
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import browser  # noqa: E402
+import world as w  # noqa: E402
+
+BAD, GOOD = (25, 25), (50, 0)
+NAMES = ("bad", "good", "both", "held", "live", "late", "stale")
+FIRST_LOAD = 14 * 1024
+
+AUDIT = r"""(() => {
+  const bad = [], say = (what, e) => bad.push(what + ': ' + (e.outerHTML || e).slice(0, 90));
+  const all = (s) => [...document.querySelectorAll(s)];
+  const shown = (e) => e.getClientRects().length > 0;
+  if (!document.documentElement.lang) say('no language', 'html');
+  for (const mark of ['main', 'header', 'nav'])
+    if (all(mark).length !== 1) say('landmark', mark);
+  if (all('h1').length !== 1) say('not one h1', document.title);
+  let level = 0;
+  for (const h of all('h1,h2,h3,h4').filter(shown)) {
+    if (+h.tagName[1] > level + 1) say('heading skips a level', h);
+    level = +h.tagName[1];
+  }
+  const ids = all('[id]').map((e) => e.id);
+  ids.filter((x, i) => ids.indexOf(x) !== i).forEach((x) => say('id twice', x));
+  for (const e of all('input:not([type=hidden]),select,textarea'))
+    if (!e.labels || !e.labels.length) say('no label', e);
+  for (const e of all('a,button,summary')) if (!e.textContent.trim()) say('no name', e);
+  for (const e of all('svg[role=img]')) if (!e.querySelector('title')) say('no title', e);
+  for (const e of all('svg:not([role=img]):not([aria-hidden])')) say('drawing without a role', e);
+  for (const e of all('th')) if (!e.scope) say('no scope', e);
+  for (const e of all('button,.button').filter(shown))
+    if (e.getBoundingClientRect().height < 43.5) say('too small to hit', e);
+  const rgb = (s) => { const m = s.match(/[\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m; };
+  const lum = (c) => [0.2126, 0.7152, 0.0722].reduce((sum, k, i) => {
+    const v = c[i] / 255; return sum + k * (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); }, 0);
+  const back = (e) => { for (; e; e = e.parentElement) {
+    const c = rgb(getComputedStyle(e).backgroundColor); if (c[3] > 0) return c; } return [255, 255, 255]; };
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  let n = 0;
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement;
+    if (!walk.currentNode.data.trim() || !shown(e) || e.closest('.skip,noscript,script,desc,title')) continue;
+    const s = getComputedStyle(e), ink = e.closest('svg') ? s.fill : s.color;
+    const a = lum(rgb(ink)), b = lum(back(e)), ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    const size = parseFloat(s.fontSize), large = size >= 24 || (size >= 18.66 && +s.fontWeight >= 700);
+    n++;
+    if (ratio < (large ? 3 : 4.5)) say('contrast ' + ratio.toFixed(2), e);
+  }
+  if (n < 5) say('hardly any text', String(n));
+  return [...new Set(bad)];
+})()"""
+
+
+def start(world):
+    router = w.Router(world, backends=[n for n in NAMES if n != "stale"])
+    prometheus, alertmanager = w.Prometheus(), w.Alertmanager()
+    services = {}
+    for n in NAMES:
+        prometheus.say(n, blue=GOOD, green=GOOD)
+        if n != "stale":
+            guard = {"duration": {"good": "5s", "both": "8s"}.get(n, "120s")}
+            services[n] = w.service(router, n, guard=guard)
+    lame = w.Exec(world, "lame", "set", obeys=False)
+    services["stale"] = lame.service(checks="[{use: http-5xx-ratio, with: {job: stale}, max: 5%}]",
+                                     verify={"timeout": "2s"})
+    d = w.Daemon(world, w.config(services, prometheus, alertmanager,
+                                 limits="reverts_per_hour: 100, brake: 100")).start()
+    d.wait_read(NAMES)
+    d.order("/services/held/hold", reason="a freeze", **{"for": "1h"})
+    for n in NAMES[:-1]:
+        router.set(w.GREEN, n)
+    lame.switch("green")
+    for n in NAMES:
+        d.wait_state("watching passed", 8, n)
+    time.sleep(1.5)
+    for n in ("bad", "held", "stale"):
+        prometheus.say(n, green=BAD)
+    prometheus.say("both", green=BAD, blue=BAD)
+    for n, state in (("bad", "reverted"), ("good", "passed"), ("held", "advised"),
+                     ("stale", "not_verified"), ("both", "inconclusive")):
+        d.wait_state(state, 25, n)
+    return d, router
+
+
+def look(page, base, name, path, narrow):
+    page.go(base + path)
+    w.equal(page.errors(), [], f"{name}: the browser has no complaint")
+    w.equal(page.eval(AUDIT), [], f"{name}: nothing against WCAG AA that a program can see")
+    if narrow:
+        w.equal(page.eval("document.documentElement.scrollWidth"), 320, f"{name}: no sideways scroll")
+    if os.environ.get("SHOTS"):
+        page.shot(os.path.join(os.environ["SHOTS"], f"{name.replace(' ', '-')}.png"))
+
+
+def every_page(d, b, base):
+    wide, phone = b.page(), b.page(width=320, height=640, dark=True)
+    paths = {"fleet": "/", "settings": "/settings", "service": "/s/bad", "login": "/login",
+             "filtered": "/s/bad?show=passed", "absent": "/g/nothing"}
+    paths.update({f"guard {n}": f"/g/{d.guard(n)['id']}" for n in NAMES})
+    for name, path in paths.items():
+        if name == "absent":
+            phone.go(base + path)
+            w.equal(phone.eval(AUDIT), [], "an error's page: nothing against WCAG AA")
+            continue
+        look(wide, base, name, path, False)
+        look(phone, base, f"{name} on a phone", path, True)
+    for name, word in (("both", "look first at what both colours share"),
+                       ("bad", "there is nothing to take back"), ("stale", "by hand: moves the traffic")):
+        text = wide.go(f"{base}/g/{d.guard(name)['id']}").eval("document.body.innerText.toLowerCase()")
+        w.ok(word in text, f"{name}: the page says \"{word}\"", text[:1500])
+    w.equal(wide.go(f"{base}/g/{d.guard('both')['id']}").eval("!!document.querySelector('details[open]')"),
+            False, "a shared outage opens no command that would move users")
+    title = d.guard("bad")["headline"]
+    got = wide.go(f"{base}/g/{d.guard('bad')['id']}").eval(
+        "[document.title, document.querySelector('h1').textContent,"
+        " document.querySelector('meta[property=\"og:title\"]').content]")
+    w.equal(got, [f"bad: {title}"] * 3, "one sentence in title, heading and preview")
+    wide.key("Tab")
+    got = wide.eval("[document.activeElement.textContent,"
+                    " getComputedStyle(document.activeElement).outlineStyle]")
+    w.equal(got, ["to the content", "solid"], "the keyboard's first stop skips to the content, visibly")
+    wide.media(kind="print")
+    w.equal(wide.eval("getComputedStyle(document.querySelector('header')).display"), "none",
+            "printed without what only a screen needs")
+    wide.close()
+    phone.close()
+
+
+def first_load(d, base):
+    html = ""
+    total = 0
+    for path in (f"/g/{d.guard('bad')['id']}", "css", "js"):
+        if path in ("css", "js"):
+            mark = "/assets/style.css?v=" if path == "css" else "/assets/live.js?v="
+            path = mark + html.split(mark)[1].split('"')[0]
+        r = urllib.request.urlopen(urllib.request.Request(base + path, headers={"Accept-Encoding": "gzip"}))
+        body = r.read()
+        w.equal(r.headers["Content-Encoding"], "gzip", f"{path[:20]} comes compressed")
+        html = html or gzip.decompress(body).decode()
+        total += len(body) + len(str(r.headers))
+    w.ok(total <= FIRST_LOAD, "the first load of a guard's page fits 14 KB", f"{total} bytes")
+
+
+def login(page, d, base, path):
+    """From a page that asks, by way of the login, back to it."""
+    page.go(base + path)
+    w.ok("Log in to do this" in page.eval("document.body.innerText"), "who is not logged in cannot order")
+    page.click("section .button")
+    with open(f"{d.db}.token") as f:
+        page.type("#token", f.read().strip())
+    page.click("section button")
+    w.equal(page.eval("location.pathname"), path, "the login leads back to the question")
+
+
+def act(page, base, path, reason=None):
+    """Opens the page that asks, and says yes."""
+    page.go(base + path)
+    w.equal(page.eval(AUDIT), [], f"{path.split('/')[-1]} asks: nothing against WCAG AA")
+    text = page.eval("document.body.innerText")
+    w.ok("/api/v1/" in text and "haldane " in text, "and says how to do it by API and by the shell", text)
+    if reason:
+        page.type("#reason", reason)
+    page.click("form.ask button")
+    return page.eval("document.body.innerText")
+
+
+def actions(d, page, base):
+    live, bad, stale = (d.guard(n)["id"] for n in ("live", "bad", "stale"))
+    login(page, d, base, f"/g/{live}/extend")
+    before = d.api(f"/guards/{live}")["until"]
+    act(page, base, f"/g/{live}/extend", "a slow day")
+    w.ok(d.api(f"/guards/{live}")["until"] > before, "extended")
+    act(page, base, f"/g/{live}/advise", "I am at the keyboard")
+    w.equal(d.api(f"/guards/{live}")["mode"], "advise", "only advises from now on")
+    text = act(page, base, "/s/live/hold", "trying something <b>bold</b>")
+    w.ok("Automatic reverts are held" in text and "<b>bold</b>" in text, "held, and the page says why", text)
+    act(page, base, "/s/live/release")
+    w.equal([h["service"] for h in d.api("/holds")["items"]], ["held"], "released")
+    act(page, base, "/fleet/hold", "everybody stop")
+    w.ok(None in [h["service"] for h in d.api("/holds")["items"]], "the whole fleet is held")
+    act(page, base, "/fleet/release")
+    text = act(page, base, f"/g/{bad}/false-alarm", "the probe was wrong")
+    w.ok("1 of these was marked false" in text, "a false alarm counts in the record", text[-1500:])
+    text = act(page, base, f"/g/{bad}/rearm", "fixed")
+    w.ok("was rejected" not in text, "re-armed")
+    act(page, base, f"/g/{stale}/acknowledge")
+    w.equal(d.api(f"/guards/{stale}")["needs_human"], False, "seen")
+
+
+def stale_tab(d, page, base, router):
+    live = d.guard("live")["id"]
+    page.go(f"{base}/g/{live}/revert")
+    page.type("#reason", "they said so")
+    router.set({"blue": 40, "green": 60}, "live")
+    d.wait_state("superseded", 8, "live")
+    page.click("form.ask button")
+    text = page.eval("document.body.innerText")
+    w.ok("Nothing was done" in text, "a tab that is behind gets a conflict", text[:800])
+    w.equal((d.intents("live"), page.eval("document.querySelector('#reason').value")), ([], "they said so"),
+            "nothing was sent, and what was typed is still there")
+
+
+def news(d, b, base, page):
+    """The page of a guard follows a revert without a reload."""
+    live = d.guard("late")["id"]
+    watcher = b.page().go(f"{base}/g/{live}")
+    watcher.eval("window.stayed = true; document.querySelector('main details').open = true")
+    act(page, base, f"/g/{live}/revert", "customers report wrong prices")
+    d.wait_state("reverted", 20, "late")
+    w.wait(lambda: "as ordered, users are well" in watcher.eval("document.title"), 15, "the news come")
+    w.equal(watcher.eval("[window.stayed, document.querySelector('h1').textContent]"),
+            [True, "late: Rolled back to blue as ordered, users are well - no action needed"],
+            "a page follows what happens without a reload")
+    return watcher
+
+
+def without_script(d, b, base):
+    page = b.page(script=False)
+    page.go(f"{base}/g/{d.guard('held')['id']}")
+    login(page, d, base, "/s/held/release")
+    page.click("form.ask button")
+    w.equal(d.api("/holds")["items"], [], "an order without script")
+    page.go(f"{base}/s/good?show=passed")
+    w.ok("/g/" in page.eval("document.querySelector('table').innerHTML"), "a filter without script")
+    page.close()
+
+
+def exports(d, world):
+    env = {**os.environ, "HALDANE_CONFIG": d.file}
+
+    def haldane(*args):
+        return subprocess.run([world.binary, *args], capture_output=True, text=True, env=env, timeout=20)
+
+    md = haldane("export", "bad", "--md").stdout
+    for word in ("# bad: Rolled back to blue", "- [x] The old version has the traffic", "max(0, errors",
+                 "- [ ] The incident ticket", "http_requests_total"):
+        w.ok(word in md, f"the post-mortem has: {word}", md)
+    receipt = haldane("export", "bad", "--json").stdout
+    file = world.path("receipt.json")
+
+    def replay(text):
+        with open(file, "w") as f:
+            f.write(text)
+        return haldane("replay", file)
+
+    json.loads(receipt)
+    good = replay(receipt)
+    w.ok(good.returncode == 0 and "equal to the stored verdict" in good.stdout,
+         "a receipt is judged again without daemon and store", good)
+    lines = receipt.split("\n")
+    poll = next(i for i, line in enumerate(lines) if '"evidence"' in line)
+    forged = {"a poll changed": receipt.replace('"t_ms":', '"t_ms":9', 1),
+              "a poll dropped": "\n".join(lines[:poll] + lines[poll + 1:]),
+              "the last part changed": receipt.replace('"outcome":"verified"', '"outcome":"accepted"'),
+              "cut short": receipt[:len(receipt) // 2]}
+    for name, text in forged.items():
+        got = replay(text)
+        w.ok(got.returncode == 2 and "equal" not in got.stdout, f"a forged receipt is refused: {name}", got)
+    w.ok("bad" in d.get("/handover.md")[1], "the handover names the night's releases")
+
+
+def main(world):
+    d, router = start(world)
+    base = f"http://127.0.0.1:{d.port}"
+    b = browser.Browser()
+    try:
+        every_page(d, b, base)
+        first_load(d, base)
+        exports(d, world)
+        page = b.page()
+        actions(d, page, base)
+        stale_tab(d, page, base, router)
+        watcher = news(d, b, base, page)
+        without_script(d, b, base)
+        watcher.go(f"{base}/g/{live_guard(d, router)}")
+        d.kill()
+        w.wait(lambda: "Stale since" in watcher.eval("document.body.innerText"), 30, "the page says that news stopped")
+        w.ok(True, "when haldane is gone an open page says since when it is stale")
+    finally:
+        b.close()
+
+
+def live_guard(d, router):
+    """A guard that is live now: the next release of a service that is well goes the other way."""
+    router.set(w.BLUE, "good")
+    return d.wait_state("watching", 10, "good", nth=2)["id"]
+
+
+w.need("haproxy", "setpriv", browser.PROGRAM)
+w.run(main, 140)

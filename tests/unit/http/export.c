@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The post-mortem: foreign text stays text in Markdown, and the users affected are counted as its
+ * formula says.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "http/export.h"
+
+static void test_text(void **state)
+{
+    static const struct {
+        const char *text, *want;
+    } row[] = {
+        {NULL, ""},
+        {"plain text, 5%", "plain text, 5%"},
+        {"a|b", "a\\|b"},
+        {"# no heading\n- no list", "\\# no heading - no list"},
+        {"[x](javascript:1)", "\\[x\\](javascript:1)"},
+        {"<img> `code` *b* _i_ ~s~ ![i]", "\\<img\\> \\`code\\` \\*b\\* \\_i\\_ \\~s\\~ \\!\\[i\\]"},
+        {"\x1B[31mred\x7F", " \\[31mred "},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        BUF_AUTO b = BUF_INIT(1000);
+        export_text(&b, row[i].text);
+        assert_string_equal(buf_at(&b), row[i].want);
+    }
+}
+
+/* Polls of {errors, requests} on both sides; stable without requests: the minutes before count. */
+static void test_affected(void **state)
+{
+    static const struct {
+        const char *name;
+        bool complement, failed;
+        double candidate[2][2], stable[2][2], before[2];
+        double want;
+        uint32_t polls;
+    } row[] = {
+        {"beside stable", false, true, {{50, 100}, {20, 100}}, {{1, 100}, {0, 100}}, {0, 0}, 69, 2},
+        {"against before", false, true, {{50, 100}, {20, 100}}, {{0, 0}, {0, 0}}, {10, 1000}, 68, 2},
+        {"better than usual is not paid back", false, true, {{0, 100}, {20, 100}}, {{50, 100}, {0, 100}},
+         {0, 0}, 20, 2},
+        {"successes counted", true, true, {{50, 100}, {80, 100}}, {{100, 100}, {100, 100}}, {0, 0}, 70, 2},
+        {"nothing failed", false, false, {{50, 100}, {20, 100}}, {{1, 100}, {0, 100}}, {0, 0}, 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct hd_check_state s = {.before_events = row[i].before[0], .before_exposure = row[i].before[1]};
+        struct check_view c = {.name = "errors", .kind = "counts", .complement = row[i].complement,
+                               .tone = row[i].failed ? TONE_FAIL : TONE_PASS, .state = &s};
+        struct hd_measurement m[2][2];
+        struct store_evidence e[2];
+        for (int k = 0; k < 2; k++) {
+            const double *const side[] = {row[i].stable[k], row[i].candidate[k]};
+            for (int r = 0; r < 2; r++)
+                m[k][r] = (struct hd_measurement){.role = (uint8_t)r, .fresh = true,
+                                                  .events = side[r][0], .exposure = side[r][1], .value = NAN};
+            e[k] = (struct store_evidence){.evidence = {.poll = (uint32_t)k + 1, .m = m[k], .n = 2}};
+        }
+        struct guard_view v = {.check = &c, .n_checks = 1, .evidence = e, .n_evidence = 2};
+        struct affected a;
+        export_affected(&v, &a);
+        if (fabs(a.beyond - row[i].want) > 1e-9 || a.polls != row[i].polls)
+            fail_msg("%s: %g requests in %u polls", row[i].name, a.beyond, a.polls);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_text), cmocka_unit_test(test_affected)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
