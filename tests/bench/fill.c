@@ -3,24 +3,29 @@
  * Fills a store with finished guards and their evidence, as a daemon leaves them: what a start has
  * to look through.
  *
- *     fill PATH GUARDS POLLS
+ *     fill PATH GUARDS POLLS [SERVICES]
+ *
+ * Without SERVICES each guard has its own; with it they go round, one each ten minutes up to now.
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "store/store.h"
 
 #define CHECKS 3
 #define START_MS 1795220000000
 #define INTERVAL_MS 5000
+#define SPREAD_MS 600000
+#define BATCH 500 /* guards in one transaction */
 
-static enum hd_code fill_guard(struct store *s, int i, int polls, struct hd_error *err)
+static enum hd_code fill_guard(struct store *s, int i, int polls, int services, int64_t at,
+                               struct hd_error *err)
 {
     char service[32];
-    (void)snprintf(service, sizeof service, "s%04d", i);
+    (void)snprintf(service, sizeof service, "s%04d", i % services);
     struct hd_guard_state engine = {.n_checks = CHECKS};
-    int64_t at = START_MS + i;
     struct store_guard g = {
         .version = 1, .service = service, .state = HD_STATE_PASSED, .verdict = HD_VERDICT_PASS,
         .score = 100, .trigger = "traffic", .stable = "blue", .candidate = "green",
@@ -30,7 +35,7 @@ static enum hd_code fill_guard(struct store *s, int i, int polls, struct hd_erro
         .decided_ms = -1, .sent_ms = -1, .accepted_ms = -1, .verified_ms = -1, .recovered_ms = -1,
         .bad_since_ms = -1, .headline = "green passed - no action needed", .why = "",
         .reasons = "[]", .config_hash = "0", .pin = "version: 1", .checks = "[]", .engine = &engine};
-    (void)snprintf(g.id, sizeof g.id, "01HALDANEBENCH%012d", i);
+    (void)snprintf(g.id, sizeof g.id, "01HADANEBENCH%013d", i);
     enum hd_code code = store_add_guard(s, &g, err);
     for (int p = 1; !code && p <= polls; p++) {
         struct hd_measurement m[CHECKS * HD_ROLES];
@@ -52,13 +57,17 @@ int main(int argc, char **argv)
     struct store *s = NULL;
     if (argc < 4)
         return 2;
+    int guards = atoi(argv[2]), services = argc > 4 ? atoi(argv[4]) : guards;
+    int64_t now = (int64_t)time(NULL) * 1000;
     struct store_options o = {.path = argv[1]};
     enum hd_code code = store_open(&o, &s, &err);
-    for (int i = 0; !code && i < atoi(argv[2]); i++) {
-        code = store_begin(s, &err);
+    for (int i = 0; !code && i < guards; i++) {
+        int64_t at = argc > 4 ? now - (int64_t)(guards - i) * SPREAD_MS : START_MS + i;
+        if (i % BATCH == 0)
+            code = store_begin(s, &err);
         if (!code)
-            code = fill_guard(s, i, atoi(argv[3]), &err);
-        if (!code)
+            code = fill_guard(s, i, atoi(argv[3]), services, at, &err);
+        if (!code && (i % BATCH == BATCH - 1 || i == guards - 1))
             code = store_commit(s, &err);
     }
     if (code)
