@@ -404,7 +404,7 @@ static void check_lives(struct sim *sim, struct app *s)
         if (r->good)
             violation(sim, "liveness", "a good release was reverted on %s", s->name);
     }
-    bool seen = !r->slow || r->slow < 0.1 || set->latency;
+    bool seen = r->slow < 0.1 || set->latency;
     int64_t bad_by = set->detect_ms + 2 * set->scrape_ms + 6 * set->interval_ms + 40000 +
                      (r->slow > 0.1 ? set->warmup_ms : 0) + (r->crashes ? 30000 : 0);
     if (r->bad && seen && !s->reverted && age > bad_by)

@@ -52,7 +52,7 @@ void settings_draw(struct sim *sim)
         .latency = rng_chance(r, 0.7),
         .gauge = rng_chance(r, 0.2),
     };
-    if (!sim->weather.chaos) { /* where everything is well, it must also end well */
+    if (sim->weather.chaos <= 0) { /* where everything is well, it must also end well */
         s->cooldown_ms = 0;
         s->reverts_per_hour = 60;
         s->brake = 10;

@@ -69,7 +69,7 @@ static void shift(struct sim *sim, const struct todo *t)
 {
     struct app *s = &sim->service[t->service];
     struct split v = split_mix(s, t->colour, (unsigned)t->arg);
-    bool stops = !sim->weather.chaos || rng_chance(&sim->script_rng, 0.5);
+    bool stops = sim->weather.chaos <= 0 || rng_chance(&sim->script_rng, 0.5);
     if (t->value != s->switch_t || (stops && !split_same(&s->router.live, &s->shifted)))
         return; /* this roll-out was given up */
     if (rng_chance(&sim->script_rng, 0.2) && t->arg == 100) { /* some drain instead of weighing */

@@ -16,7 +16,7 @@
 
 static struct store_token token(const char *name, enum store_origin origin)
 {
-    return (struct store_token){.origin = origin,
+    return (struct store_token){.origin = (int32_t)origin,
                                 .name = name,
                                 .role = HD_TOKEN_OPERATOR,
                                 .services = "[\"*\"]",
