@@ -9,6 +9,7 @@ import json
 import os
 import random
 import sys
+import time
 import urllib.parse
 import uuid
 
@@ -133,7 +134,7 @@ def lint(doc):
     return found
 
 
-def every_operation(api, d, router):
+def every_operation(api, d, router, bank):
     """Each operation in an order in which it can work."""
     ask = api.call
     for name in ("alive", "ready", "metrics", "openapi", "listServices", "listHolds", "listTokens", "getConfig",
@@ -180,7 +181,21 @@ def every_operation(api, d, router):
     router.switch("green")
     third = w.wait(lambda: d.guard()["id"] != second and d.guard()["live"] and d.guard()["id"], 15, "a third guard")
     ask("cancelGuard", body={"reason": "test"}, id=third)
+    approvals(api, d, bank)
     return g
+
+
+def approvals(api, d, bank):
+    """An alert fails a release whose revert waits for whoever holds this token."""
+    bank.switch("green")
+    g = d.wait_state("watching", 15, service="bank")["id"]
+    alert = {"status": "firing", "labels": {"alertname": "Bad"}, "fingerprint": "f",
+             "startsAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1))}
+    d.request("POST", "/compat/alertmanager?service=bank&do=fail", json.dumps({"alerts": [alert]}),
+              {"Authorization": f"Bearer {api.token}", "Content-Type": "application/json"})
+    api.call("listApprovals")
+    api.call("getApproval", id=g)
+    api.call("decideApproval", body={"decision": "reject", "reason": "test"}, id=g)
 
 
 def anything():
@@ -252,16 +267,17 @@ def nonsense(api, guard):
 
 def main(world):
     router = w.Exec(world, "router", "set")
-    other = w.Exec(world, "other", "set")
+    other, bank = w.Exec(world, "other", "set"), w.Exec(world, "bank", "set")
     smoke = "[{name: smoke, exec: {command: [/bin/echo, '{\"ok\": true}']}}]"
     text = w.config({"shop": router.service(checks=smoke, mode="advise"),
-                     "cart": other.service(checks=smoke, mode="advise")})
+                     "cart": other.service(checks=smoke, mode="advise"),
+                     "bank": bank.service(checks=smoke, approval="{by: [local]}")})
     d = w.Daemon(world, text).start()
-    d.wait_read(("shop", "cart"))
+    d.wait_read(("shop", "cart", "bank"))
     api = Api(d)
     found = lint(api.doc)
     w.ok(api.doc["openapi"] == "3.1.0" and not found, "the document is sound", "\n".join(found))
-    guard = every_operation(api, d, router)
+    guard = every_operation(api, d, router, bank)
     missed = sorted(set(api.operations) - api.reached)
     w.ok(not missed, f"each of {len(api.operations)} operations reaches its 2xx", str(missed))
     w.ok(not api.faults, "each answer has the promised shape", "\n".join(api.faults[:10]))
