@@ -92,7 +92,8 @@ bool past_learn(const struct hd_policy *p, uint32_t check, const struct history 
     } else {
         size_t block = step_ms <= LONG_STEP_MS ? (size_t)(BLOCK_MS / step_ms)
                                                : (size_t)(LONG_BLOCK_MS / step_ms);
-        struct past learned = dispersion_learn(h, dispersion_rho(h), block);
+        /* Incidents in the past can give more than 1; no poll counts as less than one request. */
+        struct past learned = dispersion_learn(h, fmin(dispersion_rho(h), 1), block);
         past.rho = learned.rho;
         past.between = learned.between;
         past.events = learned.events;

@@ -122,7 +122,8 @@ void stream_learn(const struct hd_policy *p, const struct hd_past *past, double 
     if (!(past->exposure > 0) || !(past->events >= 0) || !(past->rho >= 0))
         return;
     /* What must be kept of a past in longer steps is the long-run inflation, not rho. */
-    w->rho = past->rho * (past->step_ms > interval_ms ? (double)past->step_ms / (double)interval_ms : 1);
+    double steps = (double)past->step_ms / (double)interval_ms;
+    w->rho = fmin(past->rho * fmax(steps, 1), 1);
     struct past known = {past->rho, past->between, past->events, past->exposure};
     if (s.low)
         w->ceiling = s.ratio * lower(past->events, past->exposure, z) /

@@ -87,13 +87,14 @@ static void put_service(const struct sim *sim, const struct app *app, struct buf
         buf_print(to, "      - {name: depth, query: 'max by ({{by}}) (queue_depth{ {{match}} })', max: 100}\n");
     buf_print(to,
               "    guard: {duration: %lldms, interval: %lldms, warmup: %lldms, min_samples: 50, "
-              "blind_for: 1m, fail_after: 3, cooldown: %lldms}\n"
+              "blind_for: 1m, fail_after: 3, rule: %s, cooldown: %lldms}\n"
               "    verify: {timeout: %lldms, recover_within: %lldms, aftercare: %lldms, reapply: %d}\n"
               "    mode: %s\n"
               "    on_inconclusive: %s\n",
               (long long)s->duration_ms, (long long)s->interval_ms, (long long)s->warmup_ms,
-              (long long)s->cooldown_ms, (long long)s->timeout_ms, (long long)s->recover_ms,
-              (long long)s->aftercare_ms, s->reapply, s->mode, s->on_inconclusive);
+              s->gauge ? "sequential" : "threshold", (long long)s->cooldown_ms,
+              (long long)s->timeout_ms, (long long)s->recover_ms, (long long)s->aftercare_ms, s->reapply, s->mode,
+              s->on_inconclusive);
 }
 
 void daemon_config(struct sim *sim, struct buf *to)

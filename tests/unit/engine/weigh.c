@@ -305,6 +305,34 @@ static void correlated_requests_count_less(void **state)
     assert_true(n > 100 && n < 5000);
 }
 
+/* A past with an incident in it: slower, and not blind. */
+static void an_incident_in_the_past_blinds_nobody(void **state)
+{
+    (void)state;
+    static double events[STEPS], exposure[STEPS];
+    struct world w;
+    struct rng r = {3};
+    world_init(&w, 1);
+    w.check[0].max = .05;
+    w.share_ppm = 1000000;
+    world_start(&w);
+    for (size_t k = 0; k < STEPS; k++) {
+        exposure[k] = 500;
+        events[k] = k % 700 < 60 ? 200 : 0;
+    }
+    struct history h = {events, exposure, STEPS};
+    struct hd_past past;
+    assert_true(past_learn(&w.policy, 0, &h, POLL_MS, &past));
+    assert_true(past.rho <= 1);
+    step(&w, &(struct hd_evidence){.before = true, .past = &past, .n_past = 1});
+    for (uint32_t t = 1; t <= 24; t++) {
+        struct counts_of_poll c = {.side = {[HD_STABLE] = {{0, -1}}}};
+        c.side[HD_CANDIDATE][0] = draw(&r, 500, .4);
+        poll(&w, t, &c);
+    }
+    assert_int_equal(w.state.kind, HD_VERDICT_FAIL);
+}
+
 /* --- what must not matter --- */
 
 static void run_random(struct world *w, uint64_t seed, double bad, int miss, int split)
@@ -527,6 +555,7 @@ int main(void)
         cmocka_unit_test(equals_the_formulas),
         cmocka_unit_test(whom_it_blames),
         cmocka_unit_test(correlated_requests_count_less),
+        cmocka_unit_test(an_incident_in_the_past_blinds_nobody),
         cmocka_unit_test(splitting_a_poll_flips_nothing),
         cmocka_unit_test(missing_polls_are_no_evidence),
         cmocka_unit_test(worse_is_never_better),
