@@ -262,8 +262,10 @@ static void reload_metrics(const struct pipeline *p, bool ok)
 
 void pipeline_reload(struct pipeline *p, struct hd_now now, struct config *config)
 {
+    size_t known = p->n_services;
     p->now = now;
     take_config(p, config);
+    recover_services(p, known);
     reload_metrics(p, true);
     event_add(p, NULL, NULL, "daemon", HD_REASON_NONE, "Configuration reloaded", p->c->hash, false);
     log_info(NULL, "configuration reloaded: %s", p->c->hash);

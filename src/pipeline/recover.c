@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a start finds: guards that were live go on with their evidence (I9), intents that were open
- * are resolved by reading the world, never by guessing. Called once, by pipeline_new.
+ * are resolved by reading the world, never by guessing. Called once, by pipeline_new; a reload asks
+ * what is known of services that come back with it.
  */
 #include "pipeline/internal.h"
 
@@ -304,6 +305,15 @@ static enum hd_code take_up(struct pipeline *p, struct store_guard *listed, stru
         return write_off(p, listed, intents, n_intents, mine.text, err);
     go_on(g, intent_of(g, intents, n_intents));
     return HD_OK;
+}
+
+void recover_services(struct pipeline *p, size_t from)
+{
+    for (size_t i = from; i < p->n_services; i++) {
+        take_up_reading(p->services[i]);
+        take_up_ours(p->services[i]);
+        take_up_marks(p->services[i]);
+    }
 }
 
 enum hd_code recover_all(struct pipeline *p, struct hd_error *err)
