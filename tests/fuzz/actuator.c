@@ -8,15 +8,7 @@
 
 #include "../support/options.h"
 
-#define MUST(what)                                                                                 \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            (void)fprintf(stderr, "broken promise: %s\n", #what);                                  \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static const struct {
     const char *actuator;
@@ -35,15 +27,6 @@ static const struct {
       {"write.0.body", "{\"to\":\"{{value}}\",\"from\":\"{{from}}\"}"}}},
 };
 
-static bool plain(const char *text)
-{
-    for (; *text; text++) {
-        if ((unsigned char)*text < ' ' || *text == 0x7F)
-            return false;
-    }
-    return true;
-}
-
 static void try_plan(struct hd_arena *a, const struct hd_actuator *act, const struct hd_site *site,
                      const struct hd_talk *talk, const char *value, bool rehearse, size_t *ret_n)
 {
@@ -51,13 +34,13 @@ static void try_plan(struct hd_arena *a, const struct hd_actuator *act, const st
     struct hd_plan plan;
     struct hd_error err = {0};
     MUST(act->plan(a, site, talk, &goal, &plan, &err) == HD_OK);
-    MUST(plan.n <= HD_PLAN_MAX && plan.native && plain(plan.native));
+    MUST(plan.n <= HD_PLAN_MAX && plan.native && fuzz_plain(plan.native));
     for (size_t i = 0; i < plan.n; i++) {
         struct hd_exchange x = {plan.step[i], talk->item[0].response};
         struct hd_reply reply;
         MUST((plan.step[i]->effect == HD_EFFECT_READ) == rehearse);
         MUST(act->reply(a, site, &x, &reply, &err) == HD_OK);
-        MUST(reply.retry_ms >= 0 && (!reply.text || plain(reply.text)));
+        MUST(reply.retry_ms >= 0 && (!reply.text || fuzz_plain(reply.text)));
     }
     *ret_n = plan.n;
 }
@@ -67,7 +50,7 @@ static void check_live(struct hd_arena *a, const struct hd_actuator *act,
                        const struct hd_live *live)
 {
     size_t n;
-    MUST(live->value && *live->value && plain(live->value));
+    MUST(live->value && *live->value && fuzz_plain(live->value));
     try_plan(a, act, site, talk, live->value, false, &n);
     MUST(n == 0);
     try_plan(a, act, site, talk, live->value, true, &n);
@@ -76,7 +59,7 @@ static void check_live(struct hd_arena *a, const struct hd_actuator *act,
         MUST(s->share_ppm <= HD_WHOLE_PPM);
         if (!s->alone)
             continue;
-        MUST(*s->alone && plain(s->alone));
+        MUST(*s->alone && fuzz_plain(s->alone));
         try_plan(a, act, site, talk, s->alone, false, &n);
         MUST((n == 0) == str_is(s->alone, live->value));
     }
@@ -106,7 +89,7 @@ static void try_shape(size_t shape, struct hd_span body)
     if (code == HD_OK)
         check_live(a, act, &site, &talk, &live);
     else
-        MUST(err.code == code && *err.text && plain(err.text) && !live.value);
+        MUST(err.code == code && *err.text && fuzz_plain(err.text) && !live.value);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -3,23 +3,12 @@
  * Any bytes as a config file: no crash, no accepted config with an error, and what is accepted is a
  * fixed point: printed, and pinned, it loads to the same policy.
  */
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "../unit/config/fake.h"
 #include "config/config.h"
 
-#define MUST(what)                                                                                 \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            (void)fprintf(stderr, "broken promise: %s\n", #what);                                  \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "fuzz.h"
 
 #define TEXT_MAX ((size_t)64 << 20)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_print(struct hd_arena *a, const struct config *c)
 {

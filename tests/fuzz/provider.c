@@ -4,19 +4,10 @@
  * The input is a whole HTTP answer as in tests/golden/prometheus; for exec its body is stdout.
  */
 #include <math.h>
-#include <stdio.h>
 
 #include "../unit/providers/reply.h"
 
-#define MUST(what)                                                                                 \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            (void)fprintf(stderr, "broken promise: %s\n", #what);                                  \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static const char *const blue[] = {"blue", NULL}, *const green[] = {"g*", NULL};
 

@@ -4,6 +4,7 @@
  * more templated requests that change it. Decides what is sent and what a reply means; opens no
  * connection and sees no secret. Called by pipeline/.
  */
+#include <ctype.h>
 #include <string.h>
 
 #include <haldane/actuator.h>
@@ -304,12 +305,24 @@ static void native_add(struct buf *to, const struct hd_request *r)
 
 /* --- options --- */
 
+/* What a request line or a header cannot carry, wherever it stands in the template. */
+static bool breaks_line(const char *text, bool target)
+{
+    for (; *text; text++) {
+        if (iscntrl((unsigned char)*text) || (target && *text == ' '))
+            return true;
+    }
+    return false;
+}
+
 static enum hd_code check_read(struct hd_arena *a, const struct hd_site *site, struct hd_error *err)
 {
     const struct webhook_cfg *cfg = site->cfg;
     const char *unused;
     if (cfg->read.path[0] != '/')
         return hd_fail(err, HD_INVALID, "read.path: begins with '/'");
+    if (breaks_line(cfg->read.path, true))
+        return hd_fail(err, HD_INVALID, "read.path: has a blank or a control character");
     enum hd_code code = json_path_check(cfg->read.value, err);
     if (!code && cfg->read.version && !str_is(cfg->read.version, "etag"))
         code = json_path_check(cfg->read.version, err);
@@ -322,6 +335,19 @@ static enum hd_code check_read(struct hd_arena *a, const struct hd_site *site, s
     if (code)
         hd_error_add(err, "read");
     return code;
+}
+
+static enum hd_code check_lines(const struct hd_request *r, uint32_t i, struct hd_error *err)
+{
+    const char *query = r->u.http.query;
+    if (breaks_line(r->u.http.path, true) || (query && breaks_line(query, true)))
+        return hd_fail(err, HD_INVALID, "write[%u].path: has a blank or a control character", i);
+    for (size_t k = 0; k < r->u.http.n_headers; k++) {
+        const struct hd_pair *h = &r->u.http.headers[k];
+        if (breaks_line(h->name, true) || breaks_line(h->value, false))
+            return hd_fail(err, HD_INVALID, "write[%u].headers: has a control character", i);
+    }
+    return HD_OK;
 }
 
 /* A trial filling finds unknown placeholders and bodies that are no JSON at load time. */
@@ -337,6 +363,8 @@ static enum hd_code check_write(struct hd_arena *a, const struct hd_site *site, 
         return hd_fail(err, HD_INVALID, "write[%u].path: begins with '/'", i);
     set_values(v, site, side_value(site, 0), "1", &goal);
     enum hd_code code = new_write(a, cfg, i, v, &r, err);
+    if (!code)
+        code = check_lines(r, i, err);
     if (code || w->as != AS_JSON || !w->body)
         return code;
     JSON_AUTO j = NULL;

@@ -228,6 +228,8 @@ static const struct {
      {{0}},
      NULL},
     {"relative path", "webhook", {URL, {"write.0.path", "v"}}, {{0}}, "begins with '/'"},
+    {"blank in a path", "webhook", {URL, {"write.0.path", "/v w"}}, {{0}}, "blank or a control"},
+    {"line break in a query", "webhook", {URL, {"write.0.path", "/v?a=\n"}}, {{0}}, "blank or a control"},
     {"bad JSON path", "webhook", {URL, WRITE, {"read.value", "a[b"}}, {{0}}, "JSON path"},
     {"same value", "webhook", {URL, WRITE}, {{"value", "green"}}, "have the same value"},
     {"bearer without token", "webhook", {URL, WRITE, {"auth.type", "bearer"}}, {{0}}, "token"},
