@@ -120,6 +120,11 @@ struct service {
     size_t n_orders, orders_ready; /* ready: covered by the reading in progress */
     struct hd_arena *last_arena;
     struct store_reading last;  /* newest reading; last.service == NULL: none */
+    /* While the newest reading has traffic on nobody (a switch in two writes, caught half way): the
+     * newest one that had some, and the colour to which it may return without that being a switch. */
+    struct hd_arena *carried_arena;
+    struct store_reading carried; /* carried.service == NULL: none */
+    int carried_home;             /* -1: none */
     char *forgets_to;           /* of the newest reading; NULL */
     bool last_dirty;
     int64_t unread_since_ms;    /* boot; -1: readable */
@@ -335,6 +340,8 @@ void watch_rebase(struct service *, const struct hd_policy *, const struct hd_li
 /* From here on this value in the router is our doing (I11), also after a restart. NULL: no more. */
 void service_ours(struct service *, const char *value);
 /* The share of a colour in a reading, ppm. */
+/* Nobody gets traffic. */
+bool reading_idle(const struct store_reading *);
 uint32_t reading_share(const struct store_reading *, const char *colour);
 /* Every word of the value is one of `from` or of `to`; else somebody else had a hand in it. The words
  * of several routers that disagree ("address: ... | address: ...") are told from these. */

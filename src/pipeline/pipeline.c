@@ -114,6 +114,7 @@ static void service_free(struct service *s)
     command_drop(s);
     guard_free(s->guard);
     arena_free(s->last_arena);
+    arena_free(s->carried_arena);
     free(s->forgets_to);
     free(s->our_value);
     free(s->drilled);

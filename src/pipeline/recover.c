@@ -25,6 +25,14 @@ static void take_up_reading(struct service *s)
     s->last_arena = a;
     s->last = last;
     s->last.service = s->name;
+    s->carried_home = -1;
+    if (!reading_idle(&last))
+        return;
+    s->carried_arena = arena_new();
+    if (!store_reading_with_traffic(s->p->o.store, s->carried_arena, s->name, &last, &err)) {
+        s->carried = last;
+        s->carried.service = s->name;
+    }
 }
 
 static void take_up_ours(struct service *s)

@@ -259,14 +259,47 @@ static struct hd_arena *keep_reading(struct service *s, const struct hd_policy *
     return old;
 }
 
+static void drop_carried(struct service *s)
+{
+    s->carried_arena = arena_free(s->carried_arena);
+    s->carried = (struct store_reading){.service = NULL};
+}
+
 void watch_rebase(struct service *s, const struct hd_policy *policy, const struct hd_live *live)
 {
     arena_free(keep_reading(s, policy, live));
+    drop_carried(s);
+}
+
+bool reading_idle(const struct store_reading *r)
+{
+    for (size_t i = 0; r->service && i < r->n_sides; i++) {
+        if (r->side[i].share_ppm)
+            return false;
+    }
+    return r->service != NULL;
+}
+
+/* Keeps or drops the newest reading with traffic; takes over `old`, the arena of `last`. */
+static void keep_carried(struct service *s, const struct store_reading *last, struct hd_arena *old, int home)
+{
+    if (!reading_idle(&s->last)) {
+        drop_carried(s);
+    } else if (last->service && !reading_idle(last)) {
+        arena_free(s->carried_arena);
+        s->carried_arena = old;
+        s->carried = *last;
+        s->carried_home = home;
+        return;
+    }
+    arena_free(old);
 }
 
 void watch_take(struct service *s, const struct hd_live *live)
 {
-    struct store_reading last = s->last;
+    bool half_way = reading_idle(&s->last) && s->carried.service;
+    struct store_reading last = half_way ? s->carried : s->last, replaced = s->last;
+    int home = s->guard && !s->guard->from_rejected ? s->guard->stable : -1;
     struct hd_arena *old = keep_reading(s, policy_of(s), live);
     struct store_reading now = s->last;
     bool same = last.service && str_is(last.value, now.value);
@@ -274,11 +307,11 @@ void watch_take(struct service *s, const struct hd_live *live)
     if (s->guard)
         guard_reading(s->guard, &last, &now, reloaded);
     else if (last.service && !same)
-        detect(s, &last, &now, -1);
+        detect(s, &last, &now, half_way ? s->carried_home : -1);
     if (s->our_value && ((last.service && last.ours && !now.ours) ||
                          s->p->now.wall_ms - s->ours_ms > OURS_LATE_MS))
         service_ours(s, NULL); /* somebody moved on from it: the same value later is theirs */
-    arena_free(old);
+    keep_carried(s, &replaced, old, home);
 }
 
 static void unread(struct service *s, const struct hd_error *err)

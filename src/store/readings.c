@@ -97,6 +97,20 @@ enum hd_code store_reading(struct store *s, struct hd_arena *arena, const char *
                              : code;
 }
 
+enum hd_code store_reading_with_traffic(struct store *s, struct hd_arena *arena, const char *service,
+                                        struct store_reading *ret, struct hd_error *err)
+{
+    struct sql_query q = {"SELECT id, service, first_ms, last_ms, value, owner, memory, note, ours,"
+                          " sides FROM reading WHERE service = ?1 AND EXISTS (SELECT 1 FROM"
+                          " json_each(reading.sides) AS side WHERE json_extract(side.value, '$[1]')"
+                          " <> 0) ORDER BY id DESC LIMIT 1",
+                          ARGS(TEXT_ARG(service)), read_reading, sizeof *ret};
+    enum hd_code code = sql_one(s, arena, &q, ret, err);
+    return code == HD_ABSENT
+               ? hd_fail(err, HD_ABSENT, "no reading of %s with traffic is stored", service)
+               : code;
+}
+
 static bool same(const struct store_reading *a, const struct store_reading *b)
 {
     bool same = str_is(a->value, b->value) && str_is(a->memory, b->memory) &&

@@ -140,6 +140,18 @@ static void test_readings(void **state)
     assert_string_equal(got.owner, "ops");
     assert_null(got.note);
     assert_false(got.ours);
+    struct store_reading idle = reading();
+    idle.n_sides = 1;
+    idle.side[0].share_ppm = 0;
+    idle.first_ms = idle.last_ms = 99999;
+    fixture_begin(f);
+    OK(f, store_put_reading(f->s, &idle, &f->err));
+    fixture_commit(f);
+    OK(f, store_reading(f->s, f->arena, "shop", &got, &f->err));
+    assert_int_equal(got.side[0].share_ppm, 0);
+    OK(f, store_reading_with_traffic(f->s, f->arena, "shop", &got, &f->err));
+    assert_int_equal(got.id, last_id);
+    assert_int_equal(store_reading_with_traffic(f->s, f->arena, "none", &got, &f->err), HD_ABSENT);
 }
 
 static void test_readings_of_two(void **state)
