@@ -689,6 +689,7 @@ static bool command(struct pipeline *p, struct hd_span packet, bool fresh, const
     remember(&o, members);
     if (o.status < 400 && save_all(p, &err)) {
         o.about = NULL;
+        o.again = NULL; /* not before it is durable (I7) */
         order_problem(&o, 503, "not_saved", err.text);
         members = members_of(&o);
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * See once.h. The answer is stored with what the order changed, so that neither is there without the
- * other. An answer that says "not now" is not kept: asking again must be possible.
+ * other. Until that commit it is found in memory: a second row of one key could never be committed.
+ * An answer that says "not now" is not kept: asking again must be possible.
  */
 #include "pipeline/once.h"
 
@@ -10,6 +11,8 @@
 
 #include "base/str.h"
 #include "cred/cred.h"
+
+#define PENDING_MAX 256 /* answers that no commit has taken yet: a turn has a few, a lost store has many */
 
 static void hash_text(const char *text, char out[65])
 {
@@ -29,6 +32,24 @@ static bool still_running(const struct order *o)
     return s && !o->fresh && command_waits(s, o->once_hash);
 }
 
+/* HD_ABSENT: no order had this key; HD_LIMIT: too much waits for a commit to take another one. */
+static enum hd_code find(const struct order *o, struct store_answered *ret, struct hd_error *err)
+{
+    size_t n = 0;
+    for (const struct answered *a = o->p->answered; a; a = a->next) {
+        if (str_is(a->hash, o->once_hash)) {
+            *ret = a->row;
+            ret->answer = arena_text(o->arena, a->text);
+            return HD_OK;
+        }
+        n++;
+    }
+    enum hd_code code = store_answered(o->p->o.store, o->arena, o->once_hash, o->p->now.wall_ms, ret, err);
+    return code == HD_ABSENT && n >= PENDING_MAX
+               ? hd_fail(err, HD_LIMIT, "too many answers wait for the store; nothing was done")
+               : code;
+}
+
 bool once_admit(struct order *o)
 {
     struct store_answered was;
@@ -41,8 +62,7 @@ bool once_admit(struct order *o)
         order_problem(o, 409, "still_running", "the first order with this Idempotency-Key is not answered yet");
         return false;
     }
-    enum hd_code code =
-        store_answered(o->p->o.store, o->arena, o->once_hash, o->p->now.wall_ms, &was, &err);
+    enum hd_code code = find(o, &was, &err);
     if (code == HD_ABSENT)
         return true;
     if (code)
