@@ -123,6 +123,8 @@ bool approval_order(struct order *o, struct guard *g)
         order_problem(o, 422, "bad_decision", "decision must be approve or reject");
     else if (!order_text(o, "reason"))
         order_problem(o, 422, "no_reason", "a reason is needed: others will ask why");
+    else if (g && approval_due(g)) /* the poll that would have said so is still to come */
+        order_problem(o, 410, "expired", "it came too late: the revert was not approved in time");
     else if (!g || !approval_open(g))
         refuse(o);
     else if (!may_approve(o, g))

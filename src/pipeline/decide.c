@@ -379,6 +379,7 @@ void decide_revert(struct guard *g, bool automatic, const char *why_now)
     int reason = automatic && !g->row.analysis ? forbidden(g, &text) : HD_REASON_NONE;
     if (automatic && !g->row.analysis && !reason && approval_ask(g))
         return;
+    approval_close(g, APPROVAL_WITHDRAWN, NULL, NULL); /* ordered otherwise: a later answer finds nothing */
     g->row.decided_ms = p->now.wall_ms;
     g->ordered = !automatic;
     if (g->ordered)

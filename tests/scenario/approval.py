@@ -123,12 +123,39 @@ def moved(d, router):
     d.order("/services/shop/rearm", reason="next")
 
 
-def late(d, router):
+def ordered(d, router):
     id_ = asked(d, router, 5)
-    g = d.wait_state("advised", 20, nth=5)
+    status, text = d.order("/services/shop/revert", reason="no time to ask")
+    w.equal(status, 202, "who orders the revert needs no approval", str(text))
+    w.equal(post(d, id_, "alice")[0], 409, "and nobody else is asked any more")
+    w.equal(post(d, id_, "alice", "reject")[0], 409, "nor may anybody reject what is on its way")
+    g = d.wait_state("aftercare reverted", 20, nth=5)
+    w.equal((g["id"], d.api(f"/approvals/{id_}")["outcome"]), (id_, "withdrawn"), "the question is withdrawn")
+    w.ok("waits" not in g["headline"], "the headline says what is done", g["headline"])
+    g = d.wait_state("reverted", 30, nth=5)
+    w.equal((g["verdict"], len(d.intents())), ("fail", 2), "the revert ends well, and was one", str(g))
+    d.order("/services/shop/rearm", reason="next")
+
+
+def late(d, router):
+    id_ = asked(d, router, 6)
+    g = d.wait_state("advised", 20, nth=6)
     w.equal((g["id"], g["needs_human"]), (id_, True), "nobody answers: it is only advised, and a human needed")
     w.equal(router.weights(), {"blue": 0, "green": 100}, "nothing is moved")
     w.equal(post(d, id_, "alice")[0], 410, "too late is too late")
+    router.set(BLUE)
+    d.wait_state("watching", 10, nth=7)
+    d.order(f"/guards/{d.guard()['id']}/cancel", reason="test")
+    d.order("/services/shop/rearm", reason="next")
+
+
+def between_polls(d, router):
+    id_ = asked(d, router, 8)
+    time.sleep(6.5)
+    w.equal(d.guard()["state"], "watching", "the question has expired, the next poll is still to come")
+    w.equal(post(d, id_, "alice")[0], 410, "too late is too late then, too")
+    g = d.wait_state("advised", 20, nth=8)
+    w.equal((g["id"], router.weights()), (id_, {"blue": 0, "green": 100}), "nothing is moved")
 
 
 def main(world):
@@ -139,16 +166,21 @@ def main(world):
         with open(world.path(name), "w") as f:
             f.write(hashlib.sha256(token.encode()).hexdigest())
         tokens += f"    {name}: {{role: operator, hash: '${{file:{world.path(name)}}}'}}\n"
-    config = lambda within: w.config({"shop": w.service(
-        router, approval=f"{{by: [alice], within: {within}}}", guard={"duration": "60s"})}, prometheus, more=tokens)
-    d = w.Daemon(world, config("2m")).start()
+    config = lambda within, interval: w.config({"shop": w.service(
+        router, approval=f"{{by: [alice], within: {within}}}", guard={"duration": "60s", "interval": interval})},
+        prometheus, more=tokens)
+    d = w.Daemon(world, config("2m", "1s")).start()
     d.wait_read()
     approved(d, router)
     rejected(d, router)
     moved(d, router)
-    d.write(config("6s"))
+    ordered(d, router)
+    d.write(config("6s", "1s"))
     w.equal(d.order("/config/reload")[0], 200, "from now on a question stands for six seconds")
     late(d, router)
+    d.write(config("5s", "12s"))
+    w.equal(d.order("/config/reload")[0], 200, "and now for five, with twelve between polls")
+    between_polls(d, router)
 
 
 if __name__ == "__main__":
