@@ -560,6 +560,7 @@ static void pack_resume(struct guard *g)
     json_put_text(&o, "boot_id", g->p->o.boot_id);
     json_put_i64(&o, "polls", g->polls);
     json_put_bool(&o, "before_done", g->before_done);
+    json_put_bool(&o, "past_taken", g->past_taken);
     json_put_i64(&o, "told_blind", (int64_t)g->told_blind);
     json_put_i64(&o, "told_shared", (int64_t)g->told_shared);
     json_put_i64(&o, "verified_t_ms", g->verified_t_ms);

@@ -202,6 +202,7 @@ struct guard {
     struct collect *collect;    /* poll in progress, or NULL */
     struct past_talk *past;     /* hours before the switch, on their way; or NULL */
     bool past_asked;
+    bool past_taken;            /* it is evidence, which is stored once: not asked again after a restart */
     bool before_done;
     uint32_t polls;
     int64_t polled_ms;          /* boot time of the last finished poll */

@@ -98,6 +98,7 @@ static void finish(struct past_talk *t)
     struct hd_measurement none;
     struct hd_evidence e = {.poll = HD_BEFORE_BINS + 1, .before = true, .m = &none,
                             .past = t->past, .n_past = t->n};
+    g->past_taken = e.n_past > 0;
     if (e.n_past)
         decide_evidence(g, &e, g->row.switch_from_ms, 0);
     g->past = past_free(t);
@@ -175,8 +176,14 @@ static void done(void *user, struct talk *talk, enum hd_code code, const struct 
 void past_poll(struct guard *g)
 {
     bool wanted = false;
-    for (uint32_t i = 0; i < g->policy->n_checks; i++)
-        wanted |= weigh_wants_past(g->policy, &g->engine, i);
+    for (uint32_t i = 0; i < g->policy->n_checks; i++) {
+        if (!weigh_wants_past(g->policy, &g->engine, i))
+            continue;
+        const struct source *s = source_find(g->p, collect_source(g, &g->policy->checks[i]));
+        if (s->provider->counts && !s->clock_known)
+            return; /* as after a restart: a later poll finds it */
+        wanted = true;
+    }
     if (g->past || g->past_asked || !wanted || g->p->n_pasts >= HD_PASTS_MAX)
         return;
     struct past_talk *t = calloc(1, sizeof *t);

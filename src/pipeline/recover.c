@@ -122,6 +122,7 @@ static void load_resume(struct guard *g, const char *text)
     g->polls = (uint32_t)resume_i64(j, "polls", 0);
     g->verified_t_ms = resume_i64(j, "verified_t_ms", 0);
     g->before_done = resume_bool(j, "before_done");
+    g->past_asked = g->past_taken = resume_bool(j, "past_taken");
     g->told_blind = (uint64_t)resume_i64(j, "told_blind", 0);
     g->told_shared = (uint64_t)resume_i64(j, "told_shared", 0);
     g->reapplied = resume_bool(j, "reapplied");

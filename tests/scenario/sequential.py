@@ -8,8 +8,10 @@ evidence outlives the daemon (I9), is shown, and decides alike when it is replay
 
 One service each, all behind one HAProxy. Polls come every second, so that a blip is 3 s.
 """
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -22,6 +24,7 @@ HALF = {"blue": 50, "green": 50}
 RULE = {"rule": "sequential", "ignore_blips": "3s", "duration": "120s"}
 CHECK = "[{{use: http-5xx-ratio, with: {{job: {}}}}}]"
 SLO = "[{{use: http-5xx-ratio, with: {{job: {}}}, max: 5%}}]"
+PAIR = "[{{use: http-5xx-ratio, name: one, with: {{job: {0}}}}}, {{use: http-5xx-ratio, name: two, with: {{job: late}}}}]"
 
 # service -> (checks, guard, traffic after the switch, green, blue, is it taken back)
 PLAY = {
@@ -31,6 +34,8 @@ PLAY = {
     "shared": (CHECK, {}, HALF, BAD, BAD, False),
     "blip": (CHECK, {"ignore_blips": "8s"}, w.GREEN, None, None, False),
     "good": (CHECK, {"duration": "20s"}, HALF, BASE, BASE, False),
+    "half": (PAIR, {}, HALF, BASE, BASE, False),
+    "late": (CHECK, {}, HALF, BASE, BASE, False),
 }
 
 
@@ -68,29 +73,40 @@ def shown(world, d, guard):
     w.ok(json.loads(out.stdout)["equal"], "a replay decides alike", out)
 
 
+def pasts(d, name):
+    """How many pasts of a service's guards are evidence in the store."""
+    with contextlib.closing(sqlite3.connect(f"file:{d.db}?mode=ro", uri=True)) as db:
+        return db.execute("SELECT count(*) FROM evidence JOIN guard ON guard.seq = evidence.guard"
+                          " WHERE service = ? AND after = 0 AND poll > 5", (name,)).fetchone()[0]
+
+
 def main(world):
     router = w.Router(world, backends=list(PLAY))
     prometheus = w.Prometheus()
     services = {}
     for n, (checks, guard, *_) in PLAY.items():
-        prometheus.say(n, blue=BASE, green=None)
+        if n != "late":
+            prometheus.say(n, blue=BASE, green=None)
         services[n] = w.service(router, n, checks=checks.format(n), guard={**RULE, **guard})
     d = w.Daemon(world, w.config(services, prometheus, limits="reverts_per_hour: 100, brake: 100")).start()
     d.wait_read(PLAY)
     for n, (_, _, traffic, *_) in PLAY.items():
         router.set(traffic, n)
         blue = None if traffic == w.GREEN else (BASE[0] // 2, 1)
-        prometheus.say(n, blue=blue, green=BASE if blue is None else blue)
+        if n != "late":
+            prometheus.say(n, blue=blue, green=BASE if blue is None else blue)
     for n in PLAY:
         d.wait_state("watching", 10, n)
     time.sleep(6)  # a release that turns bad later, once its past is known
     for n, (_, _, _, green, blue, _) in PLAY.items():
-        if n != "blip":
+        if n not in ("blip", "late"):
             prometheus.say(n, green=green, blue=blue)
     prometheus.say("blip", green=BAD)
     time.sleep(2)
     prometheus.say("blip", green=BASE)
     before = whole(d, "shared")["weigh"]
+    w.equal((pasts(d, "half"), pasts(d, "late")), (1, 0), "what has no samples teaches nothing")
+    prometheus.say("late", blue=BASE, green=BASE)  # with a past, from now on
     d.kill()
     d.start()
     taken_back(d, router, [n for n in PLAY if PLAY[n][-1]])
@@ -104,6 +120,8 @@ def main(world):
         w.equal((g["verdict"], router.relay.sets(n)), ("none", []), f"{n}: is left alone", g["why"])
     after = whole(d, "shared")["weigh"]
     w.ok(before and after and after["meter"] < 1, "I9 shared: the evidence went on after kill -9", (before, after))
+    w.equal(pasts(d, "half"), 1, "I9 half: what one of its checks learned before the kill is stored once")
+    w.equal(pasts(d, "late"), 1, "I9 late: what could not be learned before the kill was learned after it")
     d.stop()
 
 
