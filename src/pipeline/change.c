@@ -31,17 +31,15 @@ static void tell(struct order *o, struct guard *g, const struct store_guard *row
 }
 
 /* The mode may go down from what the config says, and back up to that. */
-static bool set_mode(struct order *o, struct guard *g, const char *word)
+static bool mode_fits(struct order *o, const struct guard *g, const char *word)
 {
     int mode = hd_mode_of(word);
-    if (mode < 0 || mode < g->policy->mode) {
-        order_problem(o, 422, "bad_mode",
-                      arena_print(o->arena, "the mode of this guard can be %s or less",
-                                  hd_mode_word(g->policy->mode)));
-        return false;
-    }
-    g->row.mode = mode;
-    return true;
+    if (mode >= 0 && mode >= g->policy->mode)
+        return true;
+    order_problem(o, 422, "bad_mode",
+                  arena_print(o->arena, "the mode of this guard can be %s or less",
+                              hd_mode_word(g->policy->mode)));
+    return false;
 }
 
 static bool extend(struct order *o, struct guard *g, int64_t by_ms)
@@ -90,8 +88,10 @@ static void order_change(struct order *o, struct guard *g, const struct store_gu
                       arena_print(o->arena, "the guard is %s", hd_state_word(g ? g->row.state : row->state)));
         return;
     }
-    if ((mode && !set_mode(o, g, mode)) || (by_ms && !extend(o, g, by_ms)))
-        return;
+    if ((mode && !mode_fits(o, g, mode)) || (by_ms && !extend(o, g, by_ms)))
+        return; /* all of it, or nothing */
+    if (mode)
+        g->row.mode = hd_mode_of(mode);
     if (g)
         g->dirty = true;
     if (mode)

@@ -59,7 +59,8 @@ def change(d, c, router):
     status, answer = c.send("PATCH", path, {"note": "x"}, If_Match='"v0"')
     w.equal((status, answer["code"]), (412, "changed"), "and the newest one")
     w.equal(c.send("PATCH", path, {"mode": "enforce"}, If_Match="*")[0], 422, "no mode above the configured one")
-    w.equal(c.send("PATCH", path, {"extend": "25h"}, If_Match="*")[0], 422, "no guard lasts more than a day")
+    w.equal(c.send("PATCH", path, {"extend": "25h", "mode": "shadow"}, If_Match="*")[0], 422,
+            "no guard lasts more than a day")
 
     def extended():
         seen = d.api(path)
@@ -67,6 +68,7 @@ def change(d, c, router):
     before = w.wait(extended, 10, "a change with the newest ETag")
     after = d.api(path)
     w.ok(after["until"] > before["until"], "it watches longer", f"{before['until']} {after['until']}")
+    w.equal(after["mode"], "advise", "and of the change that was refused no part was made")
     w.equal(c.send("PATCH", path, {"mode": "shadow"}, If_Match="*")[0], 200, "a mode can be lowered")
     w.equal(d.api(path)["mode"], "shadow", "and is")
     said = [e["text"] for e in d.api(f"{path}/timeline")["items"]]
