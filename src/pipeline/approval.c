@@ -51,7 +51,7 @@ void approval_close(struct guard *g, enum store_approval_outcome outcome, const 
 {
     if (!approval_open(g))
         return;
-    g->approval.outcome = outcome;
+    g->approval.outcome = (int32_t)outcome;
     g->approval.actor = arena_text(g->own, actor);
     g->approval.reason = arena_text(g->own, reason);
     g->approval.decided_ms = g->p->now.wall_ms;
