@@ -201,6 +201,8 @@ static void refuse_field(struct call *c, const char *pointer, const char *detail
 {
     (void)call_refuse(c, 422, "bad_field", "%s: %s", pointer, detail);
     struct buf *b = &c->reply.body;
+    if (!str_is(c->reply.type, CALL_PROBLEM)) /* a page: its sentence says all */
+        return;
     b->len--; /* the closing brace */
     struct json_out o = {.to = b, .first = 0, .depth = 1};
     json_begin(&o, "errors", '[');

@@ -72,6 +72,10 @@ static void test_who(void **state)
          POST(G "/acknowledge", JSON COOKIE "X-CSRF-Token: c5rf\r\n", "{}"), true, 200, NULL, true},
         {"order by cookie with another",
          POST(G "/acknowledge", JSON COOKIE "X-CSRF-Token: c5rg\r\n", "{}"), true, 403, NULL, false},
+        {"form, a field is wrong", POST("/fleet/hold", FORM COOKIE, "csrf=c5rf&for=soon&reason=a"), true, 422,
+         "/for: must be a duration", false},
+        {"form, a field is missing", POST("/fleet/hold", FORM COOKIE, "csrf=c5rf&for=2h"), true, 422,
+         "/reason: is missing", false},
         {"log out", POST("/logout", FORM COOKIE, "csrf=c5rf"), true, 303,
          "Set-Cookie: haldane=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0\r\n", true},
         {"log out without the form", POST("/logout", FORM COOKIE, ""), true, 403, NULL, false},
@@ -98,6 +102,9 @@ static void test_who(void **state)
         const char *reply = hear(fd);
         if (status_of(reply) != row[i].status || (row[i].want && !strstr(reply, row[i].want)))
             fail_msg("%s: %s", row[i].name, reply);
+        const char *foot = strstr(reply, "</html>");
+        if (foot && strcmp(foot, "</html>\n") != 0)
+            fail_msg("%s: something follows the page: %s", row[i].name, reply);
         struct pollfd p = {.fd = b.loop, .events = POLLIN};
         if (poll(&p, 1, 0) != 0)
             fail_msg("%s: the loop got a command it should not have", row[i].name);
