@@ -12,6 +12,14 @@
 
 static void conclude(struct guard *g, bool ok, const char *text)
 {
+    const char *stable = guard_colour(g, HD_STABLE), *why = service_rejected(g->service, stable);
+    BUF_AUTO rejected = BUF_INIT(2 * HD_TEXT_MAX);
+    if (ok && why && !g->ordered) { /* who orders a revert has named its target */
+        buf_print(&rejected, "%s was rejected (%s): haldane rearm %s --reason TEXT allows it again; %s", stable, why,
+                  g->service->name, text);
+        text = buf_at(&rejected);
+        ok = false;
+    }
     g->rehearsed = true;
     buf_clear(&g->rehearsal);
     buf_print(&g->rehearsal, "%s: %s", ok ? "ok" : "a revert would not work right now", text);

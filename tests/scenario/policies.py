@@ -115,6 +115,8 @@ def rejected_target(d, router, prometheus):
     d.wait_state("superseded", 5, "rejected")
     status, answer = d.order("/guards", service="rejected", to="blue", **{"from": "green"})
     w.equal(status, 201, "CI asks for a guard of the release on blue", answer)
+    w.wait(lambda: "would not work right now: green was rejected (moved away by someone else): haldane rearm"
+           in texts(d, d.guards("rejected")[0]), 5, "I11 it is said when the guard begins")
     prometheus.say("rejected", blue=BAD)
     g = d.wait_state("advised refused reverted aftercare", 12, "rejected", nth=2)
     w.equal((g["state"], g["needs_human"]), ("refused", True), "I11 a rejected side is no target", g)
