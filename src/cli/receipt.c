@@ -89,6 +89,8 @@ static void take_guard(struct hd_arena *a, const struct json *j, struct store_gu
     g->service = text_of(a, j, "service");
     g->stable = text_of(a, j, "stable");
     g->candidate = text_of(a, j, "candidate");
+    const char *state = text_of(a, j, "state");
+    g->state = state ? hd_state_of(state) : -1;
     t->name = g->id;
     t->switch_ms = g->switch_to_ms = number_of(j, "switch_ms", -1);
     t->stable = g->stable;
@@ -143,7 +145,7 @@ static enum hd_code take_line(struct hd_arena *a, struct hd_span line, size_t nu
 enum hd_code receipt_read(struct hd_arena *a, const char *file, struct store_guard *ret_guard,
                           struct trial *ret, struct hd_error *err)
 {
-    struct hd_span text;
+    struct hd_span text = {0};
     char hash[65] = "", end[100];
     size_t number = 0;
     if (read_file(a, file, &text, err))

@@ -72,6 +72,18 @@ static bool same(const struct outcome *x, const struct outcome *y)
     return equal;
 }
 
+/* Somebody ended the guard, and the evidence up to then decides nothing: so it did then. */
+static bool none_was_due(const struct store_guard *g, const struct outcome *now)
+{
+    return now->kind == HD_VERDICT_NONE &&
+           (g->state == HD_STATE_SUPERSEDED || g->state == HD_STATE_CANCELLED);
+}
+
+static bool agree(const struct store_guard *g, const struct outcome *stored, const struct outcome *now)
+{
+    return none_was_due(g, now) || same(stored, now);
+}
+
 static void print_text(const char *title, const struct outcome *o)
 {
     ARENA_AUTO a = arena_new();
@@ -104,7 +116,7 @@ static void put_json(struct json_out *out, const char *key, const struct outcome
 static int report(const struct cli_args *args, const struct store_guard *g, size_t n,
                   const struct outcome *stored, const struct outcome *now)
 {
-    bool equal = same(stored, now);
+    bool equal = agree(g, stored, now);
     if (cli_json(args)) {
         BUF_AUTO b = BUF_INIT(HD_BLOB_BYTES_MAX);
         struct json_out out = json_out(&b);
@@ -122,7 +134,9 @@ static int report(const struct cli_args *args, const struct store_guard *g, size
     print_text("replayed", now);
     if (!equal)
         print_text("stored", stored);
-    (void)puts(equal ? "equal to the stored verdict" : "DIFFERENT from the stored verdict");
+    (void)puts(none_was_due(g, now) ? "no verdict was due: somebody ended the guard before"
+               : equal              ? "equal to the stored verdict"
+                                    : "DIFFERENT from the stored verdict");
     return equal ? CLI_OK : DIFFERENT;
 }
 
@@ -185,7 +199,10 @@ static int replay_one(const struct cli_args *args, struct hd_arena *a, struct st
 static void put_row(struct json_out *out, struct table *table, struct hd_arena *a,
                     const struct store_guard *g, const struct both *b)
 {
-    const char *equal = !b->n ? "no evidence" : same(&b->stored, &b->now) ? "equal" : "DIFFERENT";
+    const char *equal = !b->n                          ? "no evidence"
+                        : none_was_due(g, &b->now)     ? "not due: ended by somebody"
+                        : same(&b->stored, &b->now)    ? "equal"
+                                                       : "DIFFERENT";
     if (!out) {
         table_row(table, g->id, g->service, table_time(a, g->started_ms),
                   hd_verdict_word(b->stored.kind), hd_verdict_word(b->now.kind), equal);
@@ -197,7 +214,7 @@ static void put_row(struct json_out *out, struct table *table, struct hd_arena *
     json_put_time(out, "started_at", g->started_ms);
     json_put_text(out, "stored", hd_verdict_word(b->stored.kind));
     json_put_text(out, "replayed", b->n ? hd_verdict_word(b->now.kind) : NULL);
-    json_put_bool(out, "equal", b->n && same(&b->stored, &b->now));
+    json_put_bool(out, "equal", b->n && agree(g, &b->stored, &b->now));
     json_end(out, '}');
 }
 
@@ -221,7 +238,7 @@ static enum hd_code replay_list(struct store *store, const struct store_guard *l
         if (code && code != HD_ABSENT)
             return code;
         if (both.n)
-            *ret_equal &= same(&both.stored, &both.now);
+            *ret_equal &= agree(&guard, &both.stored, &both.now);
         else
             both.stored.kind = list[i].verdict;
         put_row(out, table, a, &list[i], &both);
@@ -288,6 +305,7 @@ const struct cli_command cli_replay = {
     .synopsis = "ID | FILE | [--from T] [--to T] [--service NAME]",
     .help = "judge the stored evidence of one or many guards again and compare",
     .notes = "FILE is a receipt (haldane export --json): its chain is proved, and nothing else is read.\n"
+             "A guard that somebody ended before its evidence decided anything owes no verdict.\n"
              "Exit codes: 0 the same verdict, 1 another one, 2 no such guard or evidence.\n",
     .options = options,
     .most = 1,

@@ -132,13 +132,14 @@ static void db(void **state)
 
 /* --- replay --- */
 
-/* Five polls in which green fails two requests of ten, through the engine as the daemon would. */
-static struct hd_verdict judge(struct fixture *f, const struct hd_policy *policy, const char *id)
+/* Polls in which green fails two requests of ten, through the engine as the daemon would. */
+static struct hd_verdict judge(struct fixture *f, const struct hd_policy *policy, const char *id,
+                               uint32_t polls)
 {
     static struct hd_guard_state engine;
     static struct hd_verdict verdict;
     engine_state_init(policy, &engine);
-    for (uint32_t poll = 1; poll <= 5; poll++) {
+    for (uint32_t poll = 1; poll <= polls; poll++) {
         struct hd_measurement m[4];
         for (uint8_t i = 0; i < 4; i++)
             m[i] = (struct hd_measurement){.check = i / 2, .role = i % 2, .outcome = HD_OUTCOME_OK, .fresh = true,
@@ -185,6 +186,38 @@ static void replay_range(struct fixture *f, const struct store_guard *g)
     holds("backtest", "stdout", said.out, "revert  75 s   http-5xx-ratio on green 20% > 1%");
 }
 
+/* One bad poll decides nothing. Whoever ended the guard then left no verdict to compare with. */
+static void replay_ended(struct fixture *f, const struct hd_policy *policy, const char *pin)
+{
+    static const struct {
+        int state, status;
+        const char *out;
+    } row[] = {{HD_STATE_REVERTED, 1, "DIFFERENT"},
+               {HD_STATE_SUPERSEDED, 0, "no verdict was due"},
+               {HD_STATE_CANCELLED, 0, "no verdict was due"}};
+    struct store_guard g = fixture_guard(4);
+    g.pin = pin;
+    g.ended_ms = 99000;
+    g.verdict = HD_VERDICT_INCONCLUSIVE;
+    fixture_begin(f);
+    OK(f, store_add_guard(f->s, &g, &f->err));
+    assert_int_equal(judge(f, policy, g.id, 1).kind, HD_VERDICT_NONE);
+    fixture_commit(f);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        g.state = row[i].state;
+        fixture_begin(f);
+        OK(f, store_put_guard(f->s, &g, &f->err));
+        fixture_commit(f);
+        struct said said = run((const char *[]){"replay", g.id, "--store", f->path, NULL});
+        if (said.status != row[i].status)
+            fail_msg("%s: status %d: %s%s", hd_state_word(g.state), said.status, said.out, said.err);
+        holds(hd_state_word(g.state), "stdout", said.out, row[i].out);
+    }
+    struct said said = run((const char *[]){"replay", "--service", g.service, "--store", f->path, NULL});
+    assert_int_equal(said.status, 0);
+    holds("range", "stdout", said.out, "not due: ended by somebody");
+}
+
 static void replay(void **state)
 {
     struct fixture *f = *state;
@@ -199,7 +232,7 @@ static void replay(void **state)
     g.pin = buf_at(&pin);
     fixture_begin(f);
     OK(f, store_add_guard(f->s, &g, &f->err));
-    struct hd_verdict v = judge(f, policy, g.id);
+    struct hd_verdict v = judge(f, policy, g.id, 5);
     assert_int_equal(v.kind, HD_VERDICT_FAIL);
     buf_text(&reasons, "[");
     for (size_t i = 0; i < v.n; i++)
@@ -229,8 +262,9 @@ static void replay(void **state)
     }
     struct said said = run((const char *[]){"replay", fixture_id(2), "--store", f->path, NULL});
     assert_int_equal(said.status, CLI_USAGE);
-    config_unref(config);
     replay_range(f, &g);
+    replay_ended(f, policy, g.pin);
+    config_unref(config);
 }
 
 /* --- sources --- */
