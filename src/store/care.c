@@ -75,7 +75,7 @@ static enum hd_code evict_evidence(struct store *s, int64_t most, int64_t *ret_n
                      ARGS(INT_ARG(guard), INT_ARG(gone < most ? 2 : 1)), err);
 }
 
-/* Events (and their outbox rows, by the foreign key), bands, pin and engine text of the oldest
+/* Events (and their outbox rows, by the foreign key), bands, extensions, pin and engine text of the oldest
  * finished guard without evidence. What a sink or a human still waits for stays. */
 static enum hd_code evict_events(struct store *s, int64_t most, int64_t *ret_n,
                                  struct hd_error *err)
@@ -86,6 +86,7 @@ static enum hd_code evict_events(struct store *s, int64_t most, int64_t *ret_n,
         " AND NOT (severity = 2 AND resolved = 0)"
         " AND NOT EXISTS (SELECT 1 FROM outbox WHERE event = event.seq AND done = 0) LIMIT ?2)",
         "DELETE FROM band WHERE seq IN (SELECT seq FROM band WHERE guard = ?1 LIMIT ?2)",
+        "DELETE FROM extension WHERE seq IN (SELECT seq FROM extension WHERE guard = ?1 LIMIT ?2)",
     };
     int64_t guard = 0, gone = 0;
     bool rest = false;

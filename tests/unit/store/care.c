@@ -33,6 +33,7 @@ static void fill(struct fixture *f)
             OK(f, store_put_evidence(f->s, g.id, &evidence, &f->err));
         }
         OK(f, store_put_band(f->s, g.id, &band, &f->err));
+        OK(f, store_add_extension(f->s, g.id, &(struct store_extension){1, 1}, &f->err));
         OK(f, store_add_event(f->s, &e, NULL, 0, &seq, &f->err));
         if (n == 0) /* still to be told */
             OK(f, store_add_event(f->s, &e, sinks, 1, &seq, &f->err));
@@ -142,6 +143,9 @@ static void test_all_that_may_go(void **state)
         assert_int_equal(code, live ? HD_OK : HD_ABSENT);
         struct store_band *band;
         OK(f, store_bands(f->s, f->arena, fixture_id(i), &band, &n, &f->err));
+        assert_int_equal(n, live);
+        struct store_extension *extension;
+        OK(f, store_extensions(f->s, f->arena, fixture_id(i), &extension, &n, &f->err));
         assert_int_equal(n, live);
         /* guard 0 has a message that waits, guard 1 an open act */
         assert_int_equal(events_of(f, i), live || i < 2);
