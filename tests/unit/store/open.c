@@ -68,6 +68,9 @@ static void test_second_writer(void **state)
     assert_int_equal(store_open(&o, &other, &f->err), HD_CONFLICT);
     assert_null(other);
     assert_non_null(strstr(f->err.text, "-lock"));
+    o.path = "/nonexistent/haldane.db";
+    assert_int_equal(store_open(&o, &other, &f->err), HD_IO);
+    assert_non_null(strstr(f->err.text, "(storage.path) must be there"));
     fixture_begin(f); /* and the first goes on */
     fixture_add_guard(f, 1);
     fixture_commit(f);
