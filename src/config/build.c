@@ -338,8 +338,10 @@ static void build_guard(struct site *s)
     const struct node *guard = build_at(s->node, "guard");
     struct path p = PATH_KEY(&s->path, "guard");
     int64_t duration = policy->guard.duration_ms;
+    char warmup[STR_TIME_MAX], whole[STR_TIME_MAX];
     if (policy->guard.warmup_ms >= duration)
-        WRONG(s->b, guard, &p, "warmup", "the warm-up must end before the guard does");
+        WRONG(s->b, guard, &p, "warmup", "the warm-up (%s) must end before the guard (%s) does",
+              str_duration(policy->guard.warmup_ms, warmup), str_duration(duration, whole));
     if (duration < 3 * policy->guard.interval_ms)
         WRONG(s->b, guard, &p, "duration", "is shorter than three intervals");
     if (policy->guard.blind_for_ms > duration) {

@@ -187,7 +187,7 @@ static const struct {
     {"use of a path", "", "", "use: ../../etc/passwd, max: 1", "is no name of a query"},
     /* services */
     {"warm-up too long", "", "guard: {duration: 1m, warmup: 1m}", ERRORS ", max: 1%",
-     "must end before the guard does"},
+     "must end before the guard ("},
     {"two intervals", "", "guard: {duration: 14s, interval: 5s, warmup: 1s}", ERRORS ", max: 1%",
      "is shorter than three intervals"},
     {"canary without roles", "", "kind: canary", ERRORS ", max: 1%", "a canary needs its roles"},
