@@ -48,7 +48,8 @@ static int send_order(const struct cli_args *args, const char *path, const char 
     if (cli_json(args))
         (void)puts(buf_at(&answer.raw));
     else if (id)
-        (void)printf("%s: guard %s. %s\n", done, table_clean(a, id), table_clean(a, headline));
+        (void)printf("%s: guard %s%s%s\n", done, table_clean(a, id), headline && *headline ? ". " : "",
+                     headline && *headline ? table_clean(a, headline) : "");
     else
         (void)printf("%s\n", done);
     return CLI_OK;

@@ -5,6 +5,7 @@
  */
 #include <math.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -281,6 +282,8 @@ static int run(const struct cli_args *args)
     bool many = cli_option(args, "from") || cli_option(args, "to") || cli_option(args, "service");
     if (many == (id != NULL))
         return cli_usage(args, "replay takes the id of a guard, a receipt, or a range of time");
+    if (id && !face_is_id(id) && access(id, F_OK) != 0)
+        return cli_usage(args, "'%s' is neither the id of a guard nor a file (a service: --service %s)", id, id);
     if (id && !face_is_id(id))
         return replay_receipt(args, a, id);
     path = cli_store_path(args, a);

@@ -43,7 +43,7 @@ static void print_facts(struct hd_arena *a, const struct json *j, const struct f
     row(&t, "  evidence", weigh_line(a, json_get(j, "weigh")));
     row(&t, "  switch", table_time(a, g->switch_ms));
     row(&t, "  started", table_time(a, g->started_ms));
-    row(&t, "  until", g->live ? table_time(a, g->until_ms) : NULL);
+    row(&t, "  until", g->live && g->decided_ms < 0 ? table_time(a, g->until_ms) : NULL);
     row(&t, "  decided", table_time(a, g->decided_ms));
     row(&t, "  sent", table_time(a, g->sent_ms));
     row(&t, "  verified", table_time(a, g->verified_ms));

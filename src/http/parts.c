@@ -153,7 +153,7 @@ static void guard_row(struct buf *b, const struct store_guard *g, bool service, 
         if (g->decided_ms >= 0 && g->recovered_ms >= g->decided_ms)
             html_print(b, "; users well %s after the decision",
                        str_duration(g->recovered_ms - g->decided_ms, text));
-    } else if (g->until_ms >= 0) {
+    } else if (g->until_ms >= 0 && g->decided_ms < 0) { /* when aftercare ends depends */
         html_print(b, "ends ");
         html_ago(b, g->until_ms, now_ms);
     }

@@ -297,13 +297,15 @@ static void revert_live(struct order *o, struct guard *g)
     if (to ? !str_is(to, target) : rejected != NULL) {
         order_problem(o, 409, to ? "other_target" : "target_rejected",
                 to ? arena_print(o->arena, "guard %s would go back to %s", g->row.id, target)
-                   : arena_print(o->arena, "%s was rejected (%s); name it if it shall have the traffic all "
-                                 "the same", target, rejected));
+                   : arena_print(o->arena, "%s was rejected (%s); name it (--to %s) if it shall have the "
+                                 "traffic all the same", target, rejected, target));
         return;
     }
     if (g->row.state != HD_STATE_PENDING && g->row.state != HD_STATE_WARMING &&
         g->row.state != HD_STATE_WATCHING) {
-        order_problem(o, 409, "wrong_state", arena_print(o->arena, "the guard is %s", hd_state_word(g->row.state)));
+        order_problem(o, 409, "wrong_state",
+                      arena_print(o->arena, "guard %s takes no revert any more: it is in state %s", g->row.id,
+                                  hd_state_word(g->row.state)));
         return;
     }
     order_about(o, g, 202);

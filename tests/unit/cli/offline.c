@@ -90,7 +90,7 @@ static const struct row {
     {"replay of nothing", {"replay"}, 2, "", "or a range of time"},
     {"replay of a range and an id", {"replay", "shop", "--from", "3h"}, 2, "", "or a range of time"},
     {"backtest of no service", {"backtest", "nosuch", "-c", MINIMAL}, 2, "", "there is no service"},
-    {"replay of no id, and no receipt", {"replay", "/nonexistent/shop"}, 2, "", "No such file"},
+    {"replay of no id, and no receipt", {"replay", "/nonexistent/shop"}, 2, "", "neither the id"},
     {"replay of another file", {"replay", MINIMAL}, 2, "", "is no receipt"},
 };
 

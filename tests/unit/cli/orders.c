@@ -70,6 +70,8 @@ static const struct row {
      NULL, "POST /api/v1/services/shop/rearm HTTP", "{\"colour\":\"blue\",\"reason\":\"fixed\"}"},
     {"ack", {"ack", ID}, {{200, GUARD, false}}, 0, 1, "acknowledged", NULL,
      "POST /api/v1/guards/" ID "/acknowledge HTTP", "\r\n\r\n{}"},
+    {"ack, nothing more to say", {"ack", ID}, {{200, "{\"id\":\"" ID "\"}", false}}, 0, 1, "acknowledged: guard " ID "\n",
+     NULL, NULL, NULL},
     {"reload", {"reload"}, {{200, OK_REPLY, false}}, 0, 1, "configuration loaded\n", NULL,
      "POST /api/v1/config/reload HTTP", NULL},
     {"reload refused", {"reload"}, {{422, "{\"detail\":\"f:1:2: x: y\"}", false}}, 2, 1, "", "f:1:2: x: y", NULL, NULL},
