@@ -110,7 +110,7 @@ static void fill(struct buf *b, const char *name, const struct hd_reason *r,
     else if (str_is(name, "n"))
         reason_count(b, r->n);
     else if (str_is(name, "k"))
-        buf_print(b, "%u", r->k);
+        reason_count(b, r->k);
     else if (str_is(name, "of"))
         buf_print(b, "%u", r->of);
     else if (str_is(name, "baseline"))

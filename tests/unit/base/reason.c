@@ -69,6 +69,9 @@ static void sentences(void **state)
         {"no baseline, no n", {HD_REASON_ABOVE_MAX, 0, HD_CANDIDATE, 0, 0.048, 0.01, NAN, NAN, 2,
          3},
          "errors on green 4.8% > 1%, 2 of 3 polls"},
+        {"counted as fewer", {HD_REASON_EVIDENCE, 0, HD_CANDIDATE, 2, 0.283, 0.02, 0, 12741, 2741, 35},
+         "errors on green 28.3%, tolerated 2% (before the switch 0%): the evidence sufficed 35 s after the "
+         "switch, n=12,741 count as 2,741"},
         {"foreign text", {HD_REASON_HTTP_503, 0, 0, 0, NAN, NAN, NAN, NAN, 0, 0},
          "the source is not available (503): 503 from upstream"},
         {"members", {HD_REASON_CANDIDATE_SILENT, HD_NO_CHECK, HD_CANDIDATE, 0, NAN, NAN, NAN, NAN,
