@@ -408,7 +408,8 @@ const struct cli_command cli_backtest = {
     .help = "say what a policy would have done in the past",
     .notes =
         "A switch is TIME=COLOUR or TIME=STABLE>COLOUR; without any they are found in the traffic\n"
-        "between --from and --to. What you say of a switch (good, bad) or a human said of a "
+        "between --from and --to, where a colour has traffic after more than a minute without; name\n"
+        "what followed sooner. What you say of a switch (good, bad) or a human said of a "
         "stored\n"
         "guard (false alarm) tells real reverts from false ones. Counters are asked raw and "
         "counted as\n"
