@@ -318,7 +318,7 @@ int analyze_service(const struct cli_args *args)
         x->policy = *policy;
         status = analyze(x);
     } else {
-        status = cli_fail(CLI_USAGE, "there is no service '%s'", cli_word(args, 0));
+        status = cli_unknown_service(config, cli_word(args, 0));
     }
     config_unref(config);
     return status;

@@ -379,7 +379,7 @@ static int run(const struct cli_args *args)
         b->policy = config ? config_service(config, b->service) : NULL;
         b->config = config ? config_get(config) : NULL;
         status = !config      ? CLI_USAGE
-                 : !b->policy ? cli_fail(CLI_USAGE, "there is no service '%s'", b->service)
+                 : !b->policy ? cli_unknown_service(config, b->service)
                               : collect(b);
     }
     if (!status)

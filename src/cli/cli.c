@@ -8,6 +8,9 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "cli/internal.h"
+#include "cli/table.h"
+
+#define NEAR 2 /* edits, for "did you mean" */
 
 static int print_version(const struct cli_args *args)
 {
@@ -44,7 +47,7 @@ const struct cli_exit_row cli_exit_rows[] = {
     {CLI_REVERTED, "failed, and reverted and verified"},
     {CLI_USAGE, "wrong arguments or configuration"},
     {CLI_INCONCLUSIVE, "inconclusive: not enough evidence"},
-    {CLI_NOT_VERIFIED, "a revert is not verified, was not possible, or users have not recovered"},
+    {CLI_NOT_VERIFIED, "a revert is not verified, was not possible, or users have not recovered after it"},
     {CLI_ADVISED, "failed; by its settings haldane only said so"},
     {CLI_UNREACHABLE, "the daemon does not answer"},
     {CLI_AUTH, "no token, or one that may not"},
@@ -75,19 +78,41 @@ static void print_commands(FILE *to)
         (void)fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->help);
 }
 
+void cli_near_offer(struct cli_near *near, const char *name)
+{
+    unsigned distance = str_distance(name, near->word, NEAR + 1);
+    if (distance > NEAR || (near->name && distance >= near->distance))
+        return;
+    near->name = name;
+    near->distance = distance;
+}
+
+int cli_no_service(const struct cli_near *near)
+{
+    ARENA_AUTO a = arena_new();
+    const char *word = table_clean(a, near->word);
+    if (near->name)
+        return cli_fail(CLI_USAGE, "there is no service '%s'; did you mean '%s'?", word,
+                        table_clean(a, near->name));
+    return cli_fail(CLI_USAGE, "there is no service '%s'", word);
+}
+
+int cli_unknown_service(const struct config *config, const char *word)
+{
+    const struct hd_config *c = config_get(config);
+    struct cli_near near = {.word = word};
+    for (size_t i = 0; i < c->n_services; i++)
+        cli_near_offer(&near, c->services[i].name);
+    return cli_no_service(&near);
+}
+
 static int unknown_command(const char *name)
 {
-    const char *nearest = NULL;
-    unsigned best = 3;
-    for (size_t i = 0; i < N_COMMANDS; i++) {
-        unsigned d = str_distance(commands[i]->name, name, 9);
-        if (d < best) {
-            best = d;
-            nearest = commands[i]->name;
-        }
-    }
-    if (nearest)
-        return cli_fail(CLI_USAGE, "no command '%s'; did you mean '%s'?", name, nearest);
+    struct cli_near near = {.word = name};
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        cli_near_offer(&near, commands[i]->name);
+    if (near.name)
+        return cli_fail(CLI_USAGE, "no command '%s'; did you mean '%s'?", name, near.name);
     return cli_fail(CLI_USAGE, "no command '%s'; see haldane help", name);
 }
 

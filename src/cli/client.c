@@ -252,7 +252,9 @@ static int judge(const struct client *c, bool order, struct client_answer *answe
         return failed(answer, CLI_INTERRUPTED, "interrupted%s",
                       order ? "; the order may have been taken: see haldane status" : "");
     if (c->io == HD_IO_NOT_SENT || (c->io && !order))
-        return failed(answer, CLI_UNREACHABLE, "%s: %s", base, c->io_text);
+        return failed(answer, CLI_UNREACHABLE,
+                      "no answer from %s (%s); is haldane serve running? Another address: --url or "
+                      "$HALDANE_URL", base, c->io_text);
     if (c->io)
         return failed(answer, CLI_UNREACHABLE,
                       "%s: %s; the order may have been taken: see haldane status", base,
@@ -374,6 +376,24 @@ const char *client_encode(struct hd_arena *a, const char *text)
     return out;
 }
 
+int client_check_service(struct client *c, const char *name)
+{
+    ANSWER_AUTO answer = {0};
+    struct cli_near near = {.word = name};
+    int status = client_ask(c, "/services", NULL, NULL, &answer);
+    if (status)
+        return status;
+    const struct json *items = json_get(answer.body, "items");
+    for (const struct json *j = json_first(items); j; j = json_next(j)) {
+        const char *known = face_text(j, "name");
+        if (known && str_is(known, name))
+            return CLI_OK;
+        if (known)
+            cli_near_offer(&near, known);
+    }
+    return cli_no_service(&near);
+}
+
 int client_guard_id(struct client *c, const char *word, char ret_id[27])
 {
     ARENA_AUTO a = arena_new();
@@ -387,8 +407,10 @@ int client_guard_id(struct client *c, const char *word, char ret_id[27])
     if (status)
         return status;
     const char *id = face_text(json_first(json_get(answer.body, "items")), "id");
-    if (!id || !face_is_id(id))
-        return cli_fail(CLI_USAGE, "there is no guard of a service '%s'", word);
+    if (!id || !face_is_id(id)) {
+        status = client_check_service(c, word);
+        return status ? status : cli_fail(CLI_USAGE, "service '%s' has no guard yet", word);
+    }
     memcpy(ret_id, id, 27);
     return CLI_OK;
 }

@@ -56,5 +56,7 @@ const char *client_encode(struct hd_arena *, const char *text);
 /* A word of the user as the id of a guard: an id itself, or a service, whose newest guard it is.
  * An exit status; said why not. */
 int client_guard_id(struct client *, const char *word, char ret_id[27]);
+/* A service has no guards. Is there such a service? CLI_OK: yes; else says which is meant. */
+int client_check_service(struct client *, const char *name);
 
 #endif

@@ -30,7 +30,7 @@ static int db_backup(const struct cli_args *args, struct store *s, const char *p
     if (!to)
         return cli_usage(args, "backup takes the path of the copy");
     if (store_backup(s, to, &err))
-        return cli_fail(CLI_REVERTED, "%s: %s", to, err.text);
+        return cli_fail(CLI_REVERTED, "not copied: %s", err.text);
     (void)printf("%s: copied to %s\n", path, to);
     return CLI_OK;
 }

@@ -57,7 +57,7 @@ static int detect(const struct cli_args *args, struct detect *d)
     const struct hd_policy *policy = config_service(config, cli_word(args, 0));
     int status = CLI_OK;
     if (!policy)
-        status = cli_fail(CLI_USAGE, "there is no service '%s'", cli_word(args, 0));
+        status = cli_unknown_service(config, cli_word(args, 0));
     else if (ask_open(&asker, &err))
         status = cli_fail(CLI_USAGE, "%s", err.text);
     for (uint32_t i = 0; !status && i < policy->n_checks; i++)

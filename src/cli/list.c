@@ -49,6 +49,12 @@ static int run(const struct cli_args *args)
         status = client_ask(client, "/guards", query.len ? buf_at(&query) : NULL, NULL, &answer);
     if (status)
         return status;
+    const char *service = cli_option(args, "service");
+    if (service && !json_first(json_get(answer.body, "items"))) {
+        status = client_check_service(client, service);
+        if (status)
+            return status;
+    }
     if (cli_json(args))
         (void)puts(buf_at(&answer.raw));
     else

@@ -127,7 +127,8 @@ static int hold(const struct cli_args *args)
     if (need_reason(args))
         return CLI_USAGE;
     if (!lasts || !str_read_duration(lasts, &ms) || ms <= 0)
-        return cli_usage(args, "--for is needed: a duration like 30m or 2h");
+        return lasts ? cli_usage(args, "--for takes a duration like 30m or 2h, not '%s'", lasts)
+                     : cli_usage(args, "--for is needed: a duration like 30m or 2h");
     return order(args, word ? path_of(a, word, "hold") : "/holds", keys,
                  word ? "automatic reverts are held"
                       : "automatic reverts of the whole fleet are held");
@@ -173,9 +174,12 @@ static int order_guard(const struct cli_args *args, const char *verb, const char
 {
     static const char *const keys[] = {"reason", NULL};
     ARENA_AUTO a = arena_new();
-    if (!face_is_id(cli_word(args, 0)))
-        return cli_usage(args, "'%s' is not the id of a guard", cli_word(args, 0));
-    return order(args, path_of(a, cli_word(args, 0), verb), keys, done);
+    CLIENT_AUTO client = NULL;
+    char id[27];
+    int status = client_open(args, false, &client);
+    if (!status)
+        status = client_guard_id(client, cli_word(args, 0), id);
+    return status ? status : order(args, path_of(a, id, verb), keys, done);
 }
 
 static int cancel(const struct cli_args *args)
@@ -185,8 +189,9 @@ static int cancel(const struct cli_args *args)
 
 const struct cli_command cli_cancel = {
     .name = "cancel",
-    .synopsis = "ID --reason TEXT",
+    .synopsis = "SERVICE|ID --reason TEXT",
     .help = "end a guard without a verdict; the traffic stays as it is",
+    .notes = "A service stands for its newest guard.\n",
     .options = reason_options,
     .least = 1,
     .most = 1,
@@ -200,8 +205,9 @@ static int ack(const struct cli_args *args)
 
 const struct cli_command cli_ack = {
     .name = "ack",
-    .synopsis = "ID [--reason TEXT]",
+    .synopsis = "SERVICE|ID [--reason TEXT]",
     .help = "a human has seen it: the banner goes, the alert resolves",
+    .notes = "A service stands for its newest guard.\n",
     .options = reason_options,
     .least = 1,
     .most = 1,

@@ -64,7 +64,7 @@ static int ask(const struct cli_args *args)
         return CLI_USAGE;
     const struct hd_policy *policy = config_service(config, service);
     int status = policy ? ask_all(config_get(config), policy, check, window_ms)
-                        : cli_fail(CLI_USAGE, "there is no service '%s'", service);
+                        : cli_unknown_service(config, service);
     config_unref(config);
     return status;
 }

@@ -48,11 +48,19 @@ void table_print(const struct table *t, FILE *to)
         if (w > width[i % t->columns])
             width[i % t->columns] = w;
     }
+    size_t blank = 0; /* not printed before something follows it in the line */
     for (size_t i = 0; i < t->n * t->columns; i++) {
-        size_t column = i % t->columns;
-        bool last = column + 1 == t->columns;
-        size_t fill = last ? 0 : width[column] - width_of(t->cell[i]) + 2;
-        (void)fprintf(to, "%s%*s%s", t->cell[i], (int)fill, "", last ? "\n" : "");
+        const char *cell = t->cell[i];
+        size_t column = i % t->columns, len = strlen(cell), padded = width[column] - width_of(cell) + 2;
+        for (; len && cell[len - 1] == ' '; len--)
+            padded++;
+        if (len)
+            (void)fprintf(to, "%*s%.*s", (int)blank, "", (int)len, cell);
+        blank = len ? padded : blank + padded;
+        if (column + 1 < t->columns)
+            continue;
+        (void)fputc('\n', to);
+        blank = 0;
     }
 }
 

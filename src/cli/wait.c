@@ -251,9 +251,10 @@ const struct cli_command cli_wait = {
     .help = "wait for the end of a guard",
     .notes = "A service stands for its newest guard. Changes are told on stderr, the result on\n"
              "stdout. After a verified revert the wait ends when users have recovered.\n"
-             "Exit codes: 0 passed, 1 reverted, 3 inconclusive, 4 revert not verified or not\n"
-             "possible, 5 only advised, 6 daemon unreachable, 7 not authorised, 8 timed out,\n"
-             "9 superseded or cancelled, 130 interrupted. 2, 7 and 130 always count as failures.\n",
+             "Exit codes: 0 passed, 1 reverted, 3 inconclusive, 4 revert not verified, not possible,\n"
+             "or users not recovered after it (not_recovered), 5 only advised, 6 daemon unreachable,\n"
+             "7 not authorised, 8 timed out, 9 superseded or cancelled, 130 interrupted.\n"
+             "2, 7 and 130 always count as failures.\n",
     .options = options,
     .least = 1,
     .most = 1,

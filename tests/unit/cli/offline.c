@@ -89,7 +89,9 @@ static const struct row {
     {"engine: what", {"engine", "judge"}, 2, "", "neither eval nor list"},
     {"replay of nothing", {"replay"}, 2, "", "or a range of time"},
     {"replay of a range and an id", {"replay", "shop", "--from", "3h"}, 2, "", "or a range of time"},
-    {"backtest of no service", {"backtest", "nosuch", "-c", MINIMAL}, 2, "", "there is no service"},
+    {"backtest of no service", {"backtest", "nosuch", "-c", MINIMAL}, 2, "", "there is no service 'nosuch'\n"},
+    {"backtest of a service misspelt", {"backtest", "shpo", "-c", MINIMAL}, 2, "",
+     "there is no service 'shpo'; did you mean 'shop'?\n"},
     {"replay of no id, and no receipt", {"replay", "/nonexistent/shop"}, 2, "", "neither the id"},
     {"replay of another file", {"replay", MINIMAL}, 2, "", "is no receipt"},
 };
@@ -128,6 +130,9 @@ static void db(void **state)
     holds("copy", "stdout", said.out, "guards         1\n");
     said = run((const char *[]){"db", "backup", copy, "--store", f->path, NULL}); /* never over one */
     assert_int_equal(said.status, 1);
+    char want[160];
+    (void)snprintf(want, sizeof want, "haldane: not copied: %s: the file exists\n", copy);
+    holds("a copy is there", "stderr", said.err, want);
 }
 
 /* --- replay --- */
