@@ -199,6 +199,8 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
     ("answer_before_commit", "I7", ("disk",), (
         ("src/pipeline/command.c", "if (o.status < 400 && save_all(p, &err)) {",
          "if (save_all(p, &err) && o.status >= 400) {"),)),
+    ("heartbeat_of_the_dead", "I1", ("pipeline_heartbeat",), (
+        ("src/pipeline/notify.c", "p->store_lost || !all_evaluate(p))", "p->store_lost || (false && !all_evaluate(p)))"),)),
     ("any_token_will_do", "who may order", ("lifecycle",), (
         ("src/pipeline/command.c", "    return role >= need;\n", "    return role >= -1;\n"),)),
     ("cookie_is_enough", "who may order", ("http_who", "accounts"), (
