@@ -297,6 +297,8 @@ def compare_one(service, items, check, role, truth, bad, name):
         if abs(error[0]) + abs(error[1]) > truth.allowed:
             bad.append(f"{name}, poll {e['poll']}: n {got[0]:.0f} off by {error[0]:+.1f}, "
                        f"events {got[1]:.0f} by {error[1]:+.1f}")
+    if last and service.incident is not crash_loop and abs(last[0][0]) + abs(last[0][1]) > min(2, truth.allowed):
+        bad.append(f"{name}: off by {last[0][0]:+.1f}, events by {last[0][1]:+.1f} in the end")
     if service.incident is nothing and not truth.apart and before not in truth.before():
         bad.append(f"{name}: {before:.0f} requests before the switch, not {truth.before()}")
     if bool(dark) != (service.source == "restarted"):

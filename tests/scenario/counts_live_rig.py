@@ -229,7 +229,7 @@ class Prometheus(Process):
 class Victoria(Prometheus):
     binary = shutil.which(os.environ.get("VICTORIA_METRICS", "victoria-metrics"))
     seen_after = 6.0  # buffers are flushed each second, and a new series takes some more to be found
-    allowed = 2       # not every order in which scrapes can be found is tried
+    allowed = 12      # one scrape of one pod: not every order in which they are found is tried; the end must be exact
 
     @staticmethod
     def arguments(file, data, port):
