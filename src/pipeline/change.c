@@ -42,25 +42,18 @@ static bool mode_fits(struct order *o, const struct guard *g, const char *word)
     return false;
 }
 
+/* Takes effect with the commit that answers the order: memory, row and journal go together. */
 static bool extend(struct order *o, struct guard *g, int64_t by_ms)
 {
-    struct store *s = o->p->o.store;
-    struct store_extension e = {.polls = g->engine.polls, .by_ms = by_ms};
-    struct hd_error err;
     if (g->row.until_ms + by_ms > g->row.switch_to_ms + HD_GUARD_MS_MAX) {
         order_problem(o, 422, "too_long", "a guard lasts at most a day");
         return false;
     }
-    enum hd_code code = store_begin(s, &err);
-    if (!code)
-        code = store_add_extension(s, g->row.id, &e, &err);
-    if (!code)
-        code = store_commit(s, &err);
-    if (code) {
-        store_rollback(s);
-        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+    if (g->extension.by_ms) { /* the store could not commit the last one yet */
+        order_problem(o, 503, "not_saved", "the last extension is not on the disk yet");
         return false;
     }
+    g->extension = (struct store_extension){.polls = g->engine.polls, .by_ms = by_ms};
     g->engine.extended_ms += by_ms;
     g->row.until_ms += by_ms;
     return true;

@@ -192,6 +192,7 @@ struct guard {
     bool run_dirty;
     struct store_approval approval; /* of its revert; guard NULL: never asked */
     bool approval_dirty;
+    struct store_extension extension; /* a human's, that waits for the next commit; by_ms 0: none */
     bool from_rejected;         /* stable was rejected when it began: going there again is no
                                    roll-back but another try */
     /* the guard's own clock: t = t_base_ms + (boot - boot_base_ms) */
