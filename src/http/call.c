@@ -120,7 +120,8 @@ static void refuse_page(struct call *c, unsigned status, const char *detail)
     html_foot(b);
 }
 
-void call_problem(struct call *c, unsigned status, const char *code, const char *detail)
+struct json_out call_begin_problem(struct call *c, unsigned status, const char *code,
+                                   const char *detail, bool retryable)
 {
     struct json_out o = json_out(call_answer(c, status, CALL_PROBLEM));
     json_begin(&o, NULL, '{');
@@ -130,7 +131,13 @@ void call_problem(struct call *c, unsigned status, const char *code, const char 
     json_put_text(&o, "detail", detail);
     json_put_text(&o, "instance", c->path);
     json_put_text(&o, "code", code);
-    json_put_bool(&o, "retryable", call_status_retryable(status));
+    json_put_bool(&o, "retryable", retryable);
+    return o;
+}
+
+void call_problem(struct call *c, unsigned status, const char *code, const char *detail)
+{
+    struct json_out o = call_begin_problem(c, status, code, detail, call_status_retryable(status));
     json_end(&o, '}');
 }
 

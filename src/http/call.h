@@ -122,6 +122,9 @@ enum hd_code call_refuse(struct call *, unsigned status, const char *code, const
     HD_PRINTF(4, 5);
 /* A problem document, on any route. */
 void call_problem(struct call *, unsigned status, const char *code, const char *detail);
+/* Its members; the caller may add some, and ends the object. */
+struct json_out call_begin_problem(struct call *, unsigned status, const char *code,
+                                   const char *detail, bool retryable);
 /* The error reply for an error of ours. */
 void call_fail(struct call *, const struct hd_error *);
 const char *call_status_title(unsigned status);

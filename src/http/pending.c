@@ -136,15 +136,7 @@ static void problem_of(struct call *c, unsigned status, const struct json *body)
         (void)json_text(json_get(body, "detail"), "detail", &detail, NULL);
     if (json_get(body, "retryable"))
         (void)json_bool(json_get(body, "retryable"), "retryable", &retryable, NULL);
-    struct json_out o = json_out(call_answer(c, status, CALL_PROBLEM));
-    json_begin(&o, NULL, '{');
-    json_put_text(&o, "type", arena_print(c->arena, "urn:haldane:problem:%s", code));
-    json_put_text(&o, "title", call_status_title(status));
-    json_put_i64(&o, "status", status);
-    json_put_text(&o, "detail", detail);
-    json_put_text(&o, "instance", c->path);
-    json_put_text(&o, "code", code);
-    json_put_bool(&o, "retryable", retryable);
+    struct json_out o = call_begin_problem(c, status, code, detail, retryable);
     bool object = body && json_type(body) == JSON_OBJECT;
     for (const struct json *k = object ? json_first(body) : NULL; k; k = json_next(k)) {
         bool known = false;
