@@ -3,7 +3,8 @@
  * The pipeline's own structures, shared by its stage files and by nobody else.
  *
  *   watch.c    reads routers; a switch starts a guard, anybody's change ends one
- *   collect.c  asks the data sources of a guard what is due; rows -> measurements
+ *   collect.c  what a guard's checks need is asked; rows -> measurements
+ *   question.c the questions on their way, and the sources' clocks
  *   past.c     the hours before the switch, for the sequential rule
  *   decide.c   evidence -> engine -> verdict; what follows from it
  *   act.c      live read -> gate -> journal -> send -> read back
@@ -324,7 +325,6 @@ struct service *service_find(struct pipeline *, const char *name);
 struct service *service_need(struct pipeline *, const char *name); /* made where there is none */
 /* Every callback of the wire begins with it: time has passed since the last turn. */
 void pipeline_wake(struct pipeline *);
-struct source *source_find(struct pipeline *, const struct hd_datasource *);
 
 void holds_read(struct pipeline *);
 /* The hold on this service's automatic reverts that is in force now, or NULL. */
@@ -412,11 +412,14 @@ void analysis_headline(struct guard *);
 /* collect.c */
 void collect_poll(struct guard *);
 struct collect *collect_free(struct collect *);
-void collect_stop(struct pipeline *); /* cancels every question; before free */
 const struct hd_datasource *collect_source(const struct guard *, const struct hd_check *);
-uint32_t collect_replicas(const struct source *, const void *cfg);
 /* When the switch happened, on the source's clock: the earlier of the two readings around it. */
 int64_t collect_since(const struct guard *, const struct source *);
+
+/* question.c */
+struct source *source_find(struct pipeline *, const struct hd_datasource *);
+uint32_t source_replicas(const struct source *, const void *cfg);
+void question_stop(struct pipeline *); /* cancels every question; before free */
 
 /* past.c */
 void past_poll(struct guard *); /* asks for it, once, if a check wants it */

@@ -131,7 +131,7 @@ static bool ask(struct past_talk *t)
         .step_ms = counted(t) ? 0 : PAST_GAUGE_STEP_MS,
         .series_max = (uint32_t)config->limits.series,
         .answer_max = (uint32_t)config->limits.answer};
-    t->talk = talk_replicas(talk_start(g->p, next, t, done, t, 0), collect_replicas(t->source, t->cfg),
+    t->talk = talk_replicas(talk_start(g->p, next, t, done, t, 0), source_replicas(t->source, t->cfg),
                             t->source->base);
     return true;
 }

@@ -325,7 +325,7 @@ struct pipeline *pipeline_free(struct pipeline *p)
     }
     sinks_free(p);
     free(p->refused);
-    collect_stop(p);
+    question_stop(p);
     while (p->events) {
         struct event_item *next = p->events->next;
         arena_free(p->events->arena);
