@@ -15,6 +15,7 @@
 #include "cli/bench_judge.h"
 #include "generate.h"
 #include "metrics.h"
+#include "oracle.h"
 #include "peers.h"
 
 #define ENDS_MAX (SCENARIO_SECONDS + 601)
@@ -39,7 +40,7 @@ static int usage(void)
         "  --poll S      5 or 10 (default 10)\n"
         "  --scrape S    scrape interval; 0 (default): a poll sees everything\n"
         "  --first N     number of the first run (default 0): a cell can be done in parts\n"
-        "  --rules A,B   cell: only these rules\n",
+        "  --rules A,B   cell: only these rules; `oracle` are all members of its family\n",
         stderr);
     return 2;
 }
@@ -142,8 +143,34 @@ static double decide(struct hd_arena *a, size_t rule, const struct bench_head *h
     return own->health ? end.healthy_s : end.rollback_s;
 }
 
+static bool plays_oracle(const struct order *o) { return o->rules && wanted(o, "oracle"); }
+
+static void note_oracle(const struct bench_head *head, const struct bench_run *run,
+                        struct ends ends[ORACLE_MEASURES][ORACLE_MEMBERS])
+{
+    double end_s[ORACLE_MEMBERS];
+    for (int m = 0; m < ORACLE_MEASURES; m++) {
+        oracle_decide(head, run, m, end_s);
+        for (uint32_t i = 0; i < ORACLE_MEMBERS; i++)
+            note(&ends[m][i], end_s[i]);
+    }
+}
+
+static void print_oracle(struct ends ends[ORACLE_MEASURES][ORACLE_MEMBERS], bool first)
+{
+    char name[64];
+    (void)printf("%s\"oracle\":{}", first ? "" : ",");
+    for (int m = 0; m < ORACLE_MEASURES; m++) {
+        for (uint32_t i = 0; i < ORACLE_MEMBERS; i++) {
+            oracle_name(m, i, name);
+            print_ends(name, &ends[m][i], false);
+        }
+    }
+}
+
 static void cell(const struct order *o)
 {
+    static struct ends oracle[ORACLE_MEASURES][ORACLE_MEMBERS];
     struct bench_head head = generate_head(&o->cell, o->runs);
     static struct ends ends[16];
     size_t n = n_peers + N_OWNS;
@@ -154,6 +181,8 @@ static void cell(const struct order *o)
             if (plays(o, r))
                 note(&ends[r], decide(a, r, &head, &run));
         }
+        if (plays_oracle(o))
+            note_oracle(&head, &run, oracle);
     }
     (void)printf("{\"scenario\":\"%s\",\"mode\":\"%s\",\"rps\":%g,\"poll_s\":%g,\"scrape_s\":%g,"
                  "\"seed\":%lld,\"first\":%u,\"runs\":%u,\"ends\":{",
@@ -166,6 +195,8 @@ static void cell(const struct order *o)
         print_ends(r < n_peers ? peers[r].name : owns[r - n_peers].name, &ends[r], first);
         first = false;
     }
+    if (plays_oracle(o))
+        print_oracle(oracle, first);
     (void)puts("}}");
 }
 
