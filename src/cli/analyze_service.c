@@ -208,13 +208,9 @@ static void print_json(struct analysis *x)
         put_check(&out, &x->policy.checks[i], &x->state.check[i]);
     json_end(&out, ']');
     json_begin(&out, "reasons", '[');
-    for (size_t i = 0; i < x->verdict.n; i++) {
-        json_begin(&out, NULL, '{');
-        json_put_text(&out, "slug", reason_slug(x->verdict.reason[i].number));
-        json_put_text(&out, "text",
-                      trial_reason(x->arena, &x->trial, &x->policy, &x->verdict.reason[i]));
-        json_end(&out, '}');
-    }
+    for (size_t i = 0; i < x->verdict.n; i++)
+        trial_put_reason(&out, x->verdict.reason[i].number,
+                         trial_reason(x->arena, &x->trial, &x->policy, &x->verdict.reason[i]));
     json_end(&out, ']');
     json_end(&out, '}');
     (void)puts(buf_at(&b));

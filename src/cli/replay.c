@@ -103,13 +103,8 @@ static void put_json(struct json_out *out, const char *key, const struct outcome
     json_put_text(out, "cause", hd_cause_word(o->cause));
     json_put_double(out, "score", o->score);
     json_begin(out, "reasons", '[');
-    for (size_t i = 0; i < o->n; i++) {
-        json_begin(out, NULL, '{');
-        json_put_i64(out, "number", o->reason[i].number);
-        json_put_text(out, "slug", reason_slug(o->reason[i].number));
-        json_put_text(out, "text", o->reason[i].text);
-        json_end(out, '}');
-    }
+    for (size_t i = 0; i < o->n; i++)
+        trial_put_reason(out, o->reason[i].number, o->reason[i].text);
     json_end(out, ']');
     json_end(out, '}');
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See trial.h. Called by replay, backtest and bench.
+ * See trial.h. Called by replay, analyze, backtest and bench.
  */
 #include "cli/trial.h"
 
@@ -69,6 +69,15 @@ const char *trial_reason(struct hd_arena *a, const struct trial *t, const struct
     BUF_AUTO b = BUF_INIT(1000);
     reason_render(&b, reason, &names);
     return arena_text(a, buf_at(&b));
+}
+
+void trial_put_reason(struct json_out *out, int number, const char *text)
+{
+    json_begin(out, NULL, '{');
+    json_put_i64(out, "number", number);
+    json_put_text(out, "slug", reason_slug(number));
+    json_put_text(out, "text", text);
+    json_end(out, '}');
 }
 
 bool trial_time(const char *text, int64_t now_ms, int64_t *ret)

@@ -8,6 +8,7 @@
 
 #include "cli/internal.h"
 #include "engine/engine.h"
+#include "json/json.h"
 #include "store/store.h"
 
 /* What is known by hindsight. */
@@ -39,6 +40,9 @@ enum hd_code trial_run(const struct trial *, const struct hd_policy *policy, str
 /* The n-th reason as a sentence. */
 const char *trial_reason(struct hd_arena *, const struct trial *, const struct hd_policy *,
                          const struct hd_reason *);
+
+/* One of "reasons" in the commands' JSON. */
+void trial_put_reason(struct json_out *, int number, const char *text);
 
 /* Of every command that looks at a range of time. */
 #define CLI_RANGE_OPTIONS                                                                          \

@@ -151,21 +151,23 @@ static void csv_row(struct buf *b, const struct store_guard *g)
     cell(b, g->why, true);
 }
 
-static enum hd_code load(struct call *c, struct history *h, struct store_guard **ret, size_t *ret_n,
+/* HD_OK with a reply: refused. */
+static enum hd_code load(struct call *c, struct store_guard **ret, size_t *ret_n,
                          struct hd_error *err)
 {
-    return store_guards(c->store, c->arena, &h->filter, ret, ret_n, err);
+    struct history h;
+    if (!history_read(c, HD_ROWS_MAX, &h))
+        return HD_OK;
+    return store_guards(c->store, c->arena, &h.filter, ret, ret_n, err);
 }
 
 enum hd_code history_csv(struct call *c, struct hd_error *err)
 {
-    struct history h;
     struct store_guard *list;
     size_t n;
-    if (!history_read(c, HD_ROWS_MAX, &h))
-        return HD_OK;
-    if (load(c, &h, &list, &n, err))
-        return err->code;
+    enum hd_code code = load(c, &list, &n, err);
+    if (code || c->reply.status)
+        return code;
     struct buf *b = call_answer(c, 200, "text/csv; charset=utf-8");
     buf_text(b, "id,service,started,ended,stable,stable_version,candidate,candidate_version,state,"
                 "verdict,cause,detect_s,revert_s,recover_s,false_alarm,headline,why\r\n");
@@ -176,13 +178,11 @@ enum hd_code history_csv(struct call *c, struct hd_error *err)
 
 enum hd_code history_json(struct call *c, struct hd_error *err)
 {
-    struct history h;
     struct store_guard *list;
     size_t n;
-    if (!history_read(c, HD_ROWS_MAX, &h))
-        return HD_OK;
-    if (load(c, &h, &list, &n, err))
-        return err->code;
+    enum hd_code code = load(c, &list, &n, err);
+    if (code || c->reply.status)
+        return code;
     struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
     json_begin(&o, NULL, '{');
     json_begin(&o, "items", '[');

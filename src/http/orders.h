@@ -23,8 +23,5 @@ void orders_page(struct call *, unsigned status, const struct json *body);
 /* Writes "requestBody" of the order's fields, for the API's description. */
 void orders_describe(const struct order *, struct json_out *);
 bool orders_need_key(const struct order *);
-/* Refuses, before the body is read, a request whose framing or origin cannot be trusted. True when
- * it was refused. Framing is checked on every route, the rest on those with an order. */
-bool orders_refuse_headers(struct call *);
 
 #endif

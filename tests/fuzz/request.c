@@ -97,7 +97,7 @@ static void run(struct call *c, const char *answer)
     struct form form;
     bool order = !str_is(c->route->method, "GET");
     if (order && !c->secret && c->route->order && !(c->route->needs & ROUTE_OPEN))
-        return; /* orders_refuse_headers has refused it */
+        return; /* frame_refuse has refused it */
     if (order && c->route->needs & ROUTE_HTML) {
         if (form_parse(c->arena, buf_span(&c->body), &form, &err))
             return;

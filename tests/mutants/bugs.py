@@ -226,7 +226,7 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
     ("past_not_stored", "sequential rule", ("store_evidence", "sequential"), (
         ("src/store/evidence.c", "    for (size_t i = 0; i < e->n_past; i++)\n        put_past(to, &e->past[i]);\n", ""),)),
     ("field_not_described", "the API's description", ("openapi",), (
-        ("src/http/openapi.c", '    {"GuardRow", "until", "time?"},\n', ""),)),
+        ("src/http/schema.c", '    {"GuardRow", "until", "time?"},\n', ""),)),
     ("page_not_escaped", "pages", ("http_html",), (
         ("src/http/html.c", 'buf_text(b, "&lt;");', 'buf_text(b, "<");'),)),
     # --- other tools ---
