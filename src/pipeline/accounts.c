@@ -204,7 +204,7 @@ static const char *token_json(struct order *o, const struct store_token *t, cons
     return arena_text(o->arena, buf_at(&b));
 }
 
-static void token_new(struct order *o)
+void accounts_token(struct order *o)
 {
     const char *role = order_text(o, "role"), *services = order_text(o, "services");
     struct store *s = o->p->o.store;
@@ -241,7 +241,7 @@ static void token_new(struct order *o)
     o->status = 201;
 }
 
-static void token_revoke(struct order *o)
+void accounts_revoke(struct order *o)
 {
     const char *name = order_text(o, "name");
     struct store *s = o->p->o.store;
@@ -258,7 +258,7 @@ static void token_revoke(struct order *o)
 }
 
 /* The token has been checked: a session stands for it until it ends or the token does. */
-static void login(struct order *o)
+void accounts_login(struct order *o)
 {
     struct store *s = o->p->o.store;
     struct hd_error err;
@@ -283,7 +283,7 @@ static void login(struct order *o)
     o->status = 201;
 }
 
-static void logout(struct order *o)
+void accounts_logout(struct order *o)
 {
     struct store *s = o->p->o.store;
     struct hd_error err;
@@ -299,19 +299,4 @@ static void logout(struct order *o)
 bool accounts_shows_secret(const struct order *o)
 {
     return str_is(o->what, "token") || str_is(o->what, "login");
-}
-
-bool accounts_order(struct order *o)
-{
-    static const struct {
-        const char *what;
-        void (*run)(struct order *);
-    } row[] = {{"token", token_new}, {"revoke_token", token_revoke}, {"login", login}, {"logout", logout}};
-    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        if (str_is(row[i].what, o->what)) {
-            row[i].run(o);
-            return true;
-        }
-    }
-    return false;
 }

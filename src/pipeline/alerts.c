@@ -75,7 +75,7 @@ static void act(struct order *o, struct guard *g, const struct taken *t)
                                     *t->text ? ": " : "", t->text));
 }
 
-void alerts_order(struct order *o, struct service *s)
+void alerts_order(struct order *o)
 {
     struct taken *taken = arena_many(o->arena, HD_ALERTS_BODY_MAX, struct taken);
     const struct json *list = json_get(o->args, "alerts");
@@ -91,11 +91,11 @@ void alerts_order(struct order *o, struct service *s)
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        act(o, s->guard, &taken[i]); /* which may end with the first of them */
+        act(o, o->s->guard, &taken[i]); /* which may end with the first of them */
         news += taken[i].news;
     }
     if (left_out > 0 && news)
-        event_add(o->p, s->guard, o->service, "check", HD_REASON_NONE,
+        event_add(o->p, o->s->guard, o->service, "check", HD_REASON_NONE,
                   arena_print(o->arena, "%lld alerts were left out of a message", (long long)left_out), "", false);
     o->body = arena_print(o->arena, "{\"alerts\":%zu,\"news\":%zu,\"left_out\":%lld}", n, news,
                           (long long)left_out);

@@ -173,8 +173,9 @@ static bool analysis_sides(struct order *o, const struct hd_policy *policy, int 
     return false;
 }
 
-void analysis_order(struct order *o, struct service *s)
+void analysis_order(struct order *o)
 {
+    struct service *s = o->s;
     const char *run = order_text(o, "run"), *trigger = order_text(o, "trigger");
     int64_t ttl = order_number(o, "duration_ms", HD_RUN_TTL_MS), lasts = s->policy->guard.duration_ms;
     int candidate, stable;

@@ -113,12 +113,11 @@ static void decide(struct order *o, struct guard *g, bool yes)
     decide_revert(g, true, NULL);
 }
 
-bool approval_order(struct order *o, struct guard *g)
+void approval_order(struct order *o)
 {
+    struct guard *g = o->g;
     const char *decision = order_text(o, "decision");
     bool yes = str_is(decision, "approve");
-    if (!str_is(o->what, "approve"))
-        return false;
     if (!yes && !str_is(decision, "reject"))
         order_problem(o, 422, "bad_decision", "decision must be approve or reject");
     else if (!order_text(o, "reason"))
@@ -132,5 +131,4 @@ bool approval_order(struct order *o, struct guard *g)
                                                        "login of their own", g->approval.approvers));
     else
         decide(o, g, yes);
-    return true;
 }

@@ -65,7 +65,7 @@ static bool watches(const struct guard *g)
            g->row.state == HD_STATE_WATCHING;
 }
 
-static void order_change(struct order *o, struct guard *g, const struct store_guard *row)
+static void change(struct order *o, struct guard *g, const struct store_guard *row)
 {
     int64_t by_ms = order_number(o, "duration_ms", 0);
     const char *mode = order_text(o, "mode"), *note = order_text(o, "note");
@@ -96,7 +96,7 @@ static void order_change(struct order *o, struct guard *g, const struct store_gu
     o->status = 200;
 }
 
-static void order_mark(struct order *o, struct guard *g, const struct store_guard *row)
+static void mark(struct order *o, struct guard *g, const struct store_guard *row)
 {
     struct store *s = o->p->o.store;
     struct hd_error err;
@@ -117,25 +117,30 @@ static void order_mark(struct order *o, struct guard *g, const struct store_guar
     o->status = 200;
 }
 
-bool change_order(struct order *o, struct guard *g)
+/* The row as it is stored; NULL: there is no such guard, which is said. */
+static const struct store_guard *stored(struct order *o)
 {
-    static const struct {
-        const char *what;
-        void (*run)(struct order *, struct guard *, const struct store_guard *);
-    } rows[] = {{"change", order_change}, {"mark", order_mark}};
-    struct store_guard row;
+    struct store_guard *row = arena_of(o->arena, struct store_guard);
     struct hd_error err;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (!str_is(rows[i].what, o->what) || !o->guard)
-            continue;
-        if (store_guard(o->p->o.store, o->arena, o->guard, &row, &err)) {
-            order_problem(o, 404, "no_guard", "there is no such guard");
-            return true;
-        }
-        memcpy(o->about_id, row.id, sizeof o->about_id);
-        o->about = g;
-        rows[i].run(o, g, &row);
-        return true;
+    if (store_guard(o->p->o.store, o->arena, o->guard, row, &err)) {
+        order_problem(o, 404, "no_guard", "there is no such guard");
+        return NULL;
     }
-    return false;
+    memcpy(o->about_id, row->id, sizeof o->about_id);
+    o->about = o->g;
+    return row;
+}
+
+void change_order(struct order *o)
+{
+    const struct store_guard *row = stored(o);
+    if (row)
+        change(o, o->g, row);
+}
+
+void mark_order(struct order *o)
+{
+    const struct store_guard *row = stored(o);
+    if (row)
+        mark(o, o->g, row);
 }

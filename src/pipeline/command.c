@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Orders of humans and of CI, as they come from the HTTP face: one JSON packet in, one out, and
- * the 2xx only after the commit (I7). Checks the token, finds the guard, and calls the stages; a
- * human may order what a policy would not do, but not what the gate forbids.
+ * the 2xx only after the commit (I7). Finds what an order is about, checks the token, and calls the
+ * one of its row; the files of the families carry it out.
  */
 #include "pipeline/once.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/str.h"
-
-#define JUST_NOW_MS 60000
-#define HOLD_MAX_MS ((int64_t)30 * 86400 * 1000)
 
 struct order_wait {
     struct order_wait *next;
@@ -24,7 +20,6 @@ struct order_wait {
 };
 
 #define ORDERS_MAX 16 /* waiting for one reading of one service */
-
 
 void order_problem(struct order *o, int status, const char *code, const char *detail)
 {
@@ -48,46 +43,6 @@ int64_t order_number(const struct order *o, const char *key, int64_t fallback)
     int64_t v;
     return json_i64(json_get(o->args, key), key, &v, NULL) ? fallback : v;
 }
-
-/* --- who may --- */
-
-/* Orders not named here need an operator. */
-static const struct {
-    const char *what;
-    int32_t role;
-} needs[] = {
-    {"reload", HD_TOKEN_ADMIN}, {"token", HD_TOKEN_ADMIN},  {"revoke_token", HD_TOKEN_ADMIN},
-    {"login", HD_TOKEN_VIEWER}, {"logout", HD_TOKEN_VIEWER},
-};
-
-static bool allowed(struct order *o)
-{
-    struct hd_error err;
-    int32_t need = HD_TOKEN_OPERATOR;
-    if (!o->token) {
-        order_problem(o, 401, "no_token", "this needs a bearer token");
-        return false;
-    }
-    enum hd_code code = accounts_find(o->p->o.store, o->arena, o->token, o->p->now.wall_ms, &o->by, &err);
-    if (code == HD_DENIED) {
-        order_problem(o, 401, "bad_token", "the token is not known");
-        return false;
-    }
-    if (code) {
-        order_problem(o, 503, "no_store", arena_text(o->arena, err.text));
-        return false;
-    }
-    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
-        if (str_is(needs[i].what, o->what))
-            need = needs[i].role;
-    }
-    int32_t role = accounts_role(&o->by, o->service);
-    if (role < need)
-        order_problem(o, 403, "not_allowed", "the token's role or services do not cover this");
-    return role >= need;
-}
-
-/* --- what --- */
 
 static struct guard *live_guard(const struct pipeline *p, const char *id)
 {
@@ -115,165 +70,9 @@ int order_colour(const struct hd_policy *policy, const char *name)
     return -1;
 }
 
-static int busiest(const struct service *s, const struct hd_policy *policy, int except)
+void order_read_first(struct order *o)
 {
-    int best = -1;
-    for (uint32_t i = 0; i < policy->n_colours; i++) {
-        if ((int)i != except && (best < 0 || reading_share(&s->last, policy->colours[i].name) >
-                                                 reading_share(&s->last, policy->colours[best].name)))
-            best = (int)i;
-    }
-    return best;
-}
-
-static const char *change_json(const struct order *o)
-{
-    static const char *const keys[] = {"version", "commit", "url", "actor"};
-    BUF_AUTO b = BUF_INIT(8192);
-    struct json_out out = json_out(&b);
-    bool any = false;
-    json_begin(&out, NULL, '{');
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const char *text = order_text(o, keys[i]);
-        any |= text != NULL;
-        if (text)
-            json_put_text(&out, keys[i], text);
-    }
-    json_end(&out, '}');
-    return any ? arena_text(o->arena, buf_at(&b)) : NULL;
-}
-
-static struct guard *start(struct order *o, struct service *s, int candidate, int stable, const char *before)
-{
-    const char *colour = s->policy->colours[candidate].name;
-    bool carries = reading_share(&s->last, colour) > s->policy->detect.switch_at * HD_WHOLE_PPM;
-    /* A guard lasts its whole time from the order, unless the switch was a moment ago. */
-    int64_t now = o->p->now.wall_ms;
-    int64_t since = carries && now - s->last.first_ms < JUST_NOW_MS ? s->last.first_ms : now;
-    struct guard_start g = {
-        .stable = (uint8_t)stable,
-        .candidate = (uint8_t)candidate,
-        .trigger = "api",
-        .change = change_json(o),
-        .version = order_text(o, "version"),
-        .value_before = before,
-        .value_after = carries ? s->last.value : NULL,
-        .switch_from_ms = since,
-        .switch_to_ms = since,
-        .pending = !carries,
-    };
-    struct guard *made = guard_start(s, &g);
-    watch_now(s);
-    return made;
-}
-
-static void join(struct order *o, struct guard *g)
-{
-    const char *change = change_json(o), *version = order_text(o, "version"), *to = order_text(o, "to");
-    const char *known = g->row.candidate_version;
-    if (to && order_colour(g->policy, to) < 0) {
-        order_problem(o, 422, "no_such_colour", arena_print(o->arena, "'%s' is no colour of the service", to));
-        return;
-    }
-    if (to && !str_is(to, g->row.candidate)) {
-        order_problem(o, 409, "other_guard", arena_print(o->arena, "guard %s is live, and watches %s", g->row.id,
-                                                   g->row.candidate));
-        return;
-    }
-    bool other = version && known && !str_is(version, known);
-    if (other && (act_busy(g) || g->row.state == HD_STATE_AFTERCARE)) {
-        order_problem(o, 409, "busy", arena_print(o->arena, "guard %s of version %s is %s; ask again when it "
-                                            "has ended", g->row.id, known, hd_state_word(g->row.state)));
-        return;
-    }
-    if (other) { /* another release: its own guard */
-        struct service *s = g->service;
-        int candidate = g->candidate, stable = g->stable;
-        const char *before = arena_text(o->arena, g->row.value_before);
-        guard_end(g, HD_STATE_SUPERSEDED, HD_REASON_NEW_CANDIDATE, version);
-        order_about(o, start(o, s, candidate, stable, before), 201);
-        return;
-    }
-    if (change) {
-        buf_clear(&g->change);
-        buf_text(&g->change, change);
-    }
-    if (version)
-        g->row.candidate_version = arena_text(g->own, version);
-    g->dirty = true;
-    order_about(o, g, 200);
-}
-
-/* The sides that an order is about: as named, else by the newest reading. A guard goes `to` the
- * candidate; a revert goes `to` stable. */
-static bool choose_sides(struct order *o, const struct service *s, const char *candidate_key,
-                         const char *stable_key, int *candidate, int *stable)
-{
-    const struct hd_policy *policy = s->policy;
-    const char *mine = order_text(o, candidate_key), *theirs = order_text(o, stable_key);
-    *candidate = mine ? order_colour(policy, mine)
-                 : policy->kind == HD_KIND_CANARY ? policy->candidate : busiest(s, policy, -1);
-    *stable = theirs ? order_colour(policy, theirs)
-              : policy->kind == HD_KIND_CANARY ? policy->stable : busiest(s, policy, *candidate);
-    if (*candidate < 0 || *stable < 0 || *candidate == *stable) {
-        order_problem(o, 422, "no_such_colour", "to and from must be two colours of the service");
-        return false;
-    }
-    return true;
-}
-
-/* The newest guard of the service; NULL: none. */
-static struct store_guard *newest(const struct order *o, const struct service *s)
-{
-    struct store_filter filter = {.service = s->name, .verdict = -1, .limit = 1};
-    struct store_guard *rows;
-    size_t n = 0;
-    struct hd_error err;
-    return store_guards(o->p->o.store, o->arena, &filter, &rows, &n, &err) || !n ? NULL : &rows[0];
-}
-
-/* The guard that has already answered the question: nothing was switched since it judged (or since
- * haldane took its candidate back). Asking late must not turn its answer into another one. */
-static bool answered(struct order *o, const struct service *s, const char *candidate)
-{
-    const struct store_guard *g = newest(o, s);
-    const char *version = order_text(o, "version"), *to = order_text(o, "to");
-    if (!g || g->state == HD_STATE_CANCELLED || g->state == HD_STATE_SUPERSEDED)
-        return false;
-    if (version && g->candidate_version && !str_is(version, g->candidate_version))
-        return false;
-    bool stands = str_is(g->value_after, s->last.value) && str_is(g->candidate, candidate);
-    bool taken_back = s->last.ours && (!to || str_is(to, g->candidate));
-    if (!stands && !taken_back)
-        return false;
-    memcpy(o->about_id, g->id, sizeof o->about_id);
-    o->status = 200;
-    return true;
-}
-
-static void order_guard(struct order *o, struct service *s)
-{
-    int candidate, stable;
-    if (s->guard) {
-        join(o, s->guard);
-        return;
-    }
-    if (!choose_sides(o, s, "to", "from", &candidate, &stable))
-        return;
-    const char *colour = s->policy->colours[candidate].name;
-    if (answered(o, s, colour))
-        return;
-    if (s->last.ours && reading_share(&s->last, colour) >= HD_WHOLE_PPM / 2)
-        order_problem(o, 409, "no_switch", arena_print(o->arena, "%s has the traffic by haldane's own revert, "
-                                                 "not by a switch", colour));
-    else
-        order_about(o, start(o, s, candidate, stable, NULL), 201);
-}
-
-/* Puts the order aside until the router has been read: what it was a second ago may be the other
- * side of the very switch that is asked about. */
-static void read_first(struct order *o, struct service *s)
-{
+    struct service *s = o->s;
     struct order_wait *w = calloc(1, sizeof *w), **at = &s->orders;
     if (!w || s->n_orders >= ORDERS_MAX || !o->p->o.answer) {
         free(w);
@@ -290,204 +89,73 @@ static void read_first(struct order *o, struct service *s)
     watch_now(s);
 }
 
-static void revert_live(struct order *o, struct guard *g)
+/* A page that was open for a while must not order what its reader would not have. */
+static bool as_seen(struct order *o, const struct guard *g)
 {
-    const char *why = order_text(o, "reason"), *to = order_text(o, "to"), *target = guard_colour(g, HD_STABLE);
-    const char *rejected = service_rejected(g->service, target);
-    if (to ? !str_is(to, target) : rejected != NULL) {
-        order_problem(o, 409, to ? "other_target" : "target_rejected",
-                to ? arena_print(o->arena, "guard %s would go back to %s", g->row.id, target)
-                   : arena_print(o->arena, "%s was rejected (%s); name it (--to %s) if it shall have the "
-                                 "traffic all the same", target, rejected, target));
-        return;
-    }
-    if (g->row.state != HD_STATE_PENDING && g->row.state != HD_STATE_WARMING &&
-        g->row.state != HD_STATE_WATCHING) {
-        order_problem(o, 409, "wrong_state",
-                      arena_print(o->arena, "guard %s takes no revert any more: it is in state %s", g->row.id,
-                                  hd_state_word(g->row.state)));
-        return;
-    }
-    order_about(o, g, 202);
-    decide_revert(g, false, why);
-}
-
-/* No guard is live: the newest one that ended says what it looked like before. `to` is where the
- * traffic shall go, `from` the side it leaves. Without them it leaves the side that was switched to
- * last; a side that was rejected, or the way haldane itself took, must be named. */
-static void order_service_revert(struct order *o, struct service *s)
-{
-    int candidate, stable;
-    bool named = order_text(o, "to") != NULL;
-    if (s->guard) {
-        revert_live(o, s->guard);
-        return;
-    }
-    if (!choose_sides(o, s, "from", "to", &candidate, &stable))
-        return;
-    const char *target = s->policy->colours[stable].name;
-    const char *rejected = service_rejected(s, target);
-    if (!named && s->last.ours) {
-        order_problem(o, 409, "already_reverted", arena_print(o->arena, "the traffic is on %s by haldane's own "
-                "revert; name the side it shall go to", s->policy->colours[candidate].name));
-        return;
-    }
-    if (!named && rejected) {
-        order_problem(o, 409, "target_rejected", arena_print(o->arena, "%s was rejected (%s); name it if it "
-                "shall have the traffic all the same", target, rejected));
-        return;
-    }
-    const struct store_guard *last = newest(o, s);
-    bool same = last && str_is(last->candidate, s->policy->colours[candidate].name) &&
-                str_is(last->stable, target);
-    struct guard *g = start(o, s, candidate, stable, same ? last->value_before : NULL);
-    order_about(o, g, 202);
-    decide_revert(g, false, order_text(o, "reason"));
-}
-
-static void order_hold(struct order *o)
-{
-    struct pipeline *p = o->p;
-    int64_t lasts = order_number(o, "duration_ms", 0);
-    const char *actor = order_text(o, "actor");
-    struct store_hold hold = {.service = o->service,
-                              .reason = order_text(o, "reason"),
-                              .actor = actor ? actor : o->by.name,
-                              .from_ms = p->now.wall_ms,
-                              .until_ms = p->now.wall_ms + lasts,
-                              .released_ms = -1};
-    struct hd_error err;
-    int64_t id;
-    if (!hold.reason || lasts <= 0 || lasts > HOLD_MAX_MS) {
-        order_problem(o, 422, "bad_hold", "a hold needs a reason and an expiry of at most 30 days");
-        return;
-    }
-    enum hd_code code = store_begin(p->o.store, &err);
-    if (!code)
-        code = store_add_hold(p->o.store, &hold, &id, &err);
-    if (!code)
-        code = store_commit(p->o.store, &err);
-    if (code) {
-        store_rollback(p->o.store);
-        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
-        return;
-    }
-    holds_read(p);
-    event_add(p, NULL, o->service, "operator", HD_REASON_NONE,
-              o->service ? "Automatic reverts of this service are held" : "Automatic reverts of the whole fleet are held",
-              hold.reason, true);
-    o->status = 201;
-}
-
-/* The hold that an order names by its number; NULL: it names none, or none in force. */
-static const struct store_hold *named_hold(const struct order *o)
-{
-    const char *name = order_text(o, "name");
-    int64_t id;
-    if (!str_is(o->what, "release_hold") || !name || !str_read_i64(name, &id))
-        return NULL;
-    for (size_t i = 0; i < o->p->n_holds; i++) {
-        if (o->p->holds[i].id == id)
-            return &o->p->holds[i];
-    }
-    return NULL;
-}
-
-static void order_release(struct order *o)
-{
-    struct pipeline *p = o->p;
-    const struct store_hold *one = named_hold(o);
-    struct hd_error err;
-    size_t n = 0;
-    enum hd_code code = store_begin(p->o.store, &err);
-    if (!code && one) {
-        code = store_release_hold(p->o.store, one->id, p->now.wall_ms, &err);
-        n = code == HD_OK;
-        code = code == HD_ABSENT ? HD_OK : code;
-    } else if (!code && str_is(o->what, "release")) {
-        code = store_release_holds(p->o.store, o->service, p->now.wall_ms, &n, &err);
-    }
-    if (!code)
-        code = store_commit(p->o.store, &err);
-    if (code) {
-        store_rollback(p->o.store);
-        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
-        return;
-    }
-    holds_read(p);
-    if (n)
-        event_add(p, NULL, o->service, "operator", HD_REASON_NONE, "Automatic reverts are released",
-                  order_text(o, "reason"), true);
-    o->status = n ? 200 : 404;
-    if (!n)
-        order_problem(o, 404, "no_hold", "there is no such hold in force");
-}
-
-static void order_cancel(struct order *o, struct guard *g)
-{
-    if (!hd_state_may_move(g->row.state, HD_STATE_CANCELLED)) {
-        order_problem(o, 409, "wrong_state", arena_print(o->arena, "the guard is %s", hd_state_word(g->row.state)));
-        return;
-    }
-    order_about(o, g, 200);
-    guard_end(g, HD_STATE_CANCELLED, HD_REASON_OPERATOR, order_text(o, "reason"));
-}
-
-/* A human has seen it: the banner goes, Alertmanager resolves. */
-static void order_acknowledge(struct order *o)
-{
-    struct pipeline *p = o->p;
-    struct guard *g = live_guard(p, o->guard);
+    const char *seen = order_text(o, "if_state"), *now = g ? hd_state_word(g->row.state) : NULL;
     struct store_guard row;
     struct hd_error err;
-    if (g) {
-        g->row.needs_human = false;
-        event_resolve(g, false);
-        order_about(o, g, 200);
-        return;
-    }
-    if (store_guard(p->o.store, o->arena, o->guard, &row, &err)) {
-        order_problem(o, 404, "no_guard", "there is no such guard");
-        return;
-    }
-    row.needs_human = false;
-    row.version++;
-    enum hd_code code = store_begin(p->o.store, &err);
-    if (!code)
-        code = store_put_guard(p->o.store, &row, &err);
-    if (!code)
-        code = store_resolve_acts(p->o.store, row.id, NULL, p->now.wall_ms, &err);
-    if (!code)
-        code = store_commit(p->o.store, &err);
-    if (code) {
-        store_rollback(p->o.store);
-        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
-        return;
-    }
-    p->outbox_ms = p->now.boot_ms;
-    memcpy(o->about_id, row.id, sizeof o->about_id);
-    o->status = 200;
+    if (!seen || !o->guard)
+        return true;
+    if (!now && !store_guard(o->p->o.store, o->arena, o->guard, &row, &err))
+        now = hd_state_word(row.state);
+    if (str_is(seen, now))
+        return true;
+    order_problem(o, 409, "changed",
+                  arena_print(o->arena, "the guard was %s on the page, and is %s now", seen, now ? now : "gone"));
+    return false;
 }
 
-static void order_rearm(struct order *o, struct service *s)
+static bool allowed(struct order *o, int32_t need)
 {
-    const char *colour = order_text(o, "colour");
-    bool any = false;
-    for (size_t i = 0; i < HD_SIDES_MAX; i++) {
-        struct side_mark *m = &s->mark[i];
-        if (m->rejected && (!colour || str_is(m->colour, colour))) {
-            m->rejected = false;
-            m->why[0] = '\0';
-            m->dirty = any = true;
-        }
+    struct hd_error err;
+    if (!o->token) {
+        order_problem(o, 401, "no_token", "this needs a bearer token");
+        return false;
     }
-    if (!any) {
-        order_problem(o, 404, "not_rejected", "no such side is rejected");
-        return;
+    enum hd_code code = accounts_find(o->p->o.store, o->arena, o->token, o->p->now.wall_ms, &o->by, &err);
+    if (code == HD_DENIED) {
+        order_problem(o, 401, "bad_token", "the token is not known");
+        return false;
     }
-    event_add(s->p, NULL, s->name, "operator", HD_REASON_OPERATOR, "Re-armed: rejected sides may be targets again",
-              order_text(o, "reason"), true);
-    o->status = 200;
+    if (code) {
+        order_problem(o, 503, "no_store", arena_text(o->arena, err.text));
+        return false;
+    }
+    int32_t role = accounts_role(&o->by, o->service);
+    if (role < need)
+        order_problem(o, 403, "not_allowed", "the token's role or services do not cover this");
+    return role >= need;
+}
+
+/* What an order must name, and what it finds then. */
+enum about {
+    ABOUT_FREE,    /* what it likes; it looks for itself */
+    ABOUT_FLEET,   /* nothing, or a service */
+    ABOUT_SERVICE, /* a service, or a live guard of it */
+    ABOUT_PAST,    /* a service, or any guard of it */
+    ABOUT_LIVE,    /* a live guard or analysis */
+    ABOUT_GUARD,   /* any guard */
+};
+
+/* What the order is about, from the names in its packet. */
+static void look_up(struct order *o, enum about about)
+{
+    struct pipeline *p = o->p;
+    const struct store_hold *hold = order_named_hold(o);
+    struct store_guard row;
+    struct hd_error err;
+    if (o->guard)
+        o->g = live_guard(p, o->guard);
+    if (!o->g && about == ABOUT_LIVE)
+        o->g = analysis_live(p, o->guard);
+    if (o->g)
+        o->service = o->g->service->name;
+    else if (o->guard) /* ended: the row says whose it was, for the token */
+        o->service = store_guard(p->o.store, o->arena, o->guard, &row, &err) ? NULL : row.service;
+    if (hold) /* for the token */
+        o->service = hold->service ? arena_text(o->arena, hold->service) : NULL;
+    o->s = o->service ? service_find(p, o->service) : NULL;
 }
 
 static void order_reload(struct order *o)
@@ -509,82 +177,64 @@ static void order_reload(struct order *o)
     o->status = 200;
 }
 
-/* A page that was open for a while must not order what its reader would not have. */
-static bool as_seen(struct order *o, const struct guard *g)
+static const struct row {
+    const char *what;
+    enum about about;
+    int32_t role;
+    void (*run)(struct order *);
+} rows[] = {
+    {"guard", ABOUT_SERVICE, HD_TOKEN_OPERATOR, guard_order},
+    {"revert", ABOUT_SERVICE, HD_TOKEN_OPERATOR, revert_order},
+    {"cancel", ABOUT_LIVE, HD_TOKEN_OPERATOR, cancel_order},
+    {"acknowledge", ABOUT_GUARD, HD_TOKEN_OPERATOR, acknowledge_order},
+    {"change", ABOUT_GUARD, HD_TOKEN_OPERATOR, change_order},
+    {"mark", ABOUT_GUARD, HD_TOKEN_OPERATOR, mark_order},
+    {"approve", ABOUT_GUARD, HD_TOKEN_OPERATOR, approval_order},
+    {"analyse", ABOUT_SERVICE, HD_TOKEN_OPERATOR, analysis_order},
+    {"alerts", ABOUT_SERVICE, HD_TOKEN_OPERATOR, alerts_order},
+    {"drill", ABOUT_SERVICE, HD_TOKEN_OPERATOR, drill_order},
+    {"hold", ABOUT_FLEET, HD_TOKEN_OPERATOR, hold_order},
+    {"release", ABOUT_FLEET, HD_TOKEN_OPERATOR, release_order},
+    {"release_hold", ABOUT_FREE, HD_TOKEN_OPERATOR, release_order},
+    {"rearm", ABOUT_PAST, HD_TOKEN_OPERATOR, rearm_order},
+    {"reload", ABOUT_FLEET, HD_TOKEN_ADMIN, order_reload},
+    {"gate", ABOUT_FREE, HD_TOKEN_OPERATOR, gates_order},
+    {"flagger_event", ABOUT_FREE, HD_TOKEN_OPERATOR, gates_event},
+    {"token", ABOUT_FREE, HD_TOKEN_ADMIN, accounts_token},
+    {"revoke_token", ABOUT_FREE, HD_TOKEN_ADMIN, accounts_revoke},
+    {"login", ABOUT_FREE, HD_TOKEN_VIEWER, accounts_login},
+    {"logout", ABOUT_FREE, HD_TOKEN_VIEWER, accounts_logout},
+};
+
+static bool names_it(struct order *o, enum about about)
 {
-    const char *seen = order_text(o, "if_state"), *now = g ? hd_state_word(g->row.state) : NULL;
-    struct store_guard row;
-    struct hd_error err;
-    if (!seen || !o->guard)
+    bool live = about == ABOUT_FLEET || about == ABOUT_SERVICE || about == ABOUT_LIVE;
+    bool fits = about == ABOUT_FREE || about == ABOUT_FLEET || (about == ABOUT_LIVE && o->g) ||
+                (about == ABOUT_GUARD && o->guard) ||
+                ((about == ABOUT_SERVICE || about == ABOUT_PAST) && o->s);
+    if (live && o->guard && !o->g)
+        order_problem(o, 404, "no_live_guard", "no such guard is live");
+    else if (about != ABOUT_FREE && o->service && !(o->s && o->s->policy) && !o->guard)
+        order_problem(o, 404, "no_service", "there is no such service");
+    else if (!fits)
+        order_problem(o, 400, "bad_command", "the order does not say what it is about");
+    else
         return true;
-    if (!now && !store_guard(o->p->o.store, o->arena, o->guard, &row, &err))
-        now = hd_state_word(row.state);
-    if (str_is(seen, now))
-        return true;
-    order_problem(o, 409, "changed",
-                  arena_print(o->arena, "the guard was %s on the page, and is %s now", seen, now ? now : "gone"));
     return false;
 }
 
 static void run(struct order *o)
 {
-    struct pipeline *p = o->p;
-    struct guard *g = o->guard ? live_guard(p, o->guard) : NULL;
-    if (!g && str_is(o->what, "cancel"))
-        g = analysis_live(p, o->guard);
-    if (g)
-        o->service = g->service->name;
-    if (named_hold(o)) /* for the token */
-        o->service = named_hold(o)->service ? arena_text(o->arena, named_hold(o)->service) : NULL;
-    if (o->guard && !g) { /* ended: the row says whose it was, for the token */
-        struct store_guard row;
-        struct hd_error err;
-        o->service = store_guard(p->o.store, o->arena, o->guard, &row, &err) ? NULL : row.service;
-    }
-    struct service *s = o->service ? service_find(p, o->service) : NULL;
-    if (!allowed(o))
+    const struct row *row = NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && !row; i++)
+        row = str_is(rows[i].what, o->what) ? &rows[i] : NULL;
+    look_up(o, row ? row->about : ABOUT_FREE);
+    if (!allowed(o, row ? row->role : HD_TOKEN_OPERATOR) || !once_admit(o) || !as_seen(o, o->g))
         return;
-    if (!once_admit(o) || !as_seen(o, g) || accounts_order(o) || change_order(o, g) || gates_order(o) ||
-        approval_order(o, g))
-        return;
-    bool for_guard = o->guard && !str_is(o->what, "acknowledge") && !str_is(o->what, "rearm");
-    if (for_guard && !g) {
-        order_problem(o, 404, "no_live_guard", "no such guard is live");
-    } else if (o->service && (!s || !s->policy) && !o->guard) {
-        order_problem(o, 404, "no_service", "there is no such service");
-    } else if (str_is(o->what, "guard") && s) {
-        if (o->fresh)
-            order_guard(o, s);
-        else
-            read_first(o, s);
-    } else if (str_is(o->what, "analyse") && s) {
-        analysis_order(o, s);
-    } else if (str_is(o->what, "alerts") && s) {
-        alerts_order(o, s);
-    } else if (str_is(o->what, "revert") && g) {
-        revert_live(o, g);
-    } else if (str_is(o->what, "revert") && s) {
-        if (o->fresh || s->guard)
-            order_service_revert(o, s);
-        else
-            read_first(o, s);
-    } else if (str_is(o->what, "drill") && s) {
-        drill_order(o, s);
-    } else if (str_is(o->what, "hold")) {
-        order_hold(o);
-    } else if (str_is(o->what, "release") || str_is(o->what, "release_hold")) {
-        order_release(o);
-    } else if (str_is(o->what, "cancel") && g) {
-        order_cancel(o, g);
-    } else if (str_is(o->what, "rearm") && s) {
-        order_rearm(o, s);
-    } else if (str_is(o->what, "acknowledge") && o->guard) {
-        order_acknowledge(o);
-    } else if (str_is(o->what, "reload")) {
-        order_reload(o);
-    } else {
+    if (!row)
         order_problem(o, 400, "bad_command", "there is no such command");
-    }
+    else if (names_it(o, row->about))
+        row->run(o);
 }
 
 static void body_out(const struct order *o, struct json_out *out)

@@ -190,8 +190,9 @@ static void observed(void *user, struct talk *t, enum hd_code code, const struct
     next_step(d);
 }
 
-void drill_order(struct order *o, struct service *s)
+void drill_order(struct order *o)
 {
+    struct service *s = o->s;
     const char *to = order_text(o, "to");
     int target = to ? order_colour(s->policy, to) : -1;
     if (to && target < 0) {

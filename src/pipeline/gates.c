@@ -53,7 +53,7 @@ static void tell(struct order *o, const char *headline, const char *text)
     event_add(o->p, s ? s->guard : NULL, o->service, "operator", HD_REASON_NONE, headline, text, false);
 }
 
-static void gate(struct order *o)
+void gates_order(struct order *o)
 {
     const char *space = order_text(o, "space"), *name = order_text(o, "name"), *why = order_text(o, "reason");
     bool open = str_is(order_text(o, "to"), "open");
@@ -71,7 +71,7 @@ static void gate(struct order *o)
 
 /* An event has a text, a hook after the rollout has none: with that what was opened for the run ends,
  * and the next one begins with closed gates. */
-static void told(struct order *o)
+void gates_event(struct order *o)
 {
     const char *name = order_text(o, "name"), *phase = order_text(o, "phase"), *text = order_text(o, "text");
     bool over = !text && (str_is(phase, "Succeeded") || str_is(phase, "Failed"));
@@ -79,15 +79,4 @@ static void told(struct order *o)
         return;
     tell(o, arena_print(o->arena, "Flagger: %s is %s", name, phase ? phase : "?"), text);
     o->status = 200;
-}
-
-bool gates_order(struct order *o)
-{
-    if (str_is(o->what, "gate"))
-        gate(o);
-    else if (str_is(o->what, "flagger_event"))
-        told(o);
-    else
-        return false;
-    return true;
 }

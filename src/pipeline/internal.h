@@ -7,12 +7,12 @@
  *   question.c the questions on their way, and the sources' clocks
  *   past.c     the hours before the switch, for the sequential rule
  *   decide.c   evidence -> engine -> verdict; what follows from it
- *   act.c      live read -> gate -> journal -> send -> read back
+ *   act.c      live read -> gate -> journal -> send -> read back (act.h: target.c intent.c send.c)
  *   care.c     after a verified revert: did users recover, does it stay so
  *   notify.c   events, outbox, heartbeat
  *   analysis.c judgement without power to act, ordered by other tools
  *   drill.c    a rehearsal on order
- *   command.c  orders of humans
+ *   command.c  orders of humans (order.h: the files of their families)
  *   recover.c  what a start finds
  *   save.c     the one transaction per turn
  */

@@ -18,6 +18,8 @@ struct order {
     const char *what, *service, *guard, *token, *key; /* key: Idempotency-Key; NULL */
     char once_hash[65], once_order[65]; /* with a key: of who and the key, of what */
     struct account by; /* who gives it; known once it is allowed */
+    struct service *s;         /* the one it names, or that of the guard it names; NULL */
+    struct guard *g;           /* the live guard or analysis it names; NULL */
     /* the answer */
     int status;
     const char *code, *detail; /* of a problem */
@@ -40,18 +42,32 @@ int64_t order_number(const struct order *, const char *key, int64_t fallback);
 void order_about(struct order *, struct guard *, int status);
 /* -1: the service has no such colour. */
 int order_colour(const struct hd_policy *, const char *name);
-void drill_order(struct order *, struct service *);
-void analysis_order(struct order *, struct service *);
-void alerts_order(struct order *, struct service *);
-/* As accounts_order; g: the live guard that it names, or NULL. */
-bool approval_order(struct order *, struct guard *);
-/* True when the order was of that family: it was carried out then, or refused. `g`: the guard it is
- * about, when it is live. */
-bool accounts_order(struct order *);
-/* Its answer holds a secret. */
-bool accounts_shows_secret(const struct order *);
-bool change_order(struct order *, struct guard *g);
-/* Gates belong to names that need not be services of ours. */
-bool gates_order(struct order *);
+/* Puts the order aside until the router has been read: what it was a second ago may be the other
+ * side of the very switch that is asked about. */
+void order_read_first(struct order *);
+
+/* Each carries one order out, or refuses it; the table of command.c says what it finds in `s` and `g`. */
+void guard_order(struct order *);
+void revert_order(struct order *);
+void cancel_order(struct order *);
+void acknowledge_order(struct order *);
+void hold_order(struct order *);
+void release_order(struct order *);
+void rearm_order(struct order *);
+void change_order(struct order *);
+void mark_order(struct order *);
+void analysis_order(struct order *);
+void alerts_order(struct order *);
+void approval_order(struct order *);
+void drill_order(struct order *);
+void gates_order(struct order *);
+void gates_event(struct order *);
+void accounts_token(struct order *);
+void accounts_revoke(struct order *);
+void accounts_login(struct order *);
+void accounts_logout(struct order *);
+/* The hold that an order names by its number; NULL: it names none, or none in force. */
+const struct store_hold *order_named_hold(const struct order *);
+bool accounts_shows_secret(const struct order *); /* its answer holds a secret */
 
 #endif

@@ -113,21 +113,21 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/decide.c", "    if (reverted_once(g))\n        return HD_REASON_ALREADY_REVERTED;\n",
          ""),)),
     ("gate_ignores_none_ready", "I4", ("policies",), (
-        ("src/pipeline/act.c", "    if (target->ready == 0)\n        return HD_REASON_TARGET_NOT_READY;\n",
+        ("src/pipeline/target.c", "    if (target->ready == 0)\n        return HD_REASON_TARGET_NOT_READY;\n",
          "    if (target->ready == 0)\n        return 0;\n"),)),
     ("rejected_is_a_target", "I11", ("policies",), (
-        ("src/pipeline/act.c", "if (automatic && why) {", "if (automatic && why && g->act.reapply) {"),)),
+        ("src/pipeline/target.c", "if (automatic && why) {", "if (automatic && why && g->act.reapply) {"),)),
 
     # --- acting ---
     ("send_before_commit", "I2", ("kill_points_weights",), (
-        ("src/pipeline/act.c", "    if (save_all(g->p, &err) && !act_without_store(g, &err))\n        return;\n", ""),
+        ("src/pipeline/send.c", "    if (save_all(g->p, &err) && !act_without_store(g, &err))\n        return;\n", ""),
         ("src/pipeline/pipeline.c", "    if (!p->store_lost || now.boot_ms >= p->store_try_ms)\n",
          "    if ((!p->store_lost || now.boot_ms >= p->store_try_ms) && !pipeline_busy(p))\n"))),
     ("journal_after_the_answer", "I2", ("kill_points_weights",), (
         ("src/pipeline/save.c", "    if (!code && g->act.intent_dirty) {\n",
          "    if (!code && g->act.intent_dirty && g->act.intent.outcome >= HD_INTENT_ACCEPTED) {\n"),)),
     ("store_lost_sends_anyway", "I2", ("disk",), (
-        ("src/pipeline/act.c", "if (c->storage.lost == HD_STORE_LOST_REVERT && g->actuator->absolute) {",
+        ("src/pipeline/send.c", "if (c->storage.lost == HD_STORE_LOST_REVERT && g->actuator->absolute) {",
          "if (g->actuator->absolute) {"),)),
     ("read_back_skipped", "I3", ("adapters",), (
         ("src/pipeline/act.c", "    if (str_is(live->value, g->goal)) {\n        proven(g);\n    } else if",
@@ -158,7 +158,7 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
          "            superseded(g, reloaded ? HD_REASON_ROUTER_RELOADED : HD_REASON_CHANGED_BY_OTHER, now);\n",
          "            g->dirty = true;\n"),)),
     ("revert_follows_itself", "I11", ("orders",), (
-        ("src/pipeline/command.c", "    if (!named && s->last.ours) {\n",
+        ("src/pipeline/order_guard.c", "    if (!named && s->last.ours) {\n",
          "    if (!named && s->last.ours && rejected && !*rejected) {\n"),)),
     ("humans_change_is_a_switch", "I11", ("router",), (
         ("src/pipeline/act.c", "    watch_take(g->service, live); /*",

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Orders about what haldane may do by itself: hold automatic reverts and release them again, make a
+ * rejected side a target again. Called by command.c.
+ */
+#include <string.h>
+
+#include "base/str.h"
+#include "pipeline/order.h"
+
+#define HOLD_MAX_MS ((int64_t)30 * 86400 * 1000)
+
+void hold_order(struct order *o)
+{
+    struct pipeline *p = o->p;
+    int64_t lasts = order_number(o, "duration_ms", 0);
+    const char *actor = order_text(o, "actor");
+    struct store_hold hold = {.service = o->service,
+                              .reason = order_text(o, "reason"),
+                              .actor = actor ? actor : o->by.name,
+                              .from_ms = p->now.wall_ms,
+                              .until_ms = p->now.wall_ms + lasts,
+                              .released_ms = -1};
+    struct hd_error err;
+    int64_t id;
+    if (!hold.reason || lasts <= 0 || lasts > HOLD_MAX_MS) {
+        order_problem(o, 422, "bad_hold", "a hold needs a reason and an expiry of at most 30 days");
+        return;
+    }
+    enum hd_code code = store_begin(p->o.store, &err);
+    if (!code)
+        code = store_add_hold(p->o.store, &hold, &id, &err);
+    if (!code)
+        code = store_commit(p->o.store, &err);
+    if (code) {
+        store_rollback(p->o.store);
+        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+        return;
+    }
+    holds_read(p);
+    event_add(p, NULL, o->service, "operator", HD_REASON_NONE,
+              o->service ? "Automatic reverts of this service are held" : "Automatic reverts of the whole fleet are held",
+              hold.reason, true);
+    o->status = 201;
+}
+
+const struct store_hold *order_named_hold(const struct order *o)
+{
+    const char *name = order_text(o, "name");
+    int64_t id;
+    if (!str_is(o->what, "release_hold") || !name || !str_read_i64(name, &id))
+        return NULL;
+    for (size_t i = 0; i < o->p->n_holds; i++) {
+        if (o->p->holds[i].id == id)
+            return &o->p->holds[i];
+    }
+    return NULL;
+}
+
+void release_order(struct order *o)
+{
+    struct pipeline *p = o->p;
+    const struct store_hold *one = order_named_hold(o);
+    struct hd_error err;
+    size_t n = 0;
+    enum hd_code code = store_begin(p->o.store, &err);
+    if (!code && one) {
+        code = store_release_hold(p->o.store, one->id, p->now.wall_ms, &err);
+        n = code == HD_OK;
+        code = code == HD_ABSENT ? HD_OK : code;
+    } else if (!code && str_is(o->what, "release")) {
+        code = store_release_holds(p->o.store, o->service, p->now.wall_ms, &n, &err);
+    }
+    if (!code)
+        code = store_commit(p->o.store, &err);
+    if (code) {
+        store_rollback(p->o.store);
+        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+        return;
+    }
+    holds_read(p);
+    if (n)
+        event_add(p, NULL, o->service, "operator", HD_REASON_NONE, "Automatic reverts are released",
+                  order_text(o, "reason"), true);
+    o->status = n ? 200 : 404;
+    if (!n)
+        order_problem(o, 404, "no_hold", "there is no such hold in force");
+}
+
+void rearm_order(struct order *o)
+{
+    struct service *s = o->s;
+    const char *colour = order_text(o, "colour");
+    bool any = false;
+    for (size_t i = 0; i < HD_SIDES_MAX; i++) {
+        struct side_mark *m = &s->mark[i];
+        if (m->rejected && (!colour || str_is(m->colour, colour))) {
+            m->rejected = false;
+            m->why[0] = '\0';
+            m->dirty = any = true;
+        }
+    }
+    if (!any) {
+        order_problem(o, 404, "not_rejected", "no such side is rejected");
+        return;
+    }
+    event_add(s->p, NULL, s->name, "operator", HD_REASON_OPERATOR, "Re-armed: rejected sides may be targets again",
+              order_text(o, "reason"), true);
+    o->status = 200;
+}
