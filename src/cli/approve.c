@@ -74,7 +74,7 @@ static int approve(const struct cli_args *args)
     const char *reason = cli_option(args, "reason");
     if (!reason || !*reason)
         return cli_usage(args, "--reason is needed: others will ask why");
-    int status = client_open(args, false, &client);
+    int status = client_open(args, CLIENT_ORDERS, &client);
     if (!status)
         status = client_guard_id(client, cli_word(args, 0), id);
     return status ? status : decide(client, args, id);

@@ -210,8 +210,13 @@ static int load(struct backtest *b)
         return status;
     struct store_filter filter = {
         .service = b->service, .verdict = -1, .since_ms = b->from_ms, .until_ms = b->to_ms};
-    if (store_open_reader(path, &store, &b->err) ||
-        store_guards(store, b->arena, &filter, &list, &n, &b->err))
+    if (store_open_reader(path, &store, &b->err))
+        return fail(b);
+    const char *newest;
+    status = trial_newest(store, b->arena, b->service, filter, &newest);
+    if (status)
+        return status;
+    if (store_guards(store, b->arena, &filter, &list, &n, &b->err))
         return fail(b);
     for (size_t i = n; i-- > 0 && b->n < TRIALS_MAX;) {
         if (list[i].ended_ms >= 0 && load_guard(b, store, list[i].id))

@@ -102,13 +102,9 @@ static int run(const struct cli_args *args)
     struct config_mistakes mistakes = {.n = 0};
     struct hd_error err;
     enum hd_code code = load(a, file, cli_option(args, "queries"), &config, &mistakes, &err);
-    if (mistakes.n) {
-        BUF_AUTO text = BUF_INIT(1u << 20);
-        config_print_mistakes(&mistakes, &text);
-        (void)fputs(buf_at(&text), stderr);
-    } else if (code) {
+    cli_print_mistakes(&mistakes);
+    if (code && !mistakes.n)
         return cli_fail(CLI_USAGE, "%s", err.text);
-    }
     int status = code ? CLI_USAGE : check(args, file, config);
     config_unref(config);
     return status;

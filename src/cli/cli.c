@@ -156,6 +156,15 @@ const char *cli_config_file(const char *given)
     return given ? given : env && *env ? env : CLI_CONFIG_DEFAULT;
 }
 
+void cli_print_mistakes(const struct config_mistakes *mistakes)
+{
+    BUF_AUTO text = BUF_INIT(1u << 20);
+    if (!mistakes->n)
+        return;
+    config_print_mistakes(mistakes, &text);
+    (void)fputs(buf_at(&text), stderr);
+}
+
 struct config *cli_load(const char *file, const char *queries)
 {
     ARENA_AUTO a = arena_new();
@@ -163,13 +172,10 @@ struct config *cli_load(const char *file, const char *queries)
     struct config_mistakes mistakes = {.n = 0};
     struct hd_error err;
     enum hd_code code = config_load(a, file, queries, &config, &mistakes, &err);
-    if (mistakes.n) {
-        BUF_AUTO text = BUF_INIT(1u << 20);
-        config_print_mistakes(&mistakes, &text);
-        (void)fputs(buf_at(&text), stderr);
-    } else if (code) {
+    if (code && mistakes.n)
+        cli_print_mistakes(&mistakes);
+    else if (code)
         (void)cli_fail(CLI_USAGE, "%s", err.text);
-    }
     return code ? NULL : config;
 }
 

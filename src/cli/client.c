@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See client.h. Reads the configuration only for the address and the token's place: a file with
- * mistakes must not keep anyone from ordering a revert, so the defaults are used then, and it is
- * said. Never retries an order.
+ * See client.h. Reads the configuration only for the address and the token's place. One that cannot be
+ * read does not say which daemon is meant: who only asks is answered from the default address, and told
+ * so; an order is given to nobody. Never retries an order.
  */
 #include "cli/client.h"
 
@@ -25,12 +25,14 @@
 #define STORE_DEFAULT "/var/lib/haldane/haldane.db"
 #define CALL_MS 15000 /* the daemon itself waits 10 s for a commit on a bad disk */
 #define API "/api/v1"
+#define GUARDS_LOOKED_AT "200" /* the most that the daemon lists at once */
 
 struct client {
     struct hd_arena *arena;
     struct loop *loop;
     struct net *net;
     struct hd_endpoint at;
+    unsigned use;                 /* enum client_use */
     const char *no_token;         /* why there is none; NULL: there is one */
     int signal;                   /* that came; 0: none */
     struct client_answer *answer; /* being waited for; NULL: none */
@@ -58,9 +60,32 @@ struct found {
     const char *url, *certificate; /* with TLS; else NULL */
 };
 
-/* What the configuration says; the defaults where it cannot be read. False: a file was named, and is
- * not there: a typing error must not talk to another daemon. */
-static bool read_config(const struct cli_args *args, struct hd_arena *a, struct found *ret)
+/* A file that says nothing: may the defaults stand for it? Never for an option that names no file, and
+ * never as the address of an order: a typing error must not talk to another daemon. */
+static bool may_guess(const struct cli_args *args, const char *file, const struct config_mistakes *mistakes,
+                      const char *why, bool needs_address)
+{
+    bool named = cli_option(args, "config") || !str_is(file, CLI_CONFIG_DEFAULT);
+    if (!mistakes->n && !named && access(file, F_OK) != 0)
+        return true; /* nobody has made one */
+    if (!mistakes->n && cli_option(args, "config")) {
+        (void)cli_fail(0, "%s", why);
+        return false;
+    }
+    if (!needs_address) {
+        (void)cli_fail(0, "%s cannot be read (haldane check %s says why); using the default address and store", file,
+                       file);
+        return true;
+    }
+    cli_print_mistakes(mistakes);
+    (void)cli_fail(0, "nothing was ordered: without %s it is not known which daemon is meant%s%s. Mend the file, or "
+                   "name the daemon with --url", file, mistakes->n ? "" : ": ", mistakes->n ? "" : why);
+    return false;
+}
+
+/* What the configuration says; the defaults where it cannot be read and they may be used. False: they
+ * may not; said why. */
+static bool read_config(const struct cli_args *args, bool needs_address, struct hd_arena *a, struct found *ret)
 {
     ARENA_AUTO scratch = arena_new();
     const char *file = cli_config_file(cli_option(args, "config"));
@@ -69,16 +94,8 @@ static bool read_config(const struct cli_args *args, struct hd_arena *a, struct 
     struct hd_error err;
     *ret = (struct found){.listen = LISTEN_DEFAULT, .store = STORE_DEFAULT};
     enum hd_code code = config_load(scratch, file, NULL, &config, &mistakes, &err);
-    if (code && cli_option(args, "config") && !mistakes.n) {
-        (void)cli_fail(0, "%s", err.text);
-        return false;
-    }
-    if (code) {
-        bool asked_for = cli_option(args, "config") || !str_is(file, CLI_CONFIG_DEFAULT);
-        if (asked_for || mistakes.n)
-            (void)cli_fail(0, "%s cannot be read; using the default address and store", file);
-        return true;
-    }
+    if (code)
+        return may_guess(args, file, &mistakes, err.text, needs_address);
     const struct hd_config *c = config_get(config);
     ret->listen = arena_text(a, c->listen);
     ret->store = arena_text(a, c->storage.path);
@@ -121,14 +138,14 @@ static void find_token(struct client *c, const struct cli_args *args, const char
         c->at.auth = HD_AUTH_BEARER;
 }
 
-static int find_daemon(struct client *c, const struct cli_args *args)
+static int find_daemon(struct client *c, const struct cli_args *args, unsigned use)
 {
     const char *url = cli_option(args, "url");
     struct found found = {0};
     if (!url)
         url = environment("HALDANE_URL");
     bool has_token = cli_option(args, "token-file") || environment("HALDANE_TOKEN");
-    if (!(url && has_token) && !read_config(args, c->arena, &found))
+    if (!(url && has_token) && !read_config(args, !url && use & CLIENT_ORDERS, c->arena, &found))
         return CLI_USAGE;
     if (!url) {
         url = found.url ? found.url : client_url_of_listen(c->arena, found.listen);
@@ -163,26 +180,27 @@ static void signalled(void *user, int signal)
     c->signal = signal;
 }
 
-static enum hd_code start(struct client *c, bool catch_signals, struct hd_error *err)
+static enum hd_code start(struct client *c, struct hd_error *err)
 {
     static const int signals[] = {SIGINT, SIGTERM};
     enum hd_code code = loop_new(&c->loop, err);
-    if (!code && catch_signals)
+    if (!code && c->use & CLIENT_SIGNALS)
         code = loop_signals(c->loop, signals, 2, signalled, c, err);
     return code ? code : net_new(c->loop, secret, &c->net, err);
 }
 
-int client_open(const struct cli_args *args, bool catch_signals, struct client **ret)
+int client_open(const struct cli_args *args, unsigned use, struct client **ret)
 {
     ARENA_AUTO a = arena_new();
     struct client *c = arena_of(a, struct client);
     struct hd_error err;
     c->arena = a;
-    int status = find_daemon(c, args);
+    c->use = use;
+    int status = find_daemon(c, args, use);
     if (status)
         return status;
     c->arena = arena_ref(a);
-    if (start(c, catch_signals, &err)) {
+    if (start(c, &err)) {
         (void)client_close(c);
         return cli_fail(CLI_UNREACHABLE, "%s", err.text);
     }
@@ -283,6 +301,8 @@ static int exchange(struct client *c, const char *method, const char *path, cons
     char key[64];
     struct hd_error err;
     client_answer_clear(ret);
+    if (order && !(c->use & CLIENT_ORDERS))
+        abort(); /* a bug of ours: its address may be a guess */
     if (order && cred_token_new(key, &err))
         return failed(ret, CLI_UNREACHABLE, "%s", err.text);
     const struct hd_pair headers[] = {{"Accept", "application/json"},
@@ -394,6 +414,39 @@ int client_check_service(struct client *c, const char *name)
     return cli_no_service(&near);
 }
 
+int client_refused(struct client *c, const char *service, int status, const struct client_answer *answer)
+{
+    int known = answer->status == 404 && service ? client_check_service(c, service) : CLI_OK;
+    return known ? known : cli_fail(status, "%s", answer->why);
+}
+
+int client_ask_service(struct client *c, const char *service, const char *path, const char *body,
+                       struct client_answer *ret)
+{
+    int status = client_call(c, path, NULL, body, ret);
+    return status ? client_refused(c, service, status, ret) : CLI_OK;
+}
+
+/* The guard whose id begins with `word`; "" when there is none. The newest are looked at: ids are in the
+ * order of time, so that one which is alone among them is alone. */
+static int guard_that_begins(struct client *c, const char *word, char ret_id[27])
+{
+    ANSWER_AUTO answer = {0};
+    size_t n = 0;
+    int status = client_ask(c, "/guards", "limit=" GUARDS_LOOKED_AT, NULL, &answer);
+    if (status)
+        return status;
+    for (const struct json *j = json_first(json_get(answer.body, "items")); j; j = json_next(j)) {
+        const char *id = face_text(j, "id");
+        if (!id || !face_is_id(id) || !str_begins(id, word))
+            continue;
+        if (!n++)
+            memcpy(ret_id, id, 27);
+    }
+    return n < 2 ? CLI_OK
+                 : cli_fail(CLI_USAGE, "the ids of %zu guards begin with %s: type more of it", n, word);
+}
+
 int client_guard_id(struct client *c, const char *word, char ret_id[27])
 {
     ARENA_AUTO a = arena_new();
@@ -407,6 +460,12 @@ int client_guard_id(struct client *c, const char *word, char ret_id[27])
     if (status)
         return status;
     const char *id = face_text(json_first(json_get(answer.body, "items")), "id");
+    if ((!id || !face_is_id(id)) && face_begins_id(word)) {
+        ret_id[0] = '\0';
+        status = guard_that_begins(c, word, ret_id);
+        if (status || ret_id[0])
+            return status;
+    }
     if (!id || !face_is_id(id)) {
         status = client_check_service(c, word);
         return status ? status : cli_fail(CLI_USAGE, "service '%s' has no guard yet", word);

@@ -12,9 +12,15 @@
 
 struct client;
 
-/* By the options of CLI_CLIENT_OPTIONS. Says what is wrong itself; returns an exit status. With
- * `catch_signals`, SIGINT and SIGTERM end waiting instead of the process. */
-int client_open(const struct cli_args *, bool catch_signals, struct client **ret);
+/* What a client is for. Without ORDERS it can only GET, and may be answered by the default address when
+ * the configuration cannot be read. */
+enum client_use {
+    CLIENT_READS = 0,
+    CLIENT_ORDERS = 1,
+    CLIENT_SIGNALS = 2, /* SIGINT and SIGTERM end waiting instead of the process */
+};
+/* By the options of CLI_CLIENT_OPTIONS. Says what is wrong itself; returns an exit status. */
+int client_open(const struct cli_args *, unsigned use, struct client **ret);
 struct client *client_close(struct client *); /* takes NULL, returns NULL */
 static inline void client_close_p(struct client **c)
 {
@@ -53,10 +59,16 @@ bool client_interrupted(const struct client *);
 const char *client_url_of_listen(struct hd_arena *, const char *listen);
 /* `text` as one segment of a path or a value of a query. */
 const char *client_encode(struct hd_arena *, const char *text);
-/* A word of the user as the id of a guard: an id itself, or a service, whose newest guard it is.
+/* A word of the user as the id of a guard: an id or enough of its beginning, or a service, whose newest
+ * guard it is.
  * An exit status; said why not. */
 int client_guard_id(struct client *, const char *word, char ret_id[27]);
 /* A service has no guards. Is there such a service? CLI_OK: yes; else says which is meant. */
 int client_check_service(struct client *, const char *name);
+/* client_ask about one service (NULL: none): of one that the daemon does not know, says which is meant. */
+int client_ask_service(struct client *, const char *service, const char *path, const char *body,
+                       struct client_answer *ret);
+/* Says why a call about a service failed with `status`, in the same words; returns the exit status. */
+int client_refused(struct client *, const char *service, int status, const struct client_answer *);
 
 #endif

@@ -78,10 +78,10 @@ static int rehearse(const struct cli_args *args, struct hd_arena *a, bool *ret_o
     if (to)
         json_put_text(&o, "to", to);
     json_end(&o, '}');
-    int status = client_open(args, false, &client);
+    int status = client_open(args, CLIENT_ORDERS, &client);
     ANSWER_AUTO answer = {0};
     if (!status)
-        status = client_ask(client, path, NULL, NULL, &answer);
+        status = client_ask_service(client, cli_word(args, 0), path, NULL, &answer);
     if (status)
         return status;
     int64_t before = face_time(json_get(answer.body, "drill"), "at");

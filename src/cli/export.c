@@ -21,7 +21,7 @@ static int run(const struct cli_args *args)
     char id[27];
     if (md && json)
         return cli_usage(args, "--md or --json, not both");
-    int status = client_open(args, false, &client);
+    int status = client_open(args, CLIENT_READS, &client);
     if (!status)
         status = client_guard_id(client, word, id);
     if (!status)

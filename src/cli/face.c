@@ -13,6 +13,8 @@
 #include "cli/cli.h"
 #include "cli/table.h"
 
+#define ID_BEGIN_MIN 4 /* characters; fewer are a typing error, or a service */
+
 const char *face_text(const struct json *j, const char *key)
 {
     const char *text;
@@ -156,8 +158,15 @@ int face_exit(const struct face_guard *g)
     return -1;
 }
 
+static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
 bool face_is_id(const char *word)
 {
-    static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     return strlen(word) == 26 && strspn(word, crockford) == 26;
+}
+
+bool face_begins_id(const char *word)
+{
+    size_t n = strlen(word);
+    return n >= ID_BEGIN_MIN && n < 26 && *word == '0' && strspn(word, crockford) == n;
 }

@@ -50,5 +50,7 @@ const char *face_check_line(struct hd_arena *, const struct face_check *,
 int face_exit(const struct face_guard *);
 /* Looks like a guard's id. */
 bool face_is_id(const char *word);
+/* Could be the beginning of one. */
+bool face_begins_id(const char *word);
 
 #endif

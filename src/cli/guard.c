@@ -47,14 +47,14 @@ static const char *order_text(const struct cli_args *args, struct hd_arena *a)
 
 /* Repeated when the daemon says "not yet", and for someone who waits anyway: an order to guard
  * joins what it has started before. */
-static int order(struct client *c, const char *body, bool waits, struct client_answer *ret)
+static int order(struct client *c, const char *service, const char *body, bool waits, struct client_answer *ret)
 {
     int64_t until = clock_now().boot_ms + AGAIN_MS;
     for (;;) {
         int status = client_call(c, "/guards", NULL, body, ret);
         bool again = status == CLI_UNREACHABLE && (waits || ret->status == 503);
         if (!again || clock_now().boot_ms >= until)
-            return status ? cli_fail(status, "%s", ret->why) : CLI_OK;
+            return status ? client_refused(c, service, status, ret) : CLI_OK;
         client_sleep(c, PAUSE_MS);
     }
 }
@@ -64,7 +64,7 @@ static int start(const struct cli_args *args, struct client *c, const struct wai
     ARENA_AUTO a = arena_new();
     ANSWER_AUTO answer = {0};
     bool waits = cli_option(args, "wait") != NULL;
-    int status = order(c, order_text(args, a), waits, &answer);
+    int status = order(c, cli_word(args, 0), order_text(args, a), waits, &answer);
     if (status)
         return status;
     const char *id = face_text(answer.body, "id"), *headline = face_text(answer.body, "headline");
@@ -87,7 +87,7 @@ static int rehearse(const struct cli_args *args, struct client *c)
     ARENA_AUTO a = arena_new();
     ANSWER_AUTO answer = {0};
     const char *path = arena_print(a, "/services/%s", client_encode(a, cli_word(args, 0)));
-    int status = client_ask(c, path, NULL, NULL, &answer);
+    int status = client_ask_service(c, cli_word(args, 0), path, NULL, &answer);
     if (status)
         return status;
     struct table t = {.arena = a, .columns = 3};
@@ -112,8 +112,9 @@ static int run(const struct cli_args *args)
     struct wait_options o;
     CLIENT_AUTO client = NULL;
     int status = wait_read_options(args, &o);
+    unsigned use = cli_option(args, "dry-run") ? CLIENT_READS : CLIENT_ORDERS;
     if (!status)
-        status = client_open(args, cli_option(args, "wait") != NULL, &client);
+        status = client_open(args, use | (cli_option(args, "wait") ? CLIENT_SIGNALS : 0), &client);
     if (status)
         return status;
     return cli_option(args, "dry-run") ? rehearse(args, client) : start(args, client, &o);

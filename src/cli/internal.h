@@ -78,8 +78,11 @@ int cli_usage(const struct cli_args *, const char *format, ...) HD_PRINTF(2, 3);
 /* Prints "haldane: text" on stderr; returns `status`. */
 int cli_fail(int status, const char *format, ...) HD_PRINTF(2, 3);
 
-/* Loads a configuration, printing every mistake on stderr; NULL: there were errors. */
+/* Loads a configuration; NULL: there were errors, and each is said on stderr. Warnings are for those
+ * who check or serve it: `check`, `doctor`, `serve`. */
 struct config *cli_load(const char *file, const char *queries);
+/* Every mistake and warning on stderr. */
+void cli_print_mistakes(const struct config_mistakes *);
 /* The file to use: `given`, else $HALDANE_CONFIG, else the default. */
 const char *cli_config_file(const char *given);
 /* The nearest of the names that were offered; "did you mean". Starts as {.word = what was typed}. */

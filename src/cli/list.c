@@ -44,7 +44,7 @@ static int run(const struct cli_args *args)
     put_parameter(&query, "before", cli_option(args, "before"));
     put_parameter(&query, "state", cli_option(args, "live") ? "live" : NULL);
     put_parameter(&query, "needs_human", cli_option(args, "needs-human") ? "true" : NULL);
-    int status = client_open(args, false, &client);
+    int status = client_open(args, CLIENT_READS, &client);
     if (!status)
         status = client_ask(client, "/guards", query.len ? buf_at(&query) : NULL, NULL, &answer);
     if (status)

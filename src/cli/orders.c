@@ -21,44 +21,50 @@ static void put_option(struct json_out *o, const struct cli_args *args, const ch
         json_put_text(o, key, text);
 }
 
-/* Sends the named options as the body: a POST, or with `change` a PATCH; `done` is said when it
- * worked. `fixed`: one more field, "key=value"; NULL: none. */
-static int send_order(const struct cli_args *args, const char *path, const char *const *keys,
-                      const char *fixed, bool change, const char *done)
+/* What is ordered. */
+struct deed {
+    const char *path;
+    const char *service;     /* that it is about, by its name; NULL: none */
+    const char *guard;       /* its id, where the answer need not name it; NULL */
+    const char *const *keys; /* options that go into the body */
+    const char *verdict;     /* one more field; NULL: none */
+    bool change;             /* a PATCH */
+    const char *done;        /* said when it worked */
+};
+
+static int send_deed(struct client *client, const struct cli_args *args, const struct deed *d)
 {
-    CLIENT_AUTO client = NULL;
     ANSWER_AUTO answer = {0};
     ARENA_AUTO a = arena_new();
     BUF_AUTO body = BUF_INIT(HD_BODY_BYTES_MAX);
     struct json_out o = json_out(&body);
     json_begin(&o, NULL, '{');
-    for (; *keys; keys++)
-        put_option(&o, args, *keys);
-    const char *equals = fixed ? strchr(fixed, '=') : NULL;
-    if (equals)
-        json_put_text(&o, arena_text_n(a, fixed, (size_t)(equals - fixed)), equals + 1);
+    for (const char *const *key = d->keys; *key; key++)
+        put_option(&o, args, *key);
+    if (d->verdict)
+        json_put_text(&o, "verdict", d->verdict);
     json_end(&o, '}');
-    int status = client_open(args, false, &client);
-    if (!status)
-        status = change ? client_change(client, path, buf_at(&body), &answer)
-                        : client_ask(client, path, NULL, buf_at(&body), &answer);
+    int status = d->change ? client_change(client, d->path, buf_at(&body), &answer)
+                           : client_ask_service(client, d->service, d->path, buf_at(&body), &answer);
     if (status)
         return status;
     const char *id = face_text(answer.body, "id"), *headline = face_text(answer.body, "headline");
+    id = id ? id : d->guard;
     if (cli_json(args))
         (void)puts(buf_at(&answer.raw));
     else if (id)
-        (void)printf("%s: guard %s%s%s\n", done, table_clean(a, id), headline && *headline ? ". " : "",
+        (void)printf("%s: guard %s%s%s\n", d->done, table_clean(a, id), headline && *headline ? ". " : "",
                      headline && *headline ? table_clean(a, headline) : "");
     else
-        (void)printf("%s\n", done);
+        (void)printf("%s\n", d->done);
     return CLI_OK;
 }
 
-static int order(const struct cli_args *args, const char *path, const char *const *keys,
-                 const char *done)
+static int order(const struct cli_args *args, const struct deed *d)
 {
-    return send_order(args, path, keys, NULL, false, done);
+    CLIENT_AUTO client = NULL;
+    int status = client_open(args, CLIENT_ORDERS, &client);
+    return status ? status : send_deed(client, args, d);
 }
 
 /* "/guards/ID/verb" or "/services/NAME/verb", by what the word looks like. */
@@ -66,6 +72,13 @@ static const char *path_of(struct hd_arena *a, const char *word, const char *ver
 {
     return arena_print(a, "/%s/%s/%s", face_is_id(word) ? "guards" : "services",
                        client_encode(a, word), verb);
+}
+
+/* The first word where it is no guard's id; NULL: it is one, or there is none. */
+static const char *service_of(const struct cli_args *args)
+{
+    const char *word = cli_word(args, 0);
+    return word && !face_is_id(word) ? word : NULL;
 }
 
 static int need_reason(const struct cli_args *args)
@@ -79,6 +92,8 @@ static int need_reason(const struct cli_args *args)
         "reason", 'r', "TEXT", "why: kept, shown and told"                                         \
     }
 
+static const char *const reason_key[] = {"reason", NULL};
+
 /* --- revert --- */
 
 static int revert(const struct cli_args *args)
@@ -87,7 +102,8 @@ static int revert(const struct cli_args *args)
     ARENA_AUTO a = arena_new();
     if (need_reason(args))
         return CLI_USAGE;
-    return order(args, path_of(a, cli_word(args, 0), "revert"), keys, "revert ordered");
+    return order(args, &(struct deed){.path = path_of(a, cli_word(args, 0), "revert"),
+                                      .service = service_of(args), .keys = keys, .done = "revert ordered"});
 }
 
 static const struct cli_option revert_options[] = {
@@ -129,9 +145,10 @@ static int hold(const struct cli_args *args)
     if (!lasts || !str_read_duration(lasts, &ms) || ms <= 0)
         return lasts ? cli_usage(args, "--for takes a duration like 30m or 2h, not '%s'", lasts)
                      : cli_usage(args, "--for is needed: a duration like 30m or 2h");
-    return order(args, word ? path_of(a, word, "hold") : "/holds", keys,
-                 word ? "automatic reverts are held"
-                      : "automatic reverts of the whole fleet are held");
+    return order(args, &(struct deed){.path = word ? path_of(a, word, "hold") : "/holds",
+                                      .service = service_of(args), .keys = keys,
+                                      .done = word ? "automatic reverts are held"
+                                                   : "automatic reverts of the whole fleet are held"});
 }
 
 static const struct cli_option hold_options[] = {
@@ -153,10 +170,10 @@ const struct cli_command cli_hold = {
 
 static int release(const struct cli_args *args)
 {
-    static const char *const keys[] = {"reason", NULL};
     ARENA_AUTO a = arena_new();
     const char *word = cli_word(args, 0);
-    return order(args, word ? path_of(a, word, "release") : "/holds/release", keys, "released");
+    return order(args, &(struct deed){.path = word ? path_of(a, word, "release") : "/holds/release",
+                                      .service = service_of(args), .keys = reason_key, .done = "released"});
 }
 
 const struct cli_command cli_release = {
@@ -168,23 +185,29 @@ const struct cli_command cli_release = {
     .run = release,
 };
 
-/* --- cancel, ack --- */
+/* --- orders about one guard: cancel, ack, change, mark --- */
 
-static int order_guard(const struct cli_args *args, const char *verb, const char *done)
+/* The first word names the guard, or the service whose newest it is. `verb`: below its path, or NULL. */
+static int order_guard(const struct cli_args *args, const char *verb, struct deed *d)
 {
-    static const char *const keys[] = {"reason", NULL};
     ARENA_AUTO a = arena_new();
     CLIENT_AUTO client = NULL;
     char id[27];
-    int status = client_open(args, false, &client);
+    int status = client_open(args, CLIENT_ORDERS, &client);
     if (!status)
         status = client_guard_id(client, cli_word(args, 0), id);
-    return status ? status : order(args, path_of(a, id, verb), keys, done);
+    if (status)
+        return status;
+    d->path = verb ? path_of(a, id, verb) : arena_print(a, "/guards/%s", id);
+    d->guard = id;
+    return send_deed(client, args, d);
 }
 
 static int cancel(const struct cli_args *args)
 {
-    return need_reason(args) ? CLI_USAGE : order_guard(args, "cancel", "cancelled");
+    if (need_reason(args))
+        return CLI_USAGE;
+    return order_guard(args, "cancel", &(struct deed){.keys = reason_key, .done = "cancelled"});
 }
 
 const struct cli_command cli_cancel = {
@@ -200,7 +223,7 @@ const struct cli_command cli_cancel = {
 
 static int ack(const struct cli_args *args)
 {
-    return order_guard(args, "acknowledge", "acknowledged");
+    return order_guard(args, "acknowledge", &(struct deed){.keys = reason_key, .done = "acknowledged"});
 }
 
 const struct cli_command cli_ack = {
@@ -214,16 +237,12 @@ const struct cli_command cli_ack = {
     .run = ack,
 };
 
-/* --- change, mark --- */
-
 static int change(const struct cli_args *args)
 {
     static const char *const keys[] = {"extend", "mode", "note", "reason", NULL};
-    ARENA_AUTO a = arena_new();
-    const char *id = cli_word(args, 0);
-    if (!face_is_id(id))
-        return cli_usage(args, "'%s' is not the id of a guard", id);
-    return send_order(args, arena_print(a, "/guards/%s", id), keys, NULL, true, "changed");
+    if (!cli_option(args, "extend") && !cli_option(args, "mode") && !cli_option(args, "note"))
+        return cli_usage(args, "change what? --extend, --mode or --note");
+    return order_guard(args, NULL, &(struct deed){.keys = keys, .change = true, .done = "changed"});
 }
 
 static const struct cli_option change_options[] = {
@@ -238,8 +257,9 @@ static const struct cli_option change_options[] = {
 
 const struct cli_command cli_change = {
     .name = "change",
-    .synopsis = "ID [--extend DURATION] [--mode MODE] [--note TEXT]",
+    .synopsis = "SERVICE|ID [--extend DURATION] [--mode MODE] [--note TEXT]",
     .help = "let a live guard watch longer, or only advise; leave a note",
+    .notes = "A service stands for its newest guard.\n",
     .options = change_options,
     .least = 1,
     .most = 1,
@@ -248,21 +268,17 @@ const struct cli_command cli_change = {
 
 static int mark(const struct cli_args *args)
 {
-    static const char *const keys[] = {"reason", NULL};
-    ARENA_AUTO a = arena_new();
-    const char *id = cli_word(args, 0), *verdict = cli_word(args, 1);
-    if (!face_is_id(id))
-        return cli_usage(args, "'%s' is not the id of a guard", id);
+    const char *verdict = cli_word(args, 1);
     if (!str_is(verdict, "false_alarm") && !str_is(verdict, "right"))
-        return cli_usage(args, "a verdict is marked false_alarm or right");
-    return send_order(args, path_of(a, id, "mark"), keys, arena_print(a, "verdict=%s", verdict), false,
-                      "marked");
+        return cli_usage(args, "a verdict is marked false_alarm or right, not '%s'", verdict);
+    return order_guard(args, "mark", &(struct deed){.keys = reason_key, .verdict = verdict, .done = "marked"});
 }
 
 const struct cli_command cli_mark = {
     .name = "mark",
-    .synopsis = "ID false_alarm|right [--reason TEXT]",
+    .synopsis = "SERVICE|ID false_alarm|right [--reason TEXT]",
     .help = "say of a verdict that it was a false alarm, or right",
+    .notes = "A service stands for its newest guard.\n",
     .options = reason_options,
     .least = 2,
     .most = 2,
@@ -278,7 +294,7 @@ static int rearm(const struct cli_args *args)
     if (need_reason(args))
         return CLI_USAGE;
     const char *path = arena_print(a, "/services/%s/rearm", client_encode(a, cli_word(args, 0)));
-    return order(args, path, keys, "re-armed");
+    return order(args, &(struct deed){.path = path, .service = cli_word(args, 0), .keys = keys, .done = "re-armed"});
 }
 
 static const struct cli_option rearm_options[] = {
@@ -302,7 +318,7 @@ const struct cli_command cli_rearm = {
 static int reload(const struct cli_args *args)
 {
     static const char *const keys[] = {NULL};
-    return order(args, "/config/reload", keys, "configuration loaded");
+    return order(args, &(struct deed){.path = "/config/reload", .keys = keys, .done = "configuration loaded"});
 }
 
 static const struct cli_option reload_options[] = {CLI_OUTPUT_OPTION, CLI_CLIENT_OPTIONS, {0}};

@@ -5,7 +5,7 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -253,6 +253,9 @@ static int replay_range(const struct cli_args *args, struct hd_arena *a, struct 
     BUF_AUTO text = BUF_INIT(HD_REPLY_BYTES_MAX);
     struct json_out out = json_out(&text);
     int status = trial_range(args, clock_now().wall_ms, &filter.since_ms, &filter.until_ms);
+    const char *newest;
+    if (!status && filter.service)
+        status = trial_newest(store, a, filter.service, filter, &newest);
     if (status)
         return status;
     json_begin(&out, NULL, '[');
@@ -268,25 +271,41 @@ static int replay_range(const struct cli_args *args, struct hd_arena *a, struct 
     return equal ? CLI_OK : DIFFERENT;
 }
 
+/* The last guard of a service. */
+static int replay_newest(const struct cli_args *args, struct hd_arena *a, struct store *store)
+{
+    const char *service = cli_word(args, 0), *id;
+    int status = trial_newest(store, a, service, (struct store_filter){.verdict = -1}, &id);
+    if (!status && !*id)
+        status = cli_fail(CLI_USAGE, "service '%s' has no guard yet", table_clean(a, service));
+    return status ? status : replay_one(args, a, store, id);
+}
+
+static bool is_file(const char *word)
+{
+    struct stat about;
+    return stat(word, &about) == 0 ? !S_ISDIR(about.st_mode) : strchr(word, '/') != NULL;
+}
+
 static int run(const struct cli_args *args)
 {
     ARENA_AUTO a = arena_new();
     STORE_AUTO store = NULL;
     struct hd_error err;
-    const char *id = cli_word(args, 0), *path;
+    const char *word = cli_word(args, 0), *path;
     bool many = cli_option(args, "from") || cli_option(args, "to") || cli_option(args, "service");
-    if (many == (id != NULL))
-        return cli_usage(args, "replay takes the id of a guard, a receipt, or a range of time");
-    if (id && !face_is_id(id) && access(id, F_OK) != 0)
-        return cli_usage(args, "'%s' is neither the id of a guard nor a file (a service: --service %s)", id, id);
-    if (id && !face_is_id(id))
-        return replay_receipt(args, a, id);
+    if (many == (word != NULL))
+        return cli_usage(args, "replay takes a guard (its id, or its service), a receipt, or a range of time");
+    if (word && !face_is_id(word) && is_file(word))
+        return replay_receipt(args, a, word);
     path = cli_store_path(args, a);
     if (!path)
         return CLI_USAGE;
     if (store_open_reader(path, &store, &err))
         return cli_fail(CLI_USAGE, "%s", err.text);
-    return id ? replay_one(args, a, store, id) : replay_range(args, a, store);
+    if (!word)
+        return replay_range(args, a, store);
+    return face_is_id(word) ? replay_one(args, a, store, word) : replay_newest(args, a, store);
 }
 
 static const struct cli_option options[] = {
@@ -300,9 +319,10 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_replay = {
     .name = "replay",
-    .synopsis = "ID | FILE | [--from T] [--to T] [--service NAME]",
+    .synopsis = "ID | SERVICE | FILE | [--from T] [--to T] [--service NAME]",
     .help = "judge the stored evidence of one or many guards again and compare",
-    .notes = "FILE is a receipt (haldane export --json): its chain is proved, and nothing else is read.\n"
+    .notes = "A service stands for its newest guard; with --service all of its guards are judged.\n"
+             "FILE is a receipt (haldane export --json): its chain is proved, and nothing else is read.\n"
              "A guard that somebody ended before its evidence decided anything owes no verdict.\n"
              "Exit codes: 0 the same verdict, 1 another one, 2 no such guard or evidence.\n",
     .options = options,

@@ -325,6 +325,20 @@ static int run(struct daemon *d)
     return CLI_OK;
 }
 
+/* The first load: what is wrong, and what is doubtful, goes to whoever starts us. */
+static struct config *load_first(const struct daemon *d)
+{
+    ARENA_AUTO a = arena_new();
+    struct config *config = NULL;
+    struct config_mistakes mistakes = {.n = 0};
+    struct hd_error err;
+    enum hd_code code = config_load(a, d->file, d->queries, &config, &mistakes, &err);
+    cli_print_mistakes(&mistakes);
+    if (code && !mistakes.n)
+        (void)cli_fail(CLI_USAGE, "%s", err.text);
+    return code ? NULL : config;
+}
+
 static int serve(const struct cli_args *args)
 {
     struct daemon d = {.commands = -1};
@@ -335,7 +349,7 @@ static int serve(const struct cli_args *args)
         log_set_level((enum log_level)log_level_of(level));
     d.queries = cli_option(args, "queries");
     d.file = cli_config_file(cli_word(args, 0) ? cli_word(args, 0) : cli_option(args, "config"));
-    d.config = cli_load(d.file, d.queries);
+    d.config = load_first(&d);
     return d.config ? run(&d) : CLI_USAGE;
 }
 

@@ -122,7 +122,7 @@ static int run(const struct cli_args *args)
     BUF_AUTO head = BUF_INIT(1u << 16);
     struct face_guard g;
     char id[27];
-    int status = client_open(args, false, &client);
+    int status = client_open(args, CLIENT_READS, &client);
     if (!status)
         status = client_guard_id(client, cli_word(args, 0), id);
     if (!status)

@@ -87,9 +87,9 @@ static int run(const struct cli_args *args)
     const char *one = cli_word(args, 0) ? client_encode(a, cli_word(args, 0)) : NULL;
     const char *path = one ? arena_print(a, "/services/%s", one) : "/services";
     const char *scope = one ? arena_print(a, "service=%s", one) : "limit=200";
-    int status = client_open(args, false, &client);
+    int status = client_open(args, CLIENT_READS, &client);
     if (!status)
-        status = client_ask(client, path, NULL, NULL, &services);
+        status = client_ask_service(client, cli_word(args, 0), path, NULL, &services);
     if (!status)
         status = client_ask(client, "/guards", arena_print(a, "state=live&%s", scope), NULL, &guards);
     if (!status) /* an ended guard may still need somebody */

@@ -106,13 +106,16 @@ static int token(const struct cli_args *args)
 {
     static const struct {
         const char *verb;
+        unsigned use;
         int (*run)(const struct cli_args *, struct client *);
-    } row[] = {{"new", token_new}, {"list", token_list}, {"revoke", token_revoke}};
+    } row[] = {{"new", CLIENT_ORDERS, token_new},
+               {"list", CLIENT_READS, token_list},
+               {"revoke", CLIENT_ORDERS, token_revoke}};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         CLIENT_AUTO client = NULL;
         if (!str_is(row[i].verb, cli_word(args, 0)))
             continue;
-        int status = client_open(args, false, &client);
+        int status = client_open(args, row[i].use, &client);
         return status ? status : row[i].run(args, client);
     }
     return cli_usage(args, "new, list or revoke, not '%s'", cli_word(args, 0));

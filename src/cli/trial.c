@@ -80,6 +80,31 @@ void trial_put_reason(struct json_out *out, int number, const char *text)
     json_end(out, '}');
 }
 
+int trial_newest(struct store *store, struct hd_arena *a, const char *service, struct store_filter filter,
+                 const char **ret_id)
+{
+    struct cli_near near = {.word = service};
+    struct store_guard *guard;
+    struct store_service *known;
+    struct hd_error err;
+    size_t n;
+    filter.service = service;
+    filter.limit = 1;
+    if (store_guards(store, a, &filter, &guard, &n, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    *ret_id = n ? guard[0].id : "";
+    if (n)
+        return CLI_OK;
+    if (store_services(store, a, &known, &n, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    for (size_t i = 0; i < n; i++) {
+        if (str_is(known[i].name, service))
+            return CLI_OK;
+        cli_near_offer(&near, known[i].name);
+    }
+    return cli_no_service(&near);
+}
+
 bool trial_time(const char *text, int64_t now_ms, int64_t *ret)
 {
     int64_t ago;

@@ -43,6 +43,9 @@ const char *trial_reason(struct hd_arena *, const struct trial *, const struct h
 
 /* One of "reasons" in the commands' JSON. */
 void trial_put_reason(struct json_out *, int number, const char *text);
+/* The newest guard of a service, of the range `filter` (its service is set here); "" when the store knows
+ * the service and has none. An exit status; of a service that it does not know, says which is meant. */
+int trial_newest(struct store *, struct hd_arena *, const char *service, struct store_filter, const char **ret_id);
 
 /* Of every command that looks at a range of time. */
 #define CLI_RANGE_OPTIONS                                                                          \

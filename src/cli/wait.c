@@ -232,7 +232,7 @@ static int run(const struct cli_args *args)
     CLIENT_AUTO client = NULL;
     int status = wait_read_options(args, &o);
     if (!status)
-        status = client_open(args, true, &client);
+        status = client_open(args, CLIENT_SIGNALS, &client);
     if (!status)
         status = client_guard_id(client, cli_word(args, 0), id);
     return status ? status : wait_guard(client, id, &o);

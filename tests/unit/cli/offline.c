@@ -12,6 +12,7 @@
 #define MINIMAL TEST_DATA "/golden/config/minimal.yaml"
 #define VECTORS TEST_DATA "/golden/engine/"
 #define CANARY TEST_DATA "/golden/canary/"
+#define WARNING TEST_DATA "/golden/config/warning.yaml"
 #define MISTAKES TEST_DATA "/golden/config/mistakes.yaml"
 
 static struct said run(const char *const *args)
@@ -55,6 +56,8 @@ static const struct row {
      "PASS,MARGINAL"},
     {"check", {"check", MINIMAL}, 0, "minimal.yaml: ok, 1 service, 2 checks\n", ""},
     {"check by option", {"check", "-c", MINIMAL}, 0, "ok, 1 service", ""},
+    {"check names warnings", {"check", WARNING}, 0, "ok, 1 service", "warning"},
+    {"another command names none", {"completion", "services", "-c", WARNING}, 0, "shop\n", ""},
     {"check names mistakes", {"check", MISTAKES}, 2, "", "services.shop.actuator: unknown key 'sokcet'"},
     {"check says places", {"check", MISTAKES}, 2, "", "mistakes.yaml:"},
     {"check of no file", {"check", "/nonexistent/h.yaml"}, 2, "", "/nonexistent/h.yaml"},
@@ -88,11 +91,12 @@ static const struct row {
     {"engine: lists", {"engine", "list"}, 0, "gauge_sign\n    takes alpha", ""},
     {"engine: what", {"engine", "judge"}, 2, "", "neither eval nor list"},
     {"replay of nothing", {"replay"}, 2, "", "or a range of time"},
+    {"replay of a folder", {"replay", TEST_DATA, "--store", "/nonexistent/h.db"}, 2, "", "/nonexistent/h.db"},
     {"replay of a range and an id", {"replay", "shop", "--from", "3h"}, 2, "", "or a range of time"},
     {"backtest of no service", {"backtest", "nosuch", "-c", MINIMAL}, 2, "", "there is no service 'nosuch'\n"},
     {"backtest of a service misspelt", {"backtest", "shpo", "-c", MINIMAL}, 2, "",
      "there is no service 'shpo'; did you mean 'shop'?\n"},
-    {"replay of no id, and no receipt", {"replay", "/nonexistent/shop"}, 2, "", "neither the id"},
+    {"replay of no receipt", {"replay", "/nonexistent/shop"}, 2, "", "/nonexistent/shop"},
     {"replay of another file", {"replay", MINIMAL}, 2, "", "is no receipt"},
 };
 
@@ -191,6 +195,41 @@ static void replay_range(struct fixture *f, const struct store_guard *g)
     holds("backtest", "stdout", said.out, "revert  75 s   http-5xx-ratio on green 20% > 1%");
 }
 
+/* A service stands for its last guard; one that the store does not know is told, with the nearest. */
+static void replay_service(struct fixture *f, const struct store_guard *g)
+{
+    static const struct store_service known[] = {
+        {.name = "shop", .mode = "enforce", .kind = "blue_green", .colours = "[]", .checks = "[]", .config_hash = "x"},
+        {.name = "cart", .mode = "enforce", .kind = "blue_green", .colours = "[]", .checks = "[]", .config_hash = "x"}};
+    static const struct {
+        const char *args[5], *out, *err;
+        int status;
+    } row[] = {
+        {{"replay", "shop", "--store"}, "equal to the stored verdict", "", 0},
+        {{"replay", "cart", "--store"}, "", "haldane: service 'cart' has no guard yet\n", 2},
+        {{"replay", "shpo", "--store"}, "", "there is no service 'shpo'; did you mean 'shop'?\n", 2},
+        {{"replay", "--service", "shpo", "--store"}, "", "there is no service 'shpo'; did you mean 'shop'?\n", 2},
+        {{"backtest", "crat", "--guards", "--store"}, "", "there is no service 'crat'; did you mean 'cart'?\n", 2},
+    };
+    fixture_begin(f);
+    OK(f, store_put_guard(f->s, g, &f->err));
+    OK(f, store_put_services(f->s, known, 2, &f->err));
+    fixture_commit(f);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        const char *args[7] = {NULL};
+        size_t n = 0;
+        for (; row[i].args[n]; n++)
+            args[n] = row[i].args[n];
+        args[n] = f->path;
+        struct said said = run(args);
+        if (said.status != row[i].status)
+            fail_msg("%s %s: status %d: %s%s", args[0], args[1], said.status, said.out, said.err);
+        holds(args[1], "stdout", said.out, row[i].out);
+        if (row[i].status)
+            holds(args[1], "stderr", said.err, row[i].err);
+    }
+}
+
 /* One bad poll decides nothing. Whoever ended the guard then left no verdict to compare with. */
 static void replay_ended(struct fixture *f, const struct hd_policy *policy, const char *pin)
 {
@@ -267,6 +306,7 @@ static void replay(void **state)
     }
     struct said said = run((const char *[]){"replay", fixture_id(2), "--store", f->path, NULL});
     assert_int_equal(said.status, CLI_USAGE);
+    replay_service(f, &g);
     replay_range(f, &g);
     replay_ended(f, policy, g.pin);
     config_unref(config);

@@ -6,6 +6,7 @@
 #include "server.h"
 
 #define ID "01JD2K0000000000000000000A"
+#define MISTAKES TEST_DATA "/golden/config/mistakes.yaml"
 #define OK_REPLY "{\"ok\":true}"
 #define GUARD "{\"id\":\"" ID "\",\"service\":\"shop\",\"state\":\"deciding\",\"headline\":\"Going back\"}"
 #define SERVICE                                                                                    \
@@ -16,6 +17,9 @@
     "{\"id\":\"" ID "\",\"service\":\"shop\",\"state\":\"passed\",\"live\":false,\"verdict\":\"pass\","  \
     "\"headline\":\"Good\",\"started_at\":\"2026-11-20T03:04:10Z\",\"ended_at\":\"2026-11-20T03:06:13Z\"}"
 #define ITEMS(item) "{\"items\":[" item "],\"next\":null}"
+
+#define UNKNOWN {404, "{\"detail\":\"nothing of that name\"}", false}
+#define MEANT "haldane: there is no service 'shpo'; did you mean 'shop'?\n"
 
 static const struct row {
     const char *name, *args[10];
@@ -66,11 +70,36 @@ static const struct row {
      "haldane: there is no service 'shpo'; did you mean 'shop'?\n", NULL, NULL},
     {"ack without guards", {"ack", "shop"}, {{200, ITEMS(""), false}, {200, ITEMS(SERVICE), false}}, 2, 2, "",
      "haldane: service 'shop' has no guard yet\n", NULL, NULL},
-    {"change", {"change", ID, "--extend", "30m", "--mode", "advise"}, {{200, OK_REPLY, false}}, 0, 1, "changed\n",
+    {"change", {"change", ID, "--extend", "30m", "--mode", "advise"}, {{200, OK_REPLY, false}}, 0, 1,
+     "changed: guard " ID "\n",
      NULL, "PATCH /api/v1/guards/" ID " HTTP", "{\"extend\":\"30m\",\"mode\":\"advise\"}"},
-    {"change what is no guard", {"change", "shop", "--note", "x"}, {{0}}, 2, 0, NULL,
-     "is not the id of a guard", NULL, NULL},
-    {"mark", {"mark", ID, "false_alarm", "--reason", "flaky"}, {{200, OK_REPLY, false}}, 0, 1, "marked\n",
+    {"change a service's newest guard", {"change", "shop", "--note", "x"},
+     {{200, ITEMS(ROW), false}, {200, OK_REPLY, false}}, 0, 2, "changed: guard " ID "\n", NULL,
+     "GET /api/v1/guards?limit=1&service=shop HTTP", NULL},
+    {"change of no service", {"change", "shpo", "--note", "x"},
+     {{200, ITEMS(""), false}, {200, ITEMS(SERVICE), false}}, 2, 2, "", "did you mean 'shop'?\n", NULL, NULL},
+    {"change nothing", {"change", ID}, {{0}}, 2, 0, "", "--extend, --mode or --note", NULL, NULL},
+    {"mark a service's newest guard", {"mark", "shop", "right"},
+     {{200, ITEMS(ROW), false}, {200, OK_REPLY, false}}, 0, 2, "marked: guard " ID "\n", NULL, NULL, NULL},
+    {"the beginning of an id", {"ack", "01JD2"},
+     {{200, ITEMS(""), false}, {200, ITEMS(ROW), false}, {200, GUARD, false}}, 0, 3, "acknowledged: guard " ID, NULL,
+     NULL, NULL},
+    {"the beginning of two ids", {"ack", "01JD2"},
+     {{200, ITEMS(""), false}, {200, ITEMS(ROW "," ROW), false}}, 2, 2, "",
+     "haldane: the ids of 2 guards begin with 01JD2: type more of it\n", NULL, NULL},
+    {"revert of no service", {"revert", "shpo", "--reason", "x"}, {UNKNOWN, {200, ITEMS(SERVICE), false}}, 2, 2, "",
+     MEANT, NULL, NULL},
+    {"hold of no service", {"hold", "shpo", "--for", "1h", "--reason", "x"},
+     {UNKNOWN, {200, ITEMS(SERVICE), false}}, 2, 2, "", MEANT, NULL, NULL},
+    {"release of no service", {"release", "shpo"}, {UNKNOWN, {200, ITEMS(SERVICE), false}}, 2, 2, "", MEANT, NULL,
+     NULL},
+    {"release of no hold", {"release", "shop"}, {{404, "{\"detail\":\"there is no such hold\"}", false},
+     {200, ITEMS(SERVICE), false}}, 2, 2, "", "haldane: there is no such hold\n", NULL, NULL},
+    {"rearm of no service", {"rearm", "shpo", "--reason", "x"}, {UNKNOWN, {200, ITEMS(SERVICE), false}}, 2, 2, "",
+     MEANT, NULL, NULL},
+    {"guard of no service", {"guard", "shpo"}, {UNKNOWN, {200, ITEMS(SERVICE), false}}, 2, 2, "", MEANT, NULL, NULL},
+    {"status of no service", {"status", "shpo"}, {UNKNOWN, {200, ITEMS(SERVICE), false}}, 2, 2, "", MEANT, NULL, NULL},
+    {"mark", {"mark", ID, "false_alarm", "--reason", "flaky"}, {{200, OK_REPLY, false}}, 0, 1, "marked: guard " ID "\n",
      NULL, "POST /api/v1/guards/" ID "/mark HTTP", "{\"reason\":\"flaky\",\"verdict\":\"false_alarm\"}"},
     {"mark as something else", {"mark", ID, "odd"}, {{0}}, 2, 0, NULL, "false_alarm or right", NULL, NULL},
     {"rearm", {"rearm", "shop", "--colour", "blue", "--reason", "fixed"}, {{200, OK_REPLY, false}}, 0, 1, "re-armed\n",
@@ -138,6 +167,47 @@ static void orders(void **state)
     }
 }
 
+/* A configuration with mistakes does not say which daemon is meant: an order reaches none, and the
+ * mistakes are named; who only asks is told, and so is who names the daemon. */
+static const struct row doubtful[] = {
+    {"revert", {"revert", "shop", "--reason", "x"}, {{0}}, 2, 0, "", "unknown key 'sokcet'", NULL, NULL},
+    {"reload", {"reload"}, {{0}}, 2, 0, "", "nothing was ordered: without " MISTAKES, NULL, NULL},
+    {"guard", {"guard", "shop", "--wait"}, {{0}}, 2, 0, "", "name the daemon with --url", NULL, NULL},
+    {"cancel", {"cancel", "shop", "--reason", "x"}, {{0}}, 2, 0, "", "nothing was ordered", NULL, NULL},
+    {"a token", {"token", "revoke", "ci"}, {{0}}, 2, 0, "", "nothing was ordered", NULL, NULL},
+    {"of no file", {"release", "-c", "/nonexistent/h.yaml"}, {{0}}, 2, 0, "", "/nonexistent/h.yaml", NULL, NULL},
+    {"to a daemon by its name", {"release", "shop", "--url"}, {{200, OK_REPLY, false}}, 0, 1, "released\n",
+     "using the default address and store", NULL, NULL},
+    {"list", {"list", "--url"}, {{200, ITEMS(ROW), false}}, 0, 1, ID, "haldane check " MISTAKES " says why", NULL, NULL},
+};
+
+static void doubtful_config(void **state)
+{
+    (void)state;
+    static struct server s;
+    static struct said said;
+    (void)setenv("HALDANE_CONFIG", MISTAKES, 1);
+    (void)unsetenv("HALDANE_URL");
+    for (size_t i = 0; i < sizeof doubtful / sizeof *doubtful; i++) {
+        const struct row *r = &doubtful[i];
+        char url[64], *argv[12] = {(char *)"haldane"};
+        int argc = 1;
+        for (; r->args[argc - 1]; argc++)
+            argv[argc] = (char *)r->args[argc - 1];
+        server_start(&s, r->script);
+        (void)snprintf(url, sizeof url, "http://127.0.0.1:%d", s.port);
+        if (strcmp(argv[argc - 1], "--url") == 0)
+            argv[argc++] = url;
+        capture(cli_main, argc, argv, &said);
+        server_stop(&s);
+        if (said.status != r->status || s.n != r->sent)
+            fail_msg("%s: status %d, not %d; %d requests: %s%s", r->name, said.status, r->status, s.n, said.out, said.err);
+        holds(r->name, "stdout", said.out, r->out);
+        holds(r->name, "stderr", said.err, r->err);
+    }
+    (void)setenv("HALDANE_CONFIG", "/nonexistent/haldane.yaml", 1);
+}
+
 /* Every command has --help, with its synopsis and each of its options in a line. */
 static void every_command_has_help(void **state)
 {
@@ -165,7 +235,8 @@ static void every_command_has_help(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(orders), cmocka_unit_test(every_command_has_help)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(orders), cmocka_unit_test(doubtful_config),
+                                       cmocka_unit_test(every_command_has_help)};
     client_setup();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
