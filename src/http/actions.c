@@ -16,14 +16,19 @@
 #define BIT(state) (1u << HD_STATE_##state)
 #define WATCHED (BIT(PENDING) | BIT(WARMING) | BIT(WATCHING))
 
-enum on { ON_GUARD, ON_SERVICE, ON_FLEET };
+enum on { ON_GUARD, ON_SERVICE, ON_FLEET, ON_APPROVAL };
+enum {
+    MOVES = 1,   /* traffic: the way back is shown, and the side to go to is named */
+    REASON = 2,  /* it needs one */
+    STARTS = 4,  /* a guard: takes the switch it is about, and no reason */
+    DECIDES = 8, /* yes or no */
+};
 
 /* In effect, api and cli "*" is the id or the name; in api "reason" stands for the form's fields. */
 static const struct action {
     enum on on;
     const char *slug, *label, *effect;
-    bool moves;           /* traffic: the way back is shown, and the side to go to is named */
-    bool reason;          /* needed */
+    unsigned flags;
     const char *lasts;    /* key of a duration; NULL: it takes none */
     const char *key, *value; /* a field that is fixed */
     const char *api, *cli;
@@ -31,51 +36,62 @@ static const struct action {
     {ON_GUARD, "revert", "Revert now",
      "haldane reads the router, asks whether the target is ready, and moves the traffic back at once; "
      "then it reads back and watches that users recover.",
-     true, true, NULL, NULL, NULL, "POST /api/v1/guards/*/revert {\"to\", \"reason\"}",
+     MOVES | REASON, NULL, NULL, NULL, "POST /api/v1/guards/*/revert {\"to\", \"reason\"}",
      "haldane revert * --reason TEXT"},
-    {ON_GUARD, "extend", "Extend", "The guard watches longer before it gives its verdict.", false, false,
+    {ON_GUARD, "extend", "Extend", "The guard watches longer before it gives its verdict.", 0,
      "extend", NULL, NULL, "PATCH /api/v1/guards/* {\"extend\": \"30m\"}",
      "haldane change * --extend 30m"},
     {ON_GUARD, "advise", "Advise only",
-     "The guard goes on judging, and no longer moves traffic by itself: it says what it would do.", false,
-     true, NULL, "mode", "advise", "PATCH /api/v1/guards/* {\"mode\": \"advise\"}",
+     "The guard goes on judging, and no longer moves traffic by itself: it says what it would do.",
+     REASON, NULL, "mode", "advise", "PATCH /api/v1/guards/* {\"mode\": \"advise\"}",
      "haldane change * --mode advise --reason TEXT"},
     {ON_GUARD, "cancel", "Cancel", "The guard ends without a verdict; the traffic stays where it is.",
-     false, true, NULL, NULL, NULL, "POST /api/v1/guards/*/cancel {\"reason\"}",
+     REASON, NULL, NULL, NULL, "POST /api/v1/guards/*/cancel {\"reason\"}",
      "haldane cancel * --reason TEXT"},
     {ON_GUARD, "acknowledge", "I have seen it",
-     "The banner goes and the alert resolves; nothing else changes.", false, false, NULL, NULL, NULL,
+     "The banner goes and the alert resolves; nothing else changes.", 0, NULL, NULL, NULL,
      "POST /api/v1/guards/*/acknowledge", "haldane ack *"},
     {ON_GUARD, "false-alarm", "Mark false alarm",
-     "The verdict stays as it was; it counts as a false alarm in the service's record.", false, true,
+     "The verdict stays as it was; it counts as a false alarm in the service's record.", REASON,
      NULL, "verdict", "false_alarm", "POST /api/v1/guards/*/mark {\"verdict\": \"false_alarm\", \"reason\"}",
      "haldane mark * false_alarm --reason TEXT"},
     {ON_GUARD, "rearm", "Re-arm",
-     "The side that was rejected may have the traffic again, also by a revert of haldane.", false, true,
+     "The side that was rejected may have the traffic again, also by a revert of haldane.", REASON,
      NULL, NULL, NULL, "POST /api/v1/guards/*/rearm {\"reason\"}",
      "haldane rearm SERVICE --reason TEXT"},
+    {ON_SERVICE, "guard", "Start guard",
+     "haldane watches the release that has the traffic now, as if it had seen the switch itself: from now on, "
+     "for the service's own time and by its own rules. A guard that is live already is joined.",
+     STARTS, NULL, NULL, NULL,
+     "POST /api/v1/guards {\"service\": \"*\", \"to\", \"from\", \"change\"}", "haldane guard * --to COLOUR"},
     {ON_SERVICE, "revert", "Revert now",
      "haldane reads the router, asks whether the target is ready, and moves the traffic to it at once; "
      "then it reads back and watches that users recover.",
-     true, true, NULL, NULL, NULL, "POST /api/v1/services/*/revert {\"to\", \"reason\"}",
+     MOVES | REASON, NULL, NULL, NULL, "POST /api/v1/services/*/revert {\"to\", \"reason\"}",
      "haldane revert * --to COLOUR --reason TEXT"},
     {ON_SERVICE, "hold", "Hold auto-revert",
      "Until it expires haldane does not move this service's traffic by itself; an order still works.",
-     false, true, "for", NULL, NULL, "POST /api/v1/services/*/hold {\"for\": \"30m\", \"reason\"}",
+     REASON, "for", NULL, NULL, "POST /api/v1/services/*/hold {\"for\": \"30m\", \"reason\"}",
      "haldane hold * --for 30m --reason TEXT"},
     {ON_SERVICE, "release", "Release the hold",
-     "haldane may move this service's traffic by itself again.", false, false, NULL, NULL, NULL,
+     "haldane may move this service's traffic by itself again.", 0, NULL, NULL, NULL,
      "POST /api/v1/services/*/release", "haldane release *"},
     {ON_SERVICE, "rearm", "Re-arm",
-     "The sides that were rejected may have the traffic again, also by a revert of haldane.", false, true,
+     "The sides that were rejected may have the traffic again, also by a revert of haldane.", REASON,
      NULL, NULL, NULL, "POST /api/v1/services/*/rearm {\"reason\"}", "haldane rearm * --reason TEXT"},
     {ON_FLEET, "hold", "Hold all automatic reverts",
-     "Until it expires haldane moves no traffic by itself, of any service; orders still work.", false,
-     true, "for", NULL, NULL, "POST /api/v1/holds {\"for\": \"30m\", \"reason\"}",
+     "Until it expires haldane moves no traffic by itself, of any service; orders still work.",
+     REASON, "for", NULL, NULL, "POST /api/v1/holds {\"for\": \"30m\", \"reason\"}",
      "haldane hold --for 30m --reason TEXT"},
     {ON_FLEET, "release", "Release the fleet's hold",
-     "haldane may move traffic by itself again, of every service without a hold of its own.", false,
-     false, NULL, NULL, NULL, "POST /api/v1/holds/release", "haldane release"},
+     "haldane may move traffic by itself again, of every service without a hold of its own.", 0,
+     NULL, NULL, NULL, "POST /api/v1/holds/release", "haldane release"},
+    {ON_APPROVAL, "approvals", "Approve or reject",
+     "The release failed its guard, and by its settings a named human decides. Approved, the revert goes its usual "
+     "way: haldane reads the router, asks whether the target is ready, and moves the traffic back. Rejected, the "
+     "guard ends and the traffic stays. Unanswered, the revert is only advised.",
+     MOVES | REASON | DECIDES, NULL, NULL, NULL, "POST /api/v1/approvals/* {\"decision\", \"reason\"}",
+     "haldane approve * --reason TEXT"},
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
@@ -96,32 +112,36 @@ static void link_to(struct buf *b, enum on on, const char *slug, const char *abo
     for (size_t i = 0; i < ROWS; i++) {
         if (rows[i].on != on || !str_is(rows[i].slug, slug))
             continue;
-        html_print(b, on == ON_GUARD ? "<a class=\"button\" id=\"do-%s\" href=\"/g/"
-                      : on == ON_SERVICE ? "<a class=\"button\" id=\"do-%s\" href=\"/s/"
-                                         : "<a class=\"button\" id=\"do-%s\" href=\"/fleet",
+        html_print(b, on == ON_GUARD      ? "<a class=\"button\" id=\"do-%s\" href=\"/g/"
+                      : on == ON_SERVICE  ? "<a class=\"button\" id=\"do-%s\" href=\"/s/"
+                      : on == ON_APPROVAL ? "<a class=\"button\" id=\"do-%s\" href=\"/approvals/"
+                                          : "<a class=\"button\" id=\"do-%s\" href=\"/fleet",
                    slug);
         if (about)
             html_segment(b, about);
-        html_print(b, "/%s\">%s</a> ", slug, rows[i].label);
+        html_print(b, on == ON_APPROVAL ? "\">" : "/%s\">", slug);
+        html_print(b, "%s</a> ", rows[i].label);
     }
 }
 
-void actions_of_guard(struct buf *b, const struct guard_view *v, const struct way *w)
+void actions_of_guard(struct buf *b, const struct guard_view *v, const struct way *w, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
     const bool watched = 1u << g->state & WATCHED, ended = hd_state_terminal(g->state);
     const bool held = view_hold(v->hold, v->n_holds, g->service) != NULL;
     const bool back = w->state == WAY_OPEN || w->state == WAY_DOUBT || w->state == WAY_BLOCKED;
     html_print(b, "<p class=\"do\">");
+    if (view_waits(v, now_ms))
+        link_to(b, ON_APPROVAL, "approvals", g->id);
     if (watched && back && !g->analysis)
         link_to(b, ON_GUARD, "revert", g->id);
-    else if (ended && back && v->has_service)
+    else if (ended && back && v->has_service && !g->analysis)
         link_to(b, ON_SERVICE, "revert", g->service);
     if (ended && g->needs_human)
         link_to(b, ON_GUARD, "acknowledge", g->id);
-    if (!ended && v->has_service)
+    if (!ended && v->has_service && !g->analysis)
         link_to(b, ON_SERVICE, held ? "release" : "hold", g->service);
-    if (watched)
+    if (watched && !g->analysis)
         link_to(b, ON_GUARD, "extend", g->id);
     if (watched && g->mode == HD_MODE_ENFORCE && !g->analysis)
         link_to(b, ON_GUARD, "advise", g->id);
@@ -134,10 +154,12 @@ void actions_of_guard(struct buf *b, const struct guard_view *v, const struct wa
     html_print(b, "</p>");
 }
 
-void actions_of_service(struct buf *b, const char *service, const struct way *w, bool held,
+void actions_of_service(struct buf *b, const char *service, const struct way *w, bool live, bool held,
                         bool any_rejected)
 {
     html_print(b, "<p class=\"do\">");
+    if (!live)
+        link_to(b, ON_SERVICE, "guard", service);
     if (w->state != WAY_NONE)
         link_to(b, ON_SERVICE, "revert", service);
     link_to(b, ON_SERVICE, held ? "release" : "hold", service);
@@ -168,8 +190,12 @@ struct ask {
 /* "/g/ID/extend" -> its row; the routes let nothing else through. */
 static const struct action *row_of(const char *path)
 {
-    enum on on = str_begins(path, "/g/") ? ON_GUARD : str_begins(path, "/s/") ? ON_SERVICE : ON_FLEET;
-    const char *slug = strrchr(path, '/') + 1;
+    const bool approval = str_begins(path, "/approvals/");
+    enum on on = approval                  ? ON_APPROVAL
+                 : str_begins(path, "/g/") ? ON_GUARD
+                 : str_begins(path, "/s/") ? ON_SERVICE
+                                           : ON_FLEET;
+    const char *slug = approval ? "approvals" : strrchr(path, '/') + 1;
     for (size_t i = 0; i < ROWS; i++) {
         if (rows[i].on == on && str_is(rows[i].slug, slug))
             return &rows[i];
@@ -195,6 +221,12 @@ static enum hd_code load_service(struct ask *q, struct hd_error *err)
     return view_reading(c->store, c->arena, c->param, &v->has_reading, &v->reading, err);
 }
 
+/* About one guard, whatever its path. */
+static bool on_guard(const struct ask *q)
+{
+    return q->row->on == ON_GUARD || q->row->on == ON_APPROVAL;
+}
+
 static enum hd_code load(struct ask *q, struct hd_error *err)
 {
     struct call *c = q->call;
@@ -203,11 +235,13 @@ static enum hd_code load(struct ask *q, struct hd_error *err)
     q->about = q->row->on == ON_FLEET ? NULL : c->param;
     if (q->row->on == ON_FLEET)
         return HD_OK;
-    enum hd_code code = q->row->on == ON_GUARD
+    enum hd_code code = on_guard(q)
                             ? view_load(c->store, c->arena, c->param, c->now_ms, v, err)
                             : load_service(q, err);
     if (code)
         return code;
+    if (q->row->flags & DECIDES && !v->approval.guard)
+        return hd_fail(err, HD_ABSENT, "no revert of guard %s was asked about", c->param);
     q->service = v->guard.service;
     v->alarm = call_alarm(c);
     if (v->guard.state < 0) {
@@ -235,54 +269,103 @@ static const char *saw(const struct ask *q)
     return arena_text(q->call->arena, buf_at(&b));
 }
 
-static void choices(struct buf *b, const struct ask *q)
+static void colours(struct buf *b, const struct ask *q, const char *key, const char *word, const char *chosen)
 {
     const struct store_reading *r = &q->view->reading;
-    if (q->row->on == ON_GUARD) {
-        html_print(b, "<input type=\"hidden\" name=\"to\" value=\"%s\">", q->view->guard.stable);
-        return;
-    }
-    html_print(b, "<p><label for=\"to\">All the traffic to</label> <select id=\"to\" name=\"to\">");
+    html_print(b, "<p><label for=\"%s\">%s</label> <select id=\"%s\" name=\"%s\">", key, word, key, key);
     for (size_t i = 0; q->view->has_reading && i < r->n_sides; i++)
-        html_print(b, "<option%s>%s</option>", str_is(r->side[i].colour, q->way.to) ? " selected" : "",
+        html_print(b, "<option%s>%s</option>", str_is(r->side[i].colour, chosen) ? " selected" : "",
                    r->side[i].colour);
     html_print(b, "</select></p>");
+}
+
+/* Which switch: from the side that had the traffic to the one that has it. */
+static void which_switch(struct buf *b, const struct ask *q)
+{
+    static const char *const texts[][2] = {{"version", "Version"}, {"commit", "Commit"}};
+    const char *to = way_busiest(q->view->has_reading ? &q->view->reading : NULL, NULL);
+    colours(b, q, "to", "Release on", to);
+    colours(b, q, "from", "Back to", way_busiest(q->view->has_reading ? &q->view->reading : NULL, to));
+    for (size_t i = 0; i < 2; i++)
+        html_print(b,
+                   "<p><label for=\"%s\">%s (optional)</label> <input id=\"%s\" name=\"%s\" "
+                   "maxlength=\"%d\" value=\"%s\"></p>",
+                   texts[i][0], texts[i][1], texts[i][0], texts[i][0], HD_NAME_MAX,
+                   call_form(q->call, texts[i][0]));
+}
+
+static void reason_field(struct buf *b, const struct ask *q)
+{
+    html_print(b,
+               "<p><label for=\"reason\">Reason%s</label> <input id=\"reason\" name=\"reason\" "
+               "maxlength=\"%d\" value=\"%s\"%s> <span class=\"m\">kept, shown and told</span></p>",
+               q->row->flags & REASON ? "" : " (optional)", HD_TEXT_MAX, call_form(q->call, "reason"),
+               q->row->flags & REASON ? " required" : "");
+}
+
+/* Is the account one of "alice, bob"? The loop decides; here it is said before anybody types. */
+static bool is_asked(const struct store_approval *a, const char *account)
+{
+    size_t n = strlen(account);
+    for (const char *p = a->approvers; p; p = strchr(p, ' ')) {
+        p += *p == ' ';
+        if (strncmp(p, account, n) == 0 && (p[n] == ',' || !p[n]))
+            return true;
+    }
+    return false;
 }
 
 static void form(struct buf *b, const struct ask *q)
 {
     struct call *c = q->call;
     const struct action *row = q->row;
-    const char *csrf = call_csrf(c), *reason = call_form(c, "reason");
+    const char *csrf = call_csrf(c);
+    if (row->flags & DECIDES && !view_waits(q->view, c->now_ms))
+        return; /* what became of it is said above */
     if (!csrf) {
         html_print(b, "<p><a class=\"button\" href=\"/login?next=");
         html_segment(b, c->path);
         html_print(b, "\">Log in to do this</a></p>");
         return;
     }
+    if (row->flags & DECIDES && !is_asked(&q->view->approval, c->account->name)) {
+        html_print(b, "<p class=\"note warn\">You are %s here, and only %s may decide this, with a token or login of "
+                      "their own.</p>", c->account->name, q->view->approval.approvers);
+        return;
+    }
     html_print(b, "<form method=\"post\" class=\"ask\"><input type=\"hidden\" name=\"csrf\" value=\"%s\">",
                csrf);
     html_print(b, "<input type=\"hidden\" name=\"saw\" value=\"%s\">", saw(q));
-    if (row->on == ON_GUARD)
+    if (on_guard(q))
         html_print(b, "<input type=\"hidden\" name=\"seen\" value=\"%s\">",
                    hd_state_word(q->view->guard.state));
     if (row->key)
         html_print(b, "<input type=\"hidden\" name=\"%s\" value=\"%s\">", row->key, row->value);
-    if (row->moves)
-        choices(b, q);
+    if (row->flags & DECIDES)
+        ; /* the guard knows its target */
+    else if (row->flags & MOVES && row->on == ON_GUARD)
+        html_print(b, "<input type=\"hidden\" name=\"to\" value=\"%s\">", q->view->guard.stable);
+    else if (row->flags & MOVES)
+        colours(b, q, "to", "All the traffic to", q->way.to);
+    if (row->flags & STARTS)
+        which_switch(b, q);
     if (row->lasts)
         html_print(b,
                    "<p><label for=\"lasts\">For how long</label> <input id=\"lasts\" name=\"%s\" "
                    "value=\"30m\" required pattern=\"([0-9]+(d|h|ms|m|s))+\" size=\"8\"> "
                    "<span class=\"m\">like 30m or 1h30m</span></p>",
                    row->lasts);
-    html_print(b,
-               "<p><label for=\"reason\">Reason%s</label> <input id=\"reason\" name=\"reason\" "
-               "maxlength=\"%d\" value=\"%s\"%s> <span class=\"m\">kept, shown and told</span></p>",
-               row->reason ? "" : " (optional)", HD_TEXT_MAX, reason, row->reason ? " required" : "");
-    html_print(b, row->moves ? "<p><button class=\"danger\">%s</button> " : "<p><button>%s</button> ",
-               row->label);
-    html_print(b, row->on == ON_GUARD ? "<a class=\"button\" href=\"/g/"
+    if (!(row->flags & STARTS))
+        reason_field(b, q);
+    html_print(b, "<p class=\"do\">");
+    if (row->flags & DECIDES)
+        html_print(b, "<button class=\"danger\" name=\"decision\" value=\"approve\">Approve: back to %s</button> "
+                      "<button name=\"decision\" value=\"reject\">Reject: keep %s</button> ",
+                   q->view->guard.stable, q->view->guard.candidate);
+    else
+        html_print(b, row->flags & MOVES ? "<button class=\"danger\">%s</button> " : "<button>%s</button> ",
+                   row->label);
+    html_print(b, on_guard(q)              ? "<a class=\"button\" href=\"/g/"
                   : row->on == ON_SERVICE ? "<a class=\"button\" href=\"/s/"
                                           : "<a class=\"button\" href=\"/settings");
     if (q->about)
@@ -300,9 +383,9 @@ static void other_ways(struct buf *b, const struct ask *q)
     html_print(b, "<h2>The same without this page</h2><dl class=\"rows\"><div><dt>API</dt><dd><code>%s"
                   "</code></dd></div><div><dt>CLI</dt><dd><code>%s</code></dd></div>",
                buf_at(&api), buf_at(&cli));
-    if (q->row->moves && native && q->way.state != WAY_THERE)
+    if (q->row->flags & MOVES && native && q->way.state != WAY_THERE)
         html_print(b, "<div><dt>By hand</dt><dd>when haldane is dead, this moves the traffic to %s:"
-                      "<pre>%s</pre></dd></div>",
+                      "<pre class=\"cmd\">%s</pre></dd></div>",
                    q->view->guard.stable, native);
     html_print(b, "</dl>");
 }
@@ -324,7 +407,12 @@ static void facts(struct buf *b, const struct ask *q)
         part_state(b, g->state);
         html_print(b, " <a href=\"/g/%s\">%s</a></dd></div>", g->id, g->headline);
     }
-    html_print(b, "<div><dt>%s</dt><dd>%s", q->row->moves ? "Target" : "Way back", q->way.sentence);
+    if (q->row->flags & DECIDES) {
+        html_print(b, "<div><dt>Why</dt><dd><b>%s</b></dd></div><div><dt>Asked</dt><dd>", g->why);
+        part_approval(b, &v->approval, q->call->now_ms);
+        html_print(b, "</dd></div>");
+    }
+    html_print(b, "<div><dt>%s</dt><dd>%s", q->row->flags & MOVES ? "Target" : "Way back", q->way.sentence);
     part_way(b, &q->way);
     html_print(b, "</dd></div></dl>");
 }
@@ -335,7 +423,7 @@ static enum hd_code show(const struct ask *q, unsigned status)
     const char *title = q->service ? arena_print(c->arena, "%s: %s?", q->service, q->row->label)
                                    : arena_print(c->arena, "%s?", q->row->label);
     struct html_page page = call_page(c, title);
-    page.tone = q->row->moves ? TONE_WARN : TONE_NONE;
+    page.tone = q->row->flags & MOVES ? TONE_WARN : TONE_NONE;
     struct buf *b = call_answer(c, status, CALL_HTML);
     html_head(b, &page);
     html_print(b, "<p class=\"crumb\"><a href=\"/\">fleet</a>");
@@ -381,7 +469,7 @@ enum hd_code action_take(struct call *c, struct hd_error *err)
         return absent(c, err);
     const char *now = saw(&q);
     bool moved = had && !str_is(had, now);
-    bool other = q.row->on == ON_GUARD && state && !str_is(state, hd_state_word(q.view->guard.state));
+    bool other = on_guard(&q) && state && !str_is(state, hd_state_word(q.view->guard.state));
     if (moved || other) {
         q.changed = other ? arena_print(c->arena, "The guard was %s when you were asked.", state)
                           : "The traffic or the target is not as it was when you were asked.";

@@ -10,8 +10,8 @@
 #include "http/view.h"
 
 /* Links to the actions that make sense now, and nothing when there are none. */
-void actions_of_guard(struct buf *, const struct guard_view *, const struct way *);
-void actions_of_service(struct buf *, const char *service, const struct way *, bool held,
+void actions_of_guard(struct buf *, const struct guard_view *, const struct way *, int64_t now_ms);
+void actions_of_service(struct buf *, const char *service, const struct way *, bool live, bool held,
                         bool any_rejected);
 void actions_of_fleet(struct buf *, bool held);
 

@@ -311,10 +311,13 @@ enum hd_code api_verdicts(struct call *c, struct hd_error *err)
     return HD_OK;
 }
 
-static const struct check_view *check_of(const struct guard_view *v, const char *name)
+/* By its name; without one the worst, which is the first on the page. */
+static const struct check_view *check_of(struct hd_arena *a, const struct guard_view *v, const char *name)
 {
+    if (!name)
+        return v->n_checks ? view_by_badness(a, v->check, v->n_checks)[0] : NULL;
     for (size_t i = 0; i < v->n_checks; i++) {
-        if (!name || str_is(v->check[i].name, name))
+        if (str_is(v->check[i].name, name))
             return &v->check[i];
     }
     return NULL;
@@ -325,10 +328,10 @@ enum hd_code api_chart(struct call *c, struct hd_error *err)
     struct guard_view *v = arena_of(c->arena, struct guard_view);
     if (view_load(c->store, c->arena, c->param, c->now_ms, v, err))
         return unknown_guard(c, err);
-    const struct check_view *check = check_of(v, call_query(c, "check"));
+    const struct check_view *check = check_of(c->arena, v, call_query(c, "check"));
     if (!check)
         return call_refuse(c, 404, "unknown_check", "the guard has no such check");
-    guard_chart(call_answer(c, 200, "image/svg+xml"), v, check, c->now_ms);
+    guard_chart(call_answer(c, 200, CALL_SVG), v, check, c->now_ms);
     c->reply.policy = "default-src 'none'; style-src 'unsafe-inline'"; /* its own style sheet */
     if (hd_state_terminal(v->guard.state))
         c->reply.cache = CALL_FOR_EVER;

@@ -134,6 +134,7 @@ bool call_status_retryable(unsigned status);
 #define CALL_FOR_EVER "private, max-age=31536000, immutable" /* what has ended */
 #define CALL_JSON "application/json"
 #define CALL_PROBLEM "application/problem+json"
+#define CALL_SVG "image/svg+xml"
 #define CALL_HTML "text/html; charset=utf-8"
 
 #endif

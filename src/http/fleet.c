@@ -54,12 +54,15 @@ static void needs_you(struct buf *b, const struct fleet_view *v)
         if (e->text && *e->text)
             html_print(b, "<div class=\"pre\">%s</div>", e->text);
         if (e->native && *e->native)
-            html_print(b, "<pre>%s</pre>", e->native);
+            html_print(b, "<pre class=\"cmd\">%s</pre>", e->native);
         html_print(b, "</section>");
     }
     for (size_t i = 0; i < v->n_needing; i++) {
         const struct store_guard *g = &v->needing[i];
-        html_print(b, "<section class=\"lead fail\"><p class=\"need fail\" role=\"alert\">");
+        html_print(b,
+                   "<section class=\"lead fail\" data-copy=\"%s: %s&#10;%s\" data-url=\"/g/%s\">"
+                   "<p class=\"need fail\" role=\"alert\">",
+                   g->service, g->headline, g->why, g->id);
         html_icon(b, TONE_FAIL);
         html_print(b, "<a href=\"/g/%s\">%s</a></p><p>", g->id, g->headline);
         part_state(b, g->state);

@@ -142,7 +142,9 @@ static void chart_figure(struct buf *b, const struct guard_view *v, const struct
         mark_legend(b, 'V', "verified", g->verified_ms, g->switch_to_ms);
         html_print(b, "</p><details><summary>the numbers</summary>");
         chart_table(b, &chart);
-        html_print(b, "</details>");
+        html_print(b, "</details><p class=\"m\"><a href=\"/api/v1/guards/%s/chart.svg?check=", g->id);
+        html_segment(b, c->name);
+        html_print(b, "\">%s as SVG</a></p>", c->name);
     }
     html_print(b, "</figure>");
 }

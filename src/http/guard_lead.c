@@ -95,9 +95,15 @@ static void now_row(struct buf *b, const struct guard_view *v, int64_t now_ms)
 }
 
 /* The newest notice that is not settled, as far as it says more than the heading and the why. */
-static void asked_row(struct buf *b, const struct guard_view *v)
+static void asked_row(struct buf *b, const struct guard_view *v, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
+    if (v->approval.guard) {
+        row_begin(b, "Asked");
+        part_approval(b, &v->approval, now_ms);
+        row_end(b);
+        return;
+    }
     for (size_t i = v->n_events; i-- > 0 && g->needs_human;) {
         const struct store_event *e = &v->event[i];
         if (e->severity != HD_SEVERITY_ACT || e->resolved)
@@ -303,7 +309,7 @@ static void runbook(struct buf *b, const struct guard_view *v)
         html_print(b, "<div>Runbook: %s</div>", v->runbook);
 }
 
-static void todo_row(struct buf *b, const struct guard_view *v, const struct way *w)
+static void todo_row(struct buf *b, const struct guard_view *v, const struct way *w, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
     const char *text = advice(v, w);
@@ -312,12 +318,12 @@ static void todo_row(struct buf *b, const struct guard_view *v, const struct way
     if (text)
         html_print(b, "<b>%s</b>", text);
     runbook(b, v);
-    if (w->native)
+    if (w->native && !g->analysis)
         html_print(b,
                    "<details%s><summary>by hand: moves the traffic to %s, also when haldane is down"
-                   "</summary><pre id=\"native\">%s</pre></details>",
+                   "</summary><pre id=\"native\" class=\"cmd\">%s</pre></details>",
                    open ? " open" : "", w->to, w->native);
-    actions_of_guard(b, v, w);
+    actions_of_guard(b, v, w, now_ms);
     row_end(b);
 }
 
@@ -433,6 +439,14 @@ static void sure_row(struct buf *b, const struct guard_view *v, int64_t now_ms)
     row_end(b);
 }
 
+/* To take along: what is sent on or kept, before one has to look for it. */
+static void tools(struct buf *b, const struct store_guard *g)
+{
+    html_print(b, " &middot; <a id=\"export\" href=\"/api/v1/guards/%s/export.md\">post-mortem</a>", g->id);
+    if (hd_state_terminal(g->state))
+        html_print(b, " &middot; <a href=\"/api/v1/guards/%s/receipt\">receipt</a>", g->id);
+}
+
 void guard_lead(struct buf *b, struct hd_arena *a, const struct guard_view *v, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
@@ -444,7 +458,10 @@ void guard_lead(struct buf *b, struct hd_arena *a, const struct guard_view *v, i
                                                      : html_state_tone(g->state);
     html_print(b, "<p class=\"crumb\"><a href=\"/\">fleet</a> / ");
     part_service_link(b, g->service);
-    html_print(b, "/ guard %s</p><section class=\"lead %s\">", g->id, html_tone_word(tone));
+    html_print(b, "/ guard %s", g->id);
+    tools(b, g);
+    html_print(b, "</p><section class=\"lead %s\" data-copy=\"%s&#10;%s\" data-url=\"/g/%s\">",
+               html_tone_word(tone), guard_sentence(a, g), g->why, g->id);
     need_line(b, g, v->alarm != NULL);
     html_print(b, "<h1>%s</h1><p class=\"sub\">", guard_sentence(a, g));
     part_state(b, g->state);
@@ -456,11 +473,13 @@ void guard_lead(struct buf *b, struct hd_arena *a, const struct guard_view *v, i
         html_print(b, " &middot; mode %s: does not act", hd_mode_word(g->mode));
     html_print(b, "</p><dl class=\"rows\">");
     now_row(b, v, now_ms);
-    asked_row(b, v);
+    asked_row(b, v, now_ms);
     done_row(b, g, now_ms);
     why_row(b, v);
-    way_row(b, v, &way);
-    todo_row(b, v, &way);
+    if (!g->analysis)
+        way_row(b, v, &way);
+    if (!g->analysis || is_live(g))
+        todo_row(b, v, &way, now_ms);
     change_row(b, v);
     sure_row(b, v, now_ms);
     html_print(b, "</dl>");

@@ -119,6 +119,7 @@ static void facts(struct buf *b, const struct guard_view *v, int64_t now_ms)
     html_time(b, g->switch_to_ms, g->switch_from_ms);
     html_print(b, "</dd></div>");
     fact(b, "started by", g->trigger);
+    fact(b, "asked for as", v->run.run);
     fact(b, "mode", hd_mode_word(g->mode));
     fact(b, "verdict", hd_verdict_word(g->verdict));
     if (isfinite(g->score))
@@ -128,7 +129,7 @@ static void facts(struct buf *b, const struct guard_view *v, int64_t now_ms)
     fact(b, "router after", g->value_after);
     fact(b, "config", g->config_hash);
     html_print(b,
-               "<div><dt>to take along</dt><dd><a id=\"export\" href=\"/api/v1/guards/%s/export.md\">"
+               "<div><dt>to take along</dt><dd><a href=\"/api/v1/guards/%s/export.md\">"
                "post-mortem</a>%s",
                g->id, hd_state_terminal(g->state) ? ", " : "");
     if (hd_state_terminal(g->state))

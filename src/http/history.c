@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "http/handlers.h"
 #include "http/html.h"
+#include "http/parts.h"
 #include "http/show.h"
 #include "http/view.h"
 
@@ -61,6 +62,7 @@ bool history_read(struct call *c, size_t limit, struct history *ret)
         bad = "\"until\" is not a day like 2026-11-20.";
     else if (ret->filter.before && !view_is_id(ret->filter.before))
         bad = "\"before\" is not the id of a guard.";
+    ret->narrowed = *ret->show || *ret->since || *ret->until || ret->filter.before;
     if (bad)
         (void)call_refuse(c, 400, "bad_parameter", "%s", bad);
     else
@@ -97,6 +99,46 @@ void history_query(struct buf *b, const struct history *h, const char *before)
     one(b, "since", h->since, &first);
     one(b, "until", h->until, &first);
     one(b, "before", before, &first);
+}
+
+/* --- analyses: judgements without power to act, which other controllers ask for --- */
+
+#define PAGE 50
+
+static void older(struct buf *b, const struct history *h, const char *before)
+{
+    html_print(b, "<p class=\"pages\"><a rel=\"next\" href=\"/analyses");
+    history_query(b, h, before);
+    html_print(b, "\">older</a></p>");
+}
+
+enum hd_code analyses_page(struct call *c, struct hd_error *err)
+{
+    struct history h;
+    struct store_guard *list;
+    size_t n;
+    if (!history_read(c, PAGE + 1, &h))
+        return HD_OK;
+    h.filter.analyses = STORE_ANALYSES;
+    if (store_guards(c->store, c->arena, &h.filter, &list, &n, err))
+        return err->code;
+    struct buf *b = call_answer(c, 200, CALL_HTML);
+    struct html_page page = call_page(c, "Analyses");
+    for (size_t i = 0; i < n && !page.live; i++)
+        page.live = !hd_state_terminal(list[i].state);
+    html_head(b, &page);
+    html_print(b, "<p class=\"crumb\"><a href=\"/\">fleet</a> / analyses</p><h1>Analyses</h1><p>They judge a release "
+                  "by its service's own checks for another controller (Argo Rollouts, Flagger, Kayenta's clients, "
+                  "<code>POST /api/v1/analysis</code>), and move no traffic.</p>");
+    history_form(b, &h);
+    if (n)
+        part_guards(b, list, n < PAGE ? n : PAGE, true, c->now_ms);
+    else
+        html_print(b, "<p>There is none%s.</p>", h.narrowed ? " like that" : " yet");
+    if (n > PAGE)
+        older(b, &h, list[PAGE - 1].id);
+    html_foot(b);
+    return HD_OK;
 }
 
 /* --- the same rows for a spreadsheet and for a program --- */

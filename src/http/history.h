@@ -13,6 +13,7 @@
 struct history {
     const char *show, *since, *until; /* as they were asked for; never NULL */
     struct store_filter filter;
+    bool narrowed; /* by anything of it */
 };
 
 /* False: refused. `limit`: rows of one page. */

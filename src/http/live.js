@@ -15,11 +15,53 @@
   function local(root) {
     each(root.querySelectorAll('time[datetime]'), function (t) {
       var d = new Date(t.getAttribute('datetime'));
-      if (isNaN(d) || t.lastElementChild || !d.getTimezoneOffset() || t.closest('li + li > time, svg')) return;
+      if (isNaN(d) || t.lastElementChild || !d.getTimezoneOffset() || t.closest('li + li time, svg')) return;
       var s = doc.createElement('span');
       s.className = 'lt';
       s.textContent = ' (' + two(d.getHours()) + ':' + two(d.getMinutes()) + ' here)';
       t.appendChild(s);
+    });
+  }
+
+  // The clipboard's own interface is there on safe addresses only; the old way needs a field.
+  function copy(text) {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text);
+    var f = doc.createElement('textarea');
+    f.value = text;
+    body.appendChild(f);
+    f.select();
+    doc.execCommand('copy');
+    f.remove();
+    return Promise.resolve();
+  }
+
+  // What one sends to a chat: the sentence, the reason, the address.
+  function status(e) {
+    return e ? e.dataset.copy + '\n' + new URL(e.dataset.url, location).href : doc.title + '\n' + location.href;
+  }
+
+  function button(word, name, f) {
+    var b = doc.createElement('button');
+    b.type = 'button';
+    b.className = 'plain';
+    b.textContent = word;
+    if (name) b.setAttribute('aria-label', name);
+    b.onclick = function () {
+      var done = f();
+      if (done) done.then(function () { b.textContent = 'Copied'; }, function () { b.textContent = 'Not allowed'; });
+    };
+    return b;
+  }
+
+  function copies(root) {
+    each(root.querySelectorAll('[data-copy]'), function (e) {
+      (e.querySelector('.do') || e).appendChild(button('Copy status', '', function () { return copy(status(e)); }));
+    });
+    each(root.querySelectorAll('pre.cmd, ol.time'), function (e) {
+      var what = e.tagName === 'PRE' ? 'the command' : 'the timeline';
+      var b = button('Copy', 'Copy ' + what, function () { return copy(e.innerText); });
+      b.className = 'plain copy';
+      e.parentNode.insertBefore(b, e);
     });
   }
 
@@ -32,6 +74,7 @@
     if (old.length === now.length) each(old, function (d, i) { now[i].open = d.open; });
     var at = doc.activeElement, id = at && main.contains(at) && at.id;
     local(fill);
+    copies(fill);
     main.innerHTML = '';
     while (fill.firstChild) main.appendChild(doc.adoptNode(fill.firstChild));
     if (id && doc.getElementById(id)) doc.getElementById(id).focus();
@@ -59,12 +102,12 @@
 
   function busy() {
     var at = doc.activeElement;
-    return at && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName);
+    return at && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName) && at.type !== 'checkbox';
   }
 
   function load() {
     pending = 0;
-    if (busy() || doc.hidden) return;
+    if (busy() || doc.hidden || doc.getElementById('keys')) return;
     fetch(location.href, {credentials: 'same-origin', headers: {Accept: 'text/html'}}).then(function (r) {
       if (!r.ok) throw r;
       return r.text();
@@ -118,7 +161,7 @@
   }
   function go(selector) { var a = doc.querySelector(selector); if (a) a.click(); return !!a; }
   function step(by) {
-    var rows = Array.prototype.slice.call(main.querySelectorAll('td a[href^="/g/"], .need a'));
+    var rows = Array.prototype.slice.call(main.querySelectorAll('.list a[href^="/g/"], .need a'));
     var i = rows.indexOf(doc.activeElement) + by;
     if (rows.length) rows[Math.max(0, Math.min(rows.length - 1, i))].focus();
   }
@@ -132,11 +175,13 @@
     else if (e.key === 'h') go('#do-hold, #do-release');
     else if (e.key === 'e') go('#export');
     else if (e.key === '/') { var f = doc.querySelector('.filter select'); if (!f) return; f.focus(); }
-    else if (e.key === 'c') { if (navigator.clipboard) navigator.clipboard.writeText(doc.title); }
+    else if (e.key === 'c') copy(status(doc.querySelector('[data-copy]')));
     else return;
     e.preventDefault();
   });
 
   local(doc);
+  copies(main);
+  doc.querySelector('nav').appendChild(button('?', 'Keys', show));
   if (body.hasAttribute('data-live') && window.fetch) follow();
 })();

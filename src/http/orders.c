@@ -53,6 +53,10 @@ const struct order
     order_service_release = {"release", ABOUT_SERVICE, {REASON_OR_NOT}},
     order_service_rearm = {"rearm", ABOUT_SERVICE, {{"colour", FIELD_NAME, false}, REASON}},
     order_service_revert = {"revert", ABOUT_SERVICE, {{"to", FIELD_NAME, false}, REASON}},
+    /* of a page, whose form is flat */
+    order_service_guard = {"guard", ABOUT_SERVICE,
+        {{"to", FIELD_NAME, false}, {"from", FIELD_NAME, false}, {"version", FIELD_NAME, false},
+         {"commit", FIELD_NAME, false}}},
     order_service_drill = {"drill", ABOUT_SERVICE, {{"to", FIELD_NAME, false}}},
     order_fleet_hold = {"hold", ABOUT_FLEET, HOLD},
     order_hold_release = {"release_hold", ABOUT_NAME, {REASON_OR_NOT}},

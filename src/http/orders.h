@@ -10,7 +10,8 @@
 extern const struct order order_guard, order_guard_revert, order_guard_hold, order_guard_release,
     order_guard_cancel, order_guard_acknowledge, order_guard_rearm,
     order_guard_change, order_guard_mark, order_service_hold, order_service_release,
-    order_service_rearm, order_service_revert, order_service_drill, order_fleet_hold, order_fleet_release,
+    order_service_rearm, order_service_revert, order_service_guard, order_service_drill,
+    order_fleet_hold, order_fleet_release,
     order_hold_release, order_reload,
     order_token, order_token_revoke, order_login, order_logout, order_analysis, order_approval,
     order_compat;

@@ -87,6 +87,30 @@ void part_hold(struct buf *b, const struct store_hold *h, int64_t now_ms)
     html_print(b, "): %s</p>", h->reason);
 }
 
+void part_approval(struct buf *b, const struct store_approval *a, int64_t now_ms)
+{
+    static const char *const words[] = {[APPROVAL_OPEN] = "too late: nobody decided", [APPROVAL_APPROVED] = "approved",
+                                        [APPROVAL_REJECTED] = "rejected",
+                                        [APPROVAL_EXPIRED] = "too late: nobody decided",
+                                        [APPROVAL_WITHDRAWN] = "withdrawn: it was settled otherwise"};
+    const bool open = a->outcome == APPROVAL_OPEN && now_ms < a->expires_ms;
+    html_print(b, "one of: <b>%s</b>, at ", a->approvers);
+    html_time(b, a->asked_ms, now_ms);
+    if (open) {
+        html_print(b, "; <b>waits until ");
+        html_time(b, a->expires_ms, now_ms);
+        html_print(b, "</b> (");
+        html_ago(b, a->expires_ms, now_ms);
+        html_print(b, ")");
+        return;
+    }
+    html_print(b, "; <b>%s</b>", words[a->outcome]);
+    if (a->actor)
+        html_print(b, " by %s: %s, ", a->actor, a->reason);
+    if (a->decided_ms >= 0)
+        html_time(b, a->decided_ms, now_ms);
+}
+
 void part_way(struct buf *b, const struct way *w)
 {
     if (!w->n)

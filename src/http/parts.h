@@ -17,6 +17,8 @@ void part_sides(struct buf *, const struct store_reading *, const struct store_g
                 int64_t now_ms);
 /* "automatic reverts are held ..." */
 void part_hold(struct buf *, const struct store_hold *, int64_t now_ms);
+/* Whom a revert was left to, and what became of that. */
+void part_approval(struct buf *, const struct store_approval *, int64_t now_ms);
 /* A table of guards; `service`: with a column for it. */
 void part_guards(struct buf *, const struct store_guard *, size_t n, bool service, int64_t now_ms);
 /* What speaks for and against it, a line each. */

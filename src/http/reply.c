@@ -81,13 +81,19 @@ static struct MHD_Response *stream_response(struct visit *v)
     return r;
 }
 
+/* Pages say how old everything on them is, and carry a form's secret: no two are alike. */
+static bool keeps(const char *type)
+{
+    return str_is(type, CALL_JSON) || str_is(type, CALL_SVG) || str_begins(type, "text/markdown");
+}
+
 /* Lets a client that has seen this very answer keep it (RFC 9110, 13.1.2). */
 static void answer_unchanged(struct call *c)
 {
     struct reply *r = &c->reply;
     const char *seen = call_header(c, MHD_HTTP_HEADER_IF_NONE_MATCH);
     if (r->status != 200 || c->stream || !c->route || !str_is(c->route->method, "GET") ||
-        !r->type || !str_is(r->type, CALL_JSON) || c->route->needs & (ROUTE_OPEN | ROUTE_ANY_SECRET))
+        !r->type || !keeps(r->type) || c->route->needs & (ROUTE_OPEN | ROUTE_ANY_SECRET))
         return;
     if (!r->etag)
         r->etag = arena_print(c->arena, "\"%016llx\"",

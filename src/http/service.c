@@ -114,6 +114,7 @@ static void lead(struct buf *b, const struct page *p)
     html_print(b, "</dl>");
     if (p->configured)
         actions_of_service(b, p->call->param, &p->way,
+                           p->n_recent && !hd_state_terminal(p->recent[0].state),
                            view_hold(p->hold, p->n_holds, p->call->param) != NULL, p->rejected);
     html_print(b, "</section>");
 }
@@ -133,9 +134,8 @@ static void guards(struct buf *b, const struct page *p)
 {
     struct call *c = p->call;
     const struct history *h = &p->history;
-    bool filtered = *h->show || *h->since || *h->until || h->filter.before;
     html_print(b, "<h2 id=\"history\">Guards</h2>");
-    if (!p->n && !filtered) {
+    if (!p->n && !h->narrowed) {
         teach(b, c->param);
         return;
     }

@@ -163,7 +163,7 @@ static enum hd_code dry_run(struct call *c, struct buf *b, struct hd_error *err)
             html_print(b, "<details><summary>step by step</summary>");
         part_way(b, &w);
         if (w.native)
-            html_print(b, "<pre>%s</pre>", w.native);
+            html_print(b, "<pre class=\"cmd\">%s</pre>", w.native);
         html_print(b, w.n ? "</details></li>" : "</li>");
     }
     html_print(b, "</ul>");

@@ -254,7 +254,20 @@ void view_way(struct hd_arena *a, const struct guard_view *v, int64_t now_ms, st
     way_find(a, &f, ret);
 }
 
+bool view_waits(const struct guard_view *v, int64_t now_ms)
+{
+    return v->approval.guard && v->approval.outcome == APPROVAL_OPEN && now_ms < v->approval.expires_ms;
+}
+
 /* --- loading --- */
+
+/* Who else has to do with it: whom its revert was left to, or who asked for the analysis. */
+static enum hd_code load_others(struct store *s, struct hd_arena *a, struct guard_view *v, struct hd_error *err)
+{
+    enum hd_code code = v->guard.analysis ? store_run_of(s, a, v->guard.id, &v->run, err)
+                                          : store_approval(s, a, v->guard.id, &v->approval, err);
+    return code == HD_ABSENT ? HD_OK : code;
+}
 
 bool view_is_id(const char *text)
 {
@@ -396,7 +409,7 @@ enum hd_code view_load(struct store *s, struct hd_arena *a, const char *id, int6
         return hd_fail(err, HD_ABSENT, "there is no guard %s", id);
     if (store_guard(s, a, id, &v->guard, err) ||
         view_reading(s, a, v->guard.service, &v->has_reading, &v->reading, err) ||
-        load_events(s, a, v, err) || load_evidence(s, a, v, err) ||
+        load_others(s, a, v, err) || load_events(s, a, v, err) || load_evidence(s, a, v, err) ||
         store_outbox_of(s, a, id, &v->told, &v->n_told, err) ||
         store_intents(s, a, id, &v->intent, &v->n_intents, err) ||
         store_holds(s, a, now_ms, &v->hold, &v->n_holds, err))

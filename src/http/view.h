@@ -56,6 +56,8 @@ struct guard_view {
     struct store_message *told;
     struct store_intent *intent;
     struct store_hold *hold; /* in force on this service or the fleet */
+    struct store_approval approval; /* guard NULL: nobody was asked */
+    struct store_run run;           /* of an analysis; run NULL: nobody's name for it */
     size_t n_evidence, n_events, n_told, n_intents, n_holds;
     size_t events_left_out;  /* older ones */
     /* by view_load_service */
@@ -75,6 +77,8 @@ struct guard_view {
     const char *change_version, *change_commit, *change_url, *change_actor; /* NULL: not said */
 };
 
+/* Its revert waits for a named human, and it is not too late. */
+bool view_waits(const struct guard_view *, int64_t now_ms);
 /* The guard's way back, by what was loaded. */
 void view_way(struct hd_arena *, const struct guard_view *, int64_t now_ms, struct way *ret);
 /* Of the object `about` of a service; NULL: not said. */

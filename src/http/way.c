@@ -18,10 +18,12 @@ static const struct store_side *side_of(const struct store_reading *r, const cha
     return NULL;
 }
 
-static const char *busiest(const struct store_reading *r)
+const char *way_busiest(const struct store_reading *r, const char *except)
 {
     const struct store_side *best = NULL;
     for (size_t i = 0; r && i < r->n_sides; i++) {
+        if (str_is(r->side[i].colour, except))
+            continue;
         if (!best || r->side[i].share_ppm > best->share_ppm)
             best = &r->side[i];
     }
@@ -30,7 +32,7 @@ static const char *busiest(const struct store_reading *r)
 
 const char *way_target(const struct store_reading *r, const struct store_guard *g)
 {
-    const char *live = busiest(r);
+    const char *live = way_busiest(r, NULL);
     if (g && !hd_state_terminal(g->state))
         return g->stable;
     if (g && live && (str_is(live, g->candidate) || str_is(live, g->stable)))
@@ -133,7 +135,7 @@ void way_find(struct hd_arena *a, const struct way_facts *f, struct way *ret)
     struct way *w = ret;
     *w = (struct way){.state = WAY_OPEN};
     w->to = way_target(f->reading, f->guard);
-    w->from = busiest(f->reading);
+    w->from = way_busiest(f->reading, NULL);
     const struct store_side *s = side_of(f->reading, w->to);
     if (f->alarm)
         add(a, w, TONE_FAIL, "%s", f->alarm);

@@ -45,6 +45,8 @@ struct way_facts {
 
 /* Where a revert would go; needs reading and guard only. NULL: nobody knows. */
 const char *way_target(const struct store_reading *, const struct store_guard *);
+/* The colour with the most traffic but this one (NULL: of all); NULL: none was read. */
+const char *way_busiest(const struct store_reading *, const char *except);
 void way_find(struct hd_arena *, const struct way_facts *, struct way *ret);
 
 #endif

@@ -50,3 +50,12 @@ enum hd_code store_approvals(struct store *s, struct hd_arena *arena, struct sto
                           ARGS(INT_ARG(HD_ROWS_MAX)), read_approval, sizeof **ret};
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }
+
+/* Ids of guards grow with time. */
+enum hd_code store_approvals_past(struct store *s, struct hd_arena *arena, size_t limit, struct store_approval **ret,
+                                  size_t *ret_n, struct hd_error *err)
+{
+    struct sql_query q = {SELECT "outcome <> 0 ORDER BY guard DESC LIMIT ?1",
+                          ARGS(INT_ARG((int64_t)limit)), read_approval, sizeof **ret};
+    return sql_many(s, arena, &q, (void **)ret, ret_n, err);
+}

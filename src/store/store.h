@@ -196,6 +196,10 @@ enum hd_code store_approval(struct store *, struct hd_arena *, const char *guard
 enum hd_code store_approvals(struct store *, struct hd_arena *, struct store_approval **ret, size_t *ret_n,
                              struct hd_error *err);
 
+/* Those that were answered in one way or another, newest first, at most `limit`. */
+enum hd_code store_approvals_past(struct store *, struct hd_arena *, size_t limit, struct store_approval **ret,
+                                  size_t *ret_n, struct hd_error *err);
+
 /* --- gates: another controller waits at one until it is open --- */
 struct store_gate {
     const char *space, *name; /* "gate" or "rollback"; the other controller's name */

@@ -8,6 +8,7 @@ that stop, and everything once more without script. Exports and the replay of a 
     pages.py HALDANE          with SHOTS=DIR it leaves a picture of each page there
 """
 import gzip
+import hashlib
 import json
 import os
 import subprocess
@@ -20,7 +21,8 @@ import browser  # noqa: E402
 import world as w  # noqa: E402
 
 BAD, GOOD = (25, 25), (50, 0)
-NAMES = ("bad", "good", "both", "held", "live", "late", "stale")
+NAMES = ("bad", "good", "both", "held", "live", "late", "asked", "stale")
+ALICE = "hld_alice_0123456789"
 FIRST_LOAD = 14 * 1024
 
 AUDIT = r"""(() => {
@@ -75,11 +77,15 @@ def start(world):
         prometheus.say(n, blue=GOOD, green=GOOD)
         if n != "stale":
             guard = {"duration": {"good": "5s", "both": "8s"}.get(n, "120s")}
-            services[n] = w.service(router, n, guard=guard)
+            more = {"approval": "{by: [alice], within: 5m}"} if n == "asked" else {}
+            services[n] = w.service(router, n, guard=guard, **more)
     lame = w.Exec(world, "lame", "set", obeys=False)
     services["stale"] = lame.service(checks="[{use: http-5xx-ratio, with: {job: stale}, max: 5%}]",
                                      verify={"timeout": "2s"})
-    d = w.Daemon(world, w.config(services, prometheus, alertmanager,
+    with open(world.path("alice"), "w") as f:
+        f.write(hashlib.sha256(ALICE.encode()).hexdigest())
+    tokens = f"auth:\n  tokens:\n    alice: {{role: operator, hash: '${{file:{world.path('alice')}}}'}}\n"
+    d = w.Daemon(world, w.config(services, prometheus, alertmanager, more=tokens,
                                  limits="reverts_per_hour: 100, brake: 100")).start()
     d.wait_read(NAMES)
     d.order("/services/held/hold", reason="a freeze", **{"for": "1h"})
@@ -89,12 +95,14 @@ def start(world):
     for n in NAMES:
         d.wait_state("watching passed", 8, n)
     time.sleep(1.5)
-    for n in ("bad", "held", "stale"):
+    for n in ("bad", "held", "stale", "asked"):
         prometheus.say(n, green=BAD)
     prometheus.say("both", green=BAD, blue=BAD)
     for n, state in (("bad", "reverted"), ("good", "passed"), ("held", "advised"),
                      ("stale", "not_verified"), ("both", "inconclusive")):
         d.wait_state(state, 25, n)
+    w.wait(lambda: d.api("/approvals")["items"], 20, "the question")
+    d.order("/analysis", service="good", candidate="green", stable="blue", run="rollout 7")
     return d, router
 
 
@@ -108,10 +116,17 @@ def look(page, base, name, path, narrow):
         page.shot(os.path.join(os.environ["SHOTS"], f"{name.replace(' ', '-')}.png"))
 
 
+def analysis(d):
+    return d.api("/guards?analysis=true")["items"][0]["id"]
+
+
 def every_page(d, b, base):
     wide, phone = b.page(), b.page(width=320, height=640, dark=True)
     paths = {"fleet": "/", "settings": "/settings", "service": "/s/bad", "login": "/login",
              "filtered": "/s/bad?show=passed", "absent": "/g/nothing"}
+    paths.update({"approvals": "/approvals", "approval": f"/approvals/{d.guard('asked')['id']}",
+                  "analyses": "/analyses", "analysis": f"/g/{analysis(d)}",
+                  "start a guard": "/s/good/guard"})
     paths.update({f"guard {n}": f"/g/{d.guard(n)['id']}" for n in NAMES})
     for name, path in paths.items():
         if name == "absent":
@@ -157,13 +172,15 @@ def first_load(d, base):
     w.ok(total <= FIRST_LOAD, "the first load of a guard's page fits 14 KB", f"{total} bytes")
 
 
-def login(page, d, base, path):
+def login(page, d, base, path, token=None):
     """From a page that asks, by way of the login, back to it."""
     page.go(base + path)
     w.ok("Log in to do this" in page.eval("document.body.innerText"), "who is not logged in cannot order")
     page.click("section .button")
-    with open(f"{d.db}.token") as f:
-        page.type("#token", f.read().strip())
+    if not token:
+        with open(f"{d.db}.token") as f:
+            token = f.read().strip()
+    page.type("#token", token)
     page.click("section button")
     w.equal(page.eval("location.pathname"), path, "the login leads back to the question")
 
@@ -201,6 +218,51 @@ def actions(d, page, base):
     w.ok("was rejected" not in text, "re-armed")
     act(page, base, f"/g/{stale}/acknowledge")
     w.equal(d.api(f"/guards/{stale}")["needs_human"], False, "seen")
+
+
+def start_guard(d, page, base):
+    """A guard that a human ended, and another one that a human starts."""
+    old = d.guard("live")["id"]
+    act(page, base, f"/g/{old}/cancel", "too early")
+    w.equal(d.guard("live")["state"], "cancelled", "cancelled")
+    page.go(base + "/s/live")
+    page.click("#do-guard")
+    w.equal(page.eval(AUDIT), [], "starting a guard asks: nothing against WCAG AA")
+    w.equal(page.eval("[document.querySelector('#to').value, document.querySelector('#from').value]"),
+            ["green", "blue"], "the switch is filled in as the router says")
+    page.type("#version", "v43")
+    page.click("form.ask button")
+    g = d.guard("live")
+    w.equal((page.eval("location.pathname"), g["id"] != old, g["live"], g["candidate"]["version"]),
+            (f"/g/{g['id']}", True, True, "v43"), "and leads to the guard that was started")
+
+
+def approve(d, b, base, admin):
+    """Only who was asked decides, with a reason, and by POST."""
+    id_ = d.guard("asked")["id"]
+    admin.go(f"{base}/g/{id_}")
+    admin.click("#do-approvals")
+    text = admin.eval("document.body.innerText")
+    w.ok("only alice may decide" in text and not admin.eval("!!document.querySelector('form.ask')"),
+         "the machine's own token names nobody, and sees no form", text[:1200])
+    page = b.page()
+    page.go(base + "/approvals")
+    page.click("table .button")
+    login(page, d, base, f"/approvals/{id_}", ALICE)
+    text = page.eval("document.body.innerText")
+    w.ok("http-5xx-ratio on green" in text and "waits until" in text and "haldane approve" in text,
+         "the page says what is asked, until when, and how else to answer", text[:1500])
+    page.eval("document.querySelector('form.ask button[value=reject]').click()")
+    w.equal(d.api(f"/approvals/{id_}")["outcome"], "open", "nothing is decided without a reason")
+    page.type("#reason", "I saw it too")
+    page.click("form.ask button[value=approve]")
+    w.equal((page.eval("location.pathname"), d.api(f"/approvals/{id_}")["outcome"]), (f"/g/{id_}", "approved"),
+            "approved, and back on the guard's page")
+    d.wait_state("reverted", 20, "asked")
+    text = page.go(f"{base}/approvals/{id_}").eval("document.body.innerText")
+    w.ok("approved by alice: I saw it too" in text and not page.eval("!!document.querySelector('form.ask')"),
+         "once decided it says by whom and why, and asks no more", text[:1200])
+    page.close()
 
 
 def stale_tab(d, page, base, router):
@@ -251,6 +313,8 @@ def exports(d, world):
     for word in ("# bad: Rolled back to blue", "- [x] The old version has the traffic", "max(0, errors",
                  "- [ ] The incident ticket", "http_requests_total"):
         w.ok(word in md, f"the post-mortem has: {word}", md)
+    svg = haldane("export", "bad", "--svg", "--check", "http-5xx-ratio").stdout
+    w.ok(svg.startswith("<svg xmlns=") and svg.endswith("</svg>") and "limit 5%" in svg, "a chart as a drawing", svg[-300:])
     receipt = haldane("export", "bad", "--json").stdout
     file = world.path("receipt.json")
 
@@ -285,6 +349,8 @@ def main(world):
         exports(d, world)
         page = b.page()
         actions(d, page, base)
+        start_guard(d, page, base)
+        approve(d, b, base, page)
         stale_tab(d, page, base, router)
         watcher = news(d, b, base, page)
         without_script(d, b, base)
