@@ -5,8 +5,11 @@ complaint of the browser, no sideways scroll on a phone, the checks of WCAG AA t
 make, every action clicked through with its confirmation, a stale tab, news without a reload, news
 that stop, and everything once more without script. Exports and the replay of a receipt.
 
-    pages.py HALDANE          with SHOTS=DIR it leaves a picture of each page there
+    pages.py HALDANE [DIR]    with SHOTS=DIR it leaves a picture of each page there
+
+axe-core is read from the wheel of deploy/packages/pip.txt that tests/run put into DIR.
 """
+import glob
 import gzip
 import hashlib
 import json
@@ -15,6 +18,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import browser  # noqa: E402
@@ -69,6 +73,26 @@ AUDIT = r"""(() => {
 })()"""
 
 
+AXE = """axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})
+  .then((r) => r.violations.filter((v) => v.impact !== 'minor').map((v) =>
+    v.impact + ' ' + v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 90)).join(' | ')))"""
+
+
+def axe_core():
+    """The text of axe-core, or None where it was not fetched."""
+    for wheel in glob.glob(os.path.join(sys.argv[2] if len(sys.argv) > 2 else "", "axe_playwright_python-*.whl")):
+        with zipfile.ZipFile(wheel) as z:
+            return z.read("axe_playwright_python/axe.min.js").decode()
+    return None
+
+
+def audit(page, name):
+    w.equal(page.eval(AUDIT), [], f"{name}: nothing against WCAG AA that a program can see")
+    if axe_text:
+        page.eval(axe_text + ";0")
+        w.equal(page.eval(AXE), [], f"{name}: axe-core finds nothing")
+
+
 def start(world):
     router = w.Router(world, backends=[n for n in NAMES if n != "stale"])
     prometheus, alertmanager = w.Prometheus(), w.Alertmanager()
@@ -109,7 +133,7 @@ def start(world):
 def look(page, base, name, path, narrow):
     page.go(base + path)
     w.equal(page.errors(), [], f"{name}: the browser has no complaint")
-    w.equal(page.eval(AUDIT), [], f"{name}: nothing against WCAG AA that a program can see")
+    audit(page, name)
     if narrow:
         w.equal(page.eval("document.documentElement.scrollWidth"), 320, f"{name}: no sideways scroll")
     if os.environ.get("SHOTS"):
@@ -131,7 +155,12 @@ def every_page(d, b, base):
     for name, path in paths.items():
         if name == "absent":
             phone.go(base + path)
-            w.equal(phone.eval(AUDIT), [], "an error's page: nothing against WCAG AA")
+            audit(phone, "an error's page")
+            phone.eval("document.querySelector('main').innerHTML += '<p><input><p id=pale>pale'")
+            phone.eval("Object.assign(document.querySelector('#pale').style, {color: '#ccc', background: '#ddd'})")
+            w.equal(len(phone.eval(AUDIT)), 2, "the audit sees a field without a label and pale words")
+            if axe_text:
+                w.equal(len(phone.eval(AXE)), 2, "and so does axe-core")
             continue
         look(wide, base, name, path, False)
         look(phone, base, f"{name} on a phone", path, True)
@@ -188,7 +217,7 @@ def login(page, d, base, path, token=None):
 def act(page, base, path, reason=None):
     """Opens the page that asks, and says yes."""
     page.go(base + path)
-    w.equal(page.eval(AUDIT), [], f"{path.split('/')[-1]} asks: nothing against WCAG AA")
+    audit(page, f"{path.split('/')[-1]} asks")
     text = page.eval("document.body.innerText")
     w.ok("/api/v1/" in text and "haldane " in text, "and says how to do it by API and by the shell", text)
     if reason:
@@ -369,4 +398,7 @@ def live_guard(d, router):
 
 
 w.need("haproxy", "setpriv", browser.PROGRAM)
+axe_text = axe_core()
+if not axe_text:
+    w.skip("axe-core finds nothing", "it was not fetched: tests/run does that, from deploy/packages/pip.txt")
 w.run(main, 140)
