@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "json/json.h"
+#include "providers/prometheus/series.h"
 #include "providers/rows.h"
 
 #define SECONDS_MAX 1e11 /* the year 5138: what is more is no time in seconds */
@@ -28,32 +29,6 @@ static const struct {
     {"canceled", -1, HD_REASON_TIMEOUT},
 };
 
-static bool is_plain(char c)
-{
-    unsigned char u = (unsigned char)c;
-    return u >= 0x20 && u != 0x7f && u != '"' && u != '\\';
-}
-
-void prometheus_quote_into(struct buf *b, const char *text)
-{
-    buf_byte(b, '"');
-    for (const char *p = text; *p; p++) {
-        size_t run = 0;
-        while (is_plain(p[run]))
-            run++;
-        buf_add(b, p, run);
-        p += run;
-        unsigned char c = (unsigned char)*p;
-        if (!c)
-            break;
-        if (c == '"' || c == '\\')
-            buf_print(b, "\\%c", c);
-        else
-            buf_print(b, "\\x%02x", c);
-    }
-    buf_byte(b, '"');
-}
-
 struct reader {
     struct hd_arena *a;
     const struct hd_question *q;
@@ -64,7 +39,9 @@ struct reader {
     size_t strangers;         /* series that are of no side */
     bool computed;            /* raw: a series without a name is no counter's */
     int64_t source_now_ms;
-    struct buf labels;        /* of the series at hand, as text */
+    struct labels labels;     /* of the series at hand */
+    struct points samples;
+    struct buf text;          /* its labels as text */
     uint16_t *ret_reason;
     struct hd_error *err;
 };
@@ -100,24 +77,23 @@ static int64_t to_ms(double seconds)
     return (int64_t)(seconds < 0 ? seconds * 1e3 - 0.5 : seconds * 1e3 + 0.5);
 }
 
-/* [seconds, "number"]. A value that is no finite number gives *ret_bad, and no error. */
-static bool read_sample(const struct json *pair, struct hd_point *ret, uint16_t *ret_bad)
+/* [seconds, "number"]. */
+static bool read_sample(const struct json *pair, struct points *to)
 {
-    double seconds;
+    double seconds, value;
     const char *text;
     const struct json *first = json_first(pair), *second = first ? json_next(first) : NULL;
     if (json_type(pair) != JSON_ARRAY || !second || json_next(second) ||
         json_double(first, "time", &seconds, NULL) || json_text(second, "value", &text, NULL) ||
         seconds < -SECONDS_MAX || seconds > SECONDS_MAX)
         return false;
-    ret->at_ms = to_ms(seconds);
-    *ret_bad = 0;
-    if (str_is(text, "NaN"))
-        *ret_bad = HD_REASON_NOT_A_NUMBER;
-    else if (str_is(text, "+Inf") || str_is(text, "-Inf") || str_is(text, "Inf"))
-        *ret_bad = HD_REASON_INFINITE;
+    uint16_t bad = points_bad((struct hd_span){text, strlen(text)});
+    if (bad)
+        points_add_bad(to, bad);
+    else if (str_read_double(text, &value))
+        points_add(to, to_ms(seconds), value);
     else
-        return str_read_double(text, &ret->value);
+        return false;
     return true;
 }
 
@@ -145,125 +121,128 @@ static size_t order_points(struct hd_point *at, size_t n)
     return kept;
 }
 
-/* The samples of one series: a single one, or an array. Those that are no numbers are left out. */
+/* What the samples of a series say; those that are no numbers are left out. */
+static void take_points(struct reader *r, struct hd_row *row, struct points *p, bool single)
+{
+    row->n = order_points(p->at, p->n);
+    row->point = arena_copy(r->a, p->at, row->n * sizeof *p->at);
+    if (p->infinite && r->p->every_series) {
+        row->outcome = HD_OUTCOME_NAN;
+        row->reason = HD_REASON_INFINITE;
+        return;
+    }
+    /* VictoriaMetrics marks the end of a series by a NaN, which stays in the window a scrape longer
+     * than the last number does. A counter that is really NaN is so in every scrape. */
+    bool ended = !single && r->p->raw && p->all == 1 && p->last_bad == HD_REASON_NOT_A_NUMBER;
+    if (!p->n) {
+        row->outcome = p->last_bad && !ended ? HD_OUTCOME_NAN : HD_OUTCOME_NO_DATA;
+        row->reason = p->last_bad && !ended ? p->last_bad : HD_REASON_NO_SERIES;
+    }
+}
+
+/* The samples of one series: a single one, or an array. */
 static enum hd_code read_points(struct reader *r, struct hd_row *row, const struct json *values,
                                 bool single)
 {
     if (json_type(values) != JSON_ARRAY)
         return malformed(r, "data.result[].values is no array");
-    size_t max = single ? 1 : json_count(values), n = 0;
-    uint16_t bad = 0, last_bad = 0;
-    bool infinite = false;
-    r->points += max;
+    r->points += single ? 1 : json_count(values);
     if (r->points > HD_POINTS_MAX)
         return HD_OK; /* the caller looks at the sum */
-    struct hd_point *point = arena_many(r->a, max, struct hd_point);
+    struct points *p = &r->samples;
+    *p = (struct points){.at = p->at, .room = p->room};
     for (const struct json *v = single ? values : json_first(values); v;
          v = single ? NULL : json_next(v)) {
-        if (!read_sample(v, &point[n], &bad))
+        if (!read_sample(v, p))
             return malformed(r, "a sample is not [seconds, \"number\"]");
-        infinite |= bad == HD_REASON_INFINITE;
-        if (bad)
-            last_bad = bad;
-        else
-            n++;
     }
-    row->point = point;
-    row->n = order_points(point, n);
-    if (infinite && r->p->every_series) {
-        row->outcome = HD_OUTCOME_NAN;
-        row->reason = HD_REASON_INFINITE;
-        return HD_OK;
-    }
-    /* VictoriaMetrics marks the end of a series by a NaN, which stays in the window a scrape longer
-     * than the last number does. A counter that is really NaN is so in every scrape. */
-    bool ended = !single && r->p->raw && max == 1 && last_bad == HD_REASON_NOT_A_NUMBER;
-    if (!n) {
-        row->outcome = last_bad && !ended ? HD_OUTCOME_NAN : HD_OUTCOME_NO_DATA;
-        row->reason = last_bad && !ended ? last_bad : HD_REASON_NO_SERIES;
-    }
+    take_points(r, row, p, single);
     return HD_OK;
 }
 
-static const char *label_of(const struct json *metric, const char *name)
+/* The value of a label as text, "" where it is not there, as in PromQL. */
+static const char *label_text(const struct reader *r, const char *name)
 {
-    const char *value = NULL;
-    (void)json_text(json_get(metric, name), name, &value, NULL);
-    return value;
+    const struct hd_span *value = labels_find(&r->labels, name);
+    return value ? arena_text_n(r->a, value->at, value->len) : "";
 }
 
-static int by_name(const void *v, const void *w)
+static void take_labels(struct reader *r, struct hd_row *row)
 {
-    const struct json *const *a = v, *const *b = w;
-    return strcmp(json_key(*a), json_key(*b));
-}
-
-/* Sorted labels as text, so that one series reads the same in every answer. */
-static enum hd_code read_labels(struct reader *r, struct hd_row *row, const struct json *metric)
-{
-    if (!metric || json_type(metric) != JSON_OBJECT)
-        return malformed(r, "data.result[].metric is no object");
-    size_t n = 0, max = json_count(metric);
-    bool sorted = true;
-    const struct json **label = arena_many(r->a, max, const struct json *);
-    for (const struct json *l = json_first(metric); l; l = json_next(l)) {
-        if (json_type(l) != JSON_STRING)
-            return malformed(r, "a label is no text");
-        sorted &= n == 0 || by_name(&label[n - 1], &l) <= 0;
-        label[n++] = l;
-    }
-    if (!sorted)
-        qsort(label, n, sizeof(void *), by_name);
-    struct buf *b = &r->labels;
+    struct labels *l = &r->labels;
+    const struct hd_span *job = labels_find(l, "job"), *instance = labels_find(l, "instance");
+    struct buf *b = &r->text;
     b->len = 0;
-    for (size_t i = 0; i < n; i++) {
-        const char *value = "";
-        (void)json_text(label[i], "label", &value, NULL);
-        buf_byte(b, i ? ',' : '{');
-        buf_text(b, json_key(label[i]));
-        buf_byte(b, '=');
-        prometheus_quote_into(b, value);
+    if (job || instance) {
+        if (job)
+            buf_add(b, job->at, job->len);
+        buf_byte(b, '\x1f');
+        if (instance)
+            buf_add(b, instance->at, instance->len);
+        row->target = arena_text_n(r->a, buf_at(b), b->len);
+        b->len = 0;
     }
-    buf_text(b, n ? "}" : "{}");
+    labels_text(l, b);
     row->series = arena_text_n(r->a, buf_at(b), b->len);
-    const char *job = label_of(metric, "job"), *instance = label_of(metric, "instance");
-    if (job || instance)
-        row->target = arena_print(r->a, "%s\x1f%s", job ? job : "", instance ? instance : "");
-    return HD_OK;
 }
 
-/* Whose series it is; -1: nobody's. A label that is not there is empty, as in PromQL. */
-static int side_of(const struct hd_probe *p, const struct json *metric)
+/* Whose series it is; -1: nobody's. */
+static int side_of(const struct reader *r)
 {
-    if (p->side >= 0)
-        return p->side;
-    const char *value = label_of(metric, p->side_label);
+    if (r->p->side >= 0)
+        return r->p->side;
+    const char *value = label_text(r, r->p->side_label);
     for (int side = 0; side < HD_SIDES_MAX; side++) {
-        if (str_glob_any(p->side_values[side], value ? value : ""))
+        if (str_glob_any(r->p->side_values[side], value))
             return side;
     }
     return -1;
 }
 
+/* A row for the series whose labels were read; NULL: it is nobody's. */
+static struct hd_row *take_series(struct reader *r, bool matrix)
+{
+    r->computed |= matrix && r->p->raw && !labels_find(&r->labels, "__name__");
+    int side = side_of(r);
+    if (side < 0) {
+        r->strangers++;
+        return NULL;
+    }
+    struct hd_row *row = &r->row[r->n++];
+    *row = (struct hd_row){.side = (uint8_t)side};
+    if (r->p->key_label)
+        row->key = label_text(r, r->p->key_label);
+    take_labels(r, row);
+    return row;
+}
+
+/* --- from the tree --- */
+
+/* A label that is no text counts as none; *ret_what says so, for a series that is ours. */
+static void read_labels(struct reader *r, const struct json *metric, const char **ret_what)
+{
+    *ret_what = !metric || json_type(metric) != JSON_OBJECT ? "data.result[].metric is no object" : NULL;
+    r->labels.n = 0;
+    for (const struct json *l = *ret_what ? NULL : json_first(metric); l; l = json_next(l)) {
+        const char *name = json_key(l), *value;
+        if (json_text(l, name, &value, NULL))
+            *ret_what = "a label is no text";
+        else
+            labels_add(&r->labels, (struct hd_span){name, strlen(name)},
+                       (struct hd_span){value, strlen(value)});
+    }
+}
+
 /* One item of data.result, if it is one of ours. */
 static enum hd_code read_series(struct reader *r, const struct json *item, bool matrix)
 {
-    const struct json *metric = json_get(item, "metric");
-    r->computed |= matrix && r->p->raw && !label_of(metric, "__name__");
-    int side = side_of(r->p, metric);
-    r->strangers += side < 0;
-    if (side < 0)
+    const char *what;
+    read_labels(r, json_get(item, "metric"), &what);
+    struct hd_row *row = take_series(r, matrix);
+    if (!row)
         return HD_OK;
-    struct hd_row *row = &r->row[r->n];
-    *row = (struct hd_row){.side = (uint8_t)side};
-    enum hd_code code = read_labels(r, row, metric);
-    if (code)
-        return code;
-    if (r->p->key_label) {
-        const char *key = label_of(metric, r->p->key_label);
-        row->key = arena_text(r->a, key ? key : "");
-    }
-    r->n++;
+    if (what)
+        return malformed(r, what);
     if (json_get(item, "histogram") || json_get(item, "histograms")) {
         row->outcome = HD_OUTCOME_ERROR;
         row->reason = HD_REASON_NATIVE_HISTOGRAM;
@@ -325,13 +304,33 @@ static void add_missing_sides(struct reader *r)
     }
 }
 
+static uint32_t series_max(const struct reader *r)
+{
+    return r->q->series_max ? r->q->series_max : HD_SERIES_MAX;
+}
+
+/* Every series has its row. */
+static void finish_rows(struct reader *r)
+{
+    /* VictoriaMetrics takes any expression with a window for a subquery; a computed sum must never
+     * be counted as a counter. */
+    if (r->computed) {
+        reader_refuse(r, HD_OUTCOME_ERROR, HD_REASON_WRONG_TYPE,
+                      "computed values instead of samples: the query must be a plain selector");
+        return;
+    }
+    add_missing_sides(r);
+    qsort(r->row, r->n, sizeof *r->row, by_place);
+    if (!r->p->raw && !r->p->every_series)
+        fold_several(r);
+}
+
 static enum hd_code read_vector(struct reader *r, const struct json *result, bool matrix)
 {
     size_t n = json_count(result);
-    uint32_t max = r->q->series_max ? r->q->series_max : HD_SERIES_MAX;
-    if (n > max) {
+    if (n > series_max(r)) {
         reader_refuse(r, HD_OUTCOME_TOO_MANY, HD_REASON_TOO_MANY_SERIES,
-                      arena_print(r->a, "%zu series, and %u are allowed", n, max));
+                      arena_print(r->a, "%zu series, and %u are allowed", n, series_max(r)));
         return HD_OK;
     }
     r->row = arena_many(r->a, n + HD_SIDES_MAX, struct hd_row);
@@ -345,17 +344,7 @@ static enum hd_code read_vector(struct reader *r, const struct json *result, boo
                       arena_print(r->a, "more than %d samples", HD_POINTS_MAX));
         return HD_OK;
     }
-    /* VictoriaMetrics takes any expression with a window for a subquery; a computed sum must never
-     * be counted as a counter. */
-    if (r->computed) {
-        reader_refuse(r, HD_OUTCOME_ERROR, HD_REASON_WRONG_TYPE,
-                      "computed values instead of samples: the query must be a plain selector");
-        return HD_OK;
-    }
-    add_missing_sides(r);
-    qsort(r->row, r->n, sizeof *r->row, by_place);
-    if (!r->p->raw && !r->p->every_series)
-        fold_several(r);
+    finish_rows(r);
     return HD_OK;
 }
 
@@ -373,11 +362,10 @@ static enum hd_code read_scalar(struct reader *r, const struct json *result)
 static enum hd_code read_clock(struct reader *r, const struct json *result, bool scalar)
 {
     const struct json *pair = scalar ? result : json_get(json_first(result), "value");
-    struct hd_point now;
-    uint16_t bad;
-    if (!pair || !read_sample(pair, &now, &bad) || bad || now.value < 1 || now.value > SECONDS_MAX)
+    struct points *now = &r->samples;
+    if (!pair || !read_sample(pair, now) || !now->n || now->at->value < 1 || now->at->value > SECONDS_MAX)
         return malformed(r, "the time is no time");
-    r->source_now_ms = to_ms(now.value);
+    r->source_now_ms = to_ms(now->at->value);
     return HD_OK;
 }
 
@@ -497,17 +485,71 @@ static enum hd_code read_reply(struct reader *r, const struct hd_response *in, b
                                     : "no status of a Prometheus answer");
 }
 
+/* --- from the text --- */
+
+/* True: all was read. Else the answer is one for the tree, and a new reader. */
+static bool read_quick(struct reader *r, struct hd_span body)
+{
+    struct quick q;
+    size_t room = 2 * HD_SIDES_MAX;
+    enum quick_next next;
+    bool matrix = r->q->range_ms > 0;
+    if (!quick_begin(&q, body, matrix))
+        return false;
+    r->row = arena_many(r->a, room, struct hd_row);
+    while ((next = quick_labels(&q, &r->labels)) == QUICK_SERIES) {
+        if (r->n + HD_SIDES_MAX >= room) { /* a side that is missing needs a row too */
+            struct hd_row *more = arena_many(r->a, room *= 2, struct hd_row);
+            r->row = memcpy(more, r->row, r->n * sizeof *more);
+        }
+        struct hd_row *row = take_series(r, matrix);
+        if (r->n + r->strangers > series_max(r) ||
+            !quick_points(&q, &r->samples, HD_POINTS_MAX - r->points))
+            return false;
+        if (!row)
+            continue;
+        r->points += r->samples.all;
+        take_points(r, row, &r->samples, !matrix);
+    }
+    if (next == QUICK_LOST)
+        return false;
+    finish_rows(r);
+    return true;
+}
+
+static enum hd_code read_with(bool quick, struct hd_arena *a, const struct prometheus_reply *ask,
+                              const struct hd_response *in, struct hd_rows *ret, uint16_t *ret_reason,
+                              struct hd_error *err)
+{
+    struct reader r = {.a = a, .q = ask->question, .ret_reason = ret_reason, .err = err,
+                       .text = BUF_INIT(4 * (size_t)HD_ANSWER_BYTES_MAX)};
+    if (!ask->clock)
+        r.p = &ask->question->probe[0];
+    enum hd_code code = HD_PARSE; /* not that simple */
+    if (!quick)
+        code = read_reply(&r, in, ask->accept_warnings);
+    else if (r.p && in->status / 100 == 2 && read_quick(&r, in->body))
+        code = HD_OK;
+    buf_clear(&r.text);
+    free(r.labels.at);
+    free(r.samples.at);
+    if (!code)
+        *ret = (struct hd_rows){r.row, r.n, r.source_now_ms};
+    return code;
+}
+
+enum hd_code prometheus_read_tree(struct hd_arena *a, const struct prometheus_reply *ask,
+                                  const struct hd_response *in, struct hd_rows *ret,
+                                  uint16_t *ret_reason, struct hd_error *err)
+{
+    return read_with(false, a, ask, in, ret, ret_reason, err);
+}
+
 enum hd_code prometheus_read(struct hd_arena *a, const struct prometheus_reply *ask,
                              const struct hd_response *in, struct hd_rows *ret,
                              uint16_t *ret_reason, struct hd_error *err)
 {
-    struct reader r = {.a = a, .q = ask->question, .ret_reason = ret_reason, .err = err,
-                       .labels = BUF_INIT(4 * (size_t)HD_ANSWER_BYTES_MAX)};
-    if (!ask->clock)
-        r.p = &ask->question->probe[0];
-    enum hd_code code = read_reply(&r, in, ask->accept_warnings);
-    buf_clear(&r.labels);
-    if (!code)
-        *ret = (struct hd_rows){r.row, r.n, r.source_now_ms};
-    return code;
+    if (!read_with(true, a, ask, in, ret, ret_reason, err))
+        return HD_OK;
+    return read_with(false, a, ask, in, ret, ret_reason, err);
 }

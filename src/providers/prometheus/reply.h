@@ -20,6 +20,11 @@ enum hd_code prometheus_read(struct hd_arena *, const struct prometheus_reply *,
                              const struct hd_response *, struct hd_rows *ret, uint16_t *ret_reason,
                              struct hd_error *err);
 
+/* The same without the quick reader: what it must agree with (tests). */
+enum hd_code prometheus_read_tree(struct hd_arena *, const struct prometheus_reply *,
+                                  const struct hd_response *, struct hd_rows *ret,
+                                  uint16_t *ret_reason, struct hd_error *err);
+
 /* A PromQL string literal in double quotes. */
 void prometheus_quote_into(struct buf *, const char *text);
 
