@@ -159,7 +159,7 @@ static void put_lacks(struct ranked *r, const struct hd_policy *p, const struct 
         put(r, UNDECIDED, few_samples(p, i, g->check[i].sum_exposure));
     if (lacks & DECIDE_FEW_POLLS) {
         struct hd_reason why = row(HD_REASON_TOO_FEW_POLLS, i);
-        why.k = g->check[i].observed;
+        why.k = g->check[i].judged;
         why.of = g->polls;
         put(r, UNDECIDED, why);
     }
