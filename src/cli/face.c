@@ -64,6 +64,7 @@ void face_guard(const struct json *j, struct face_guard *ret)
         .state = text_or(j, "state", ""),
         .headline = text_or(j, "headline", ""),
         .why = face_text(j, "why"),
+        .because = face_text(j, "because"),
         .mode = face_text(j, "mode"),
         .verdict = face_text(j, "verdict"),
         .cause = face_text(j, "cause"),
@@ -73,6 +74,7 @@ void face_guard(const struct json *j, struct face_guard *ret)
         .live = face_bool(j, "live"),
         .needs_human = face_bool(j, "needs_human"),
         .score = face_number(j, "score"),
+        .meter = face_number(json_get(j, "weigh"), "meter"),
         .stable = side_of(json_get(j, "stable")),
         .candidate = side_of(json_get(j, "candidate")),
         .switch_ms = face_time(json_get(j, "switch"), "to"),
@@ -112,6 +114,7 @@ void face_check(const struct json *j, struct face_check *ret)
         .blind = face_bool(j, "blind"),
         .critical = face_bool(j, "critical"),
         .advisory = face_bool(j, "advisory"),
+        .sequential = str_is(text_or(j, "rule", ""), "sequential"),
     };
 }
 

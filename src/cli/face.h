@@ -23,9 +23,9 @@ struct face_side {
 
 struct face_guard {
     const char *id, *service, *state, *headline;                         /* "" when absent */
-    const char *why, *mode, *verdict, *cause, *native, *rehearsal, *url; /* NULL: absent */
+    const char *why, *because, *mode, *verdict, *cause, *native, *rehearsal, *url; /* NULL: absent */
     bool live, needs_human;
-    double score;
+    double score, meter; /* meter: of the evidence a revert needs; NaN: no sequential rule */
     struct face_side stable, candidate;
     int64_t switch_ms, started_ms, until_ms, ended_ms;
     int64_t decided_ms, sent_ms, verified_ms, recovered_ms;
@@ -38,6 +38,7 @@ struct face_check {
     double value, stable, n;
     int64_t broken, judged;
     bool tripped, blind, critical, advisory;
+    bool sequential; /* weighed over all polls; none is over a limit by itself */
 };
 void face_check(const struct json *, struct face_check *ret);
 

@@ -4,6 +4,7 @@
  */
 #include "cli/progress.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +39,9 @@ static struct word word_of(const struct face_check *c)
 {
     struct word w = {"", PLAIN, false};
     bool fails = c->tripped || str_is(c->band, "fail");
-    if (fails && !c->broken) {
+    if (c->tripped && c->sequential) {
+        w = (struct word){"FAIL", c->advisory ? DOUBTFUL : BAD, false};
+    } else if (fails && !c->broken) {
         w = (struct word){"over", DOUBTFUL, false}; /* its limit, and it does not count: warm-up */
     } else if (fails) {
         w.counts = true;
@@ -49,6 +52,8 @@ static struct word word_of(const struct face_check *c)
         w = (struct word){"blind", DOUBTFUL, false};
     } else if (str_is(c->band, "warn")) {
         w = (struct word){"warn", DOUBTFUL, false};
+    } else if (str_is(c->band, "pass") && c->sequential) {
+        w = (struct word){"weighed", PLAIN, false}; /* with all other polls: this value decides nothing */
     } else if (str_is(c->band, "pass")) {
         w = (struct word){"pass", GOOD, false};
     }
@@ -78,6 +83,19 @@ static void look_at_checks(struct progress *p, const struct face_guard *g, int64
         line(p, g, wall_ms, w.tone, w.text,
              arena_print(a, "%s %s", c.name, face_check_line(a, &c, g->stable.colour)), to);
     }
+}
+
+/* Told at each further quarter, and when it falls: in between it goes up and down with every poll. */
+static void look_at_evidence(struct progress *p, const struct face_guard *g, int64_t wall_ms, struct buf *to)
+{
+    ARENA_AUTO a = arena_new();
+    int quarters = g->meter >= 0 ? (int)(4 * g->meter) : 0;
+    if (quarters == p->quarters)
+        return;
+    p->quarters = quarters;
+    line(p, g, wall_ms, quarters >= 4 ? BAD : quarters >= 2 ? DOUBTFUL : PLAIN, "evidence",
+         arena_print(a, "against %s: %.0f %% of what a revert needs", g->candidate.colour ? g->candidate.colour : "it",
+                     floor(100 * g->meter)), to);
 }
 
 /* --- the guard --- */
@@ -112,6 +130,7 @@ void progress_look(struct progress *p, const struct face_guard *g, int64_t wall_
              to);
     p->begun = true;
     look_at_checks(p, g, wall_ms, to); /* first what was seen, then what follows from it */
+    look_at_evidence(p, g, wall_ms, to);
     if (!str_is(p->state, g->state)) {
         (void)snprintf(p->state, sizeof p->state, "%s", g->state);
         line(p, g, wall_ms, tone_of_state(g->state), g->state, g->headline, to);
@@ -121,7 +140,7 @@ void progress_look(struct progress *p, const struct face_guard *g, int64_t wall_
         line(p, g, wall_ms, GOOD, "RECOVERED", g->headline, to);
     p->recovered = recovered;
     if (g->needs_human && !p->needs_human)
-        line(p, g, wall_ms, BAD, "ACT NOW", g->why ? g->why : g->headline, to);
+        line(p, g, wall_ms, BAD, "ACT NOW", g->because ? g->because : g->why ? g->why : g->headline, to);
     p->needs_human = g->needs_human;
 }
 
@@ -175,6 +194,8 @@ void progress_live(const struct progress *p, const struct face_guard *g, int64_t
         buf_print(&b, ", %s left", str_duration(g->until_ms - wall_ms, text));
     if (worst_check(g, &c))
         buf_print(&b, "  %s %s", c.name, face_check_line(a, &c, g->stable.colour));
+    if (g->live && g->meter >= 0)
+        buf_print(&b, "  evidence %.0f %%", floor(100 * g->meter));
     char *whole = arena_text(a, table_clean(a, buf_at(&b)));
     cut(whole, width);
     buf_print(to, "%s%s%s", p->colour ? "\x1b[2m" : "", whole, p->colour ? "\x1b[0m" : "");
@@ -200,6 +221,7 @@ void progress_result(const struct face_guard *g, struct buf *to)
     ARENA_AUTO a = arena_new();
     buf_print(to, "%s: %s. %s\n", table_clean(a, g->service), table_clean(a, g->state),
               table_clean(a, g->headline));
+    result_row(to, "because", g->because);
     result_row(to, "why", g->why);
     result_row(to, "candidate", side_text(a, &g->candidate));
     result_row(to, "stable", side_text(a, &g->stable));

@@ -14,6 +14,7 @@ struct progress {
     bool begun, needs_human;
     char state[32];
     bool recovered;
+    int quarters; /* of the evidence that a revert needs, as last said */
     uint64_t shown[HD_CHECKS_MAX]; /* hash of what was last said of each check */
 };
 

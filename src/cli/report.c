@@ -47,6 +47,8 @@ static const char *check_text(struct hd_arena *a, const struct face_guard *g,
 
 static const char *guard_text(struct hd_arena *a, const struct face_guard *g, const char *why)
 {
+    if (!why && g->because)
+        return table_clean(a, arena_print(a, "%s: %s", g->headline, g->because));
     return table_clean(a, why ? why : g->headline);
 }
 

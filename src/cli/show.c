@@ -58,21 +58,29 @@ static void print_facts(struct hd_arena *a, const struct json *j, const struct f
     table_print(&t, stdout);
 }
 
+static const char *polls_text(struct hd_arena *a, const struct face_check *c)
+{
+    if (c->sequential)
+        return arena_print(a, "%lld weighed together", (long long)c->judged);
+    return arena_print(a, "%lld of %lld over", (long long)c->broken, (long long)c->judged);
+}
+
 static void print_checks(struct hd_arena *a, const struct face_guard *g)
 {
     struct table t = {.arena = a, .columns = 7};
     const char *candidate = g->candidate.colour, *stable = g->stable.colour;
     table_row(&t, "  CHECK", "BAND", candidate ? candidate : "CANDIDATE",
-              stable ? stable : "STABLE", "LIMIT", "N", "POLLS OVER");
+              stable ? stable : "STABLE", "LIMIT", "N", "POLLS");
     for (const struct json *j = json_first(g->checks); j; j = json_next(j)) {
         struct face_check c;
         face_check(j, &c);
         const char *band = c.tripped ? "FAIL" : c.blind ? "blind" : c.band;
+        if (c.sequential && str_is(band, "pass"))
+            band = "weighed";
         const char *note = c.critical ? "critical" : c.advisory ? "advisory" : NULL;
         table_row(&t, arena_print(a, "  %s", c.name), band, table_value(a, c.value, c.unit),
                   table_value(a, c.stable, c.unit), c.limit, table_count(a, c.n),
-                  arena_print(a, "%lld of %lld%s%s", (long long)c.broken, (long long)c.judged,
-                              note ? ", " : "", note ? note : ""));
+                  arena_print(a, "%s%s%s", polls_text(a, &c), note ? ", " : "", note ? note : ""));
     }
     if (t.n > 1)
         (void)puts("");

@@ -231,8 +231,10 @@ static void checks(struct buf *b, const struct guard_view *v)
         buf_text(b, " | ");
         if (isfinite(c->n) && c->n > 0)
             reason_count(b, c->n);
-        buf_print(b, " | %u of %u |\n", c->state ? c->state->broken : 0,
-                  c->state ? c->state->judged : 0);
+        if (c->sequential)
+            buf_print(b, " | %u weighed together |\n", c->state ? c->state->judged : 0);
+        else
+            buf_print(b, " | %u of %u |\n", c->state ? c->state->broken : 0, c->state ? c->state->judged : 0);
     }
     buf_byte(b, '\n');
     for (size_t i = 0; i < v->n_checks; i++) {

@@ -27,10 +27,15 @@ static void value_cell(struct buf *b, const char *label, double value, const cha
 }
 
 /* "3 of 38 polls"; of polls that stable broke too the engine takes no count against the release. */
-static void polls_cell(struct buf *b, const struct hd_check_state *s)
+static void polls_cell(struct buf *b, const struct check_view *c)
 {
+    const struct hd_check_state *s = c->state;
     if (!s || !s->judged) {
         html_print(b, "-");
+        return;
+    }
+    if (c->sequential) {
+        html_print(b, "%u poll%s weighed together", s->judged, s->judged == 1 ? "" : "s");
         return;
     }
     if (s->broken || !s->shared)
@@ -58,7 +63,7 @@ static void check_row(struct buf *b, const struct check_view *c, const struct st
     else
         html_print(b, "-");
     html_print(b, "</td><td data-l=\"broken in\">");
-    polls_cell(b, c->state);
+    polls_cell(b, c);
     html_print(b, "</td><td data-l=\"query\" class=\"w\">");
     if (c->query)
         html_print(b, "<details><summary>query</summary><pre>%s</pre></details>", c->query);

@@ -88,6 +88,7 @@ static const struct property {
     {"GuardRow", "etag", "text"},
     {"GuardRow", "url", "text"},
     {"Guard", "", "GuardRow"}, /* all of it, and: */
+    {"Guard", "because", "text?"},
     {"Guard", "checks", "[@Check]"},
     {"Guard", "intent", "@Intent?"},
     {"Guard", "weigh", "@Weigh?"},
@@ -104,6 +105,7 @@ static const struct property {
     {"Check", "value", "number?"},
     {"Check", "stable", "number?"},
     {"Check", "limit", "text"},
+    {"Check", "rule", "text"},
     {"Check", "unit", "text"},
     {"Check", "n", "number?"},
     {"Check", "polls", "@Polls"},

@@ -116,6 +116,7 @@ static void put_check(struct json_out *o, const struct check_view *c)
     json_put_double(o, "value", c->value);
     json_put_double(o, "stable", c->stable);
     json_put_text(o, "limit", c->limit);
+    json_put_text(o, "rule", c->sequential ? "sequential" : "threshold");
     json_put_text(o, "unit", c->unit);
     json_put_double(o, "n", c->n);
     json_begin(o, "polls", '{');
@@ -171,10 +172,28 @@ static void put_weigh(struct json_out *o, const struct store_guard *g)
     json_end(o, '}');
 }
 
+/* Why an ended guard is in its state, as far as `why` does not say it: a refusal's reason, who undid it.
+ * NULL: there is no more to say. */
+static const char *because(const struct guard_view *v)
+{
+    const struct store_guard *g = &v->guard;
+    if (!hd_state_terminal(g->state))
+        return NULL;
+    for (size_t i = v->n_events; i-- > 0;) {
+        const struct store_event *e = &v->event[i];
+        if (!str_is(e->kind, "state") || !e->state || !str_is(e->state, hd_state_word(g->state)))
+            continue;
+        bool news = e->text && *e->text && !(g->why && str_is(e->text, g->why)) && !str_is(e->text, g->headline);
+        return news ? e->text : NULL;
+    }
+    return NULL;
+}
+
 void show_guard(struct json_out *o, const struct guard_view *v, const char *public_url)
 {
     json_begin(o, NULL, '{');
     put_guard(o, &v->guard, v->has_reading ? &v->reading : NULL, public_url);
+    json_put_text(o, "because", because(v));
     json_begin(o, "checks", '[');
     for (size_t i = 0; i < v->n_checks; i++)
         put_check(o, &v->check[i]);

@@ -76,8 +76,8 @@ static void judge_words(struct check_view *c)
         c->tone = TONE_WARN;
         c->word = "near its limit";
     } else if (c->band == HD_BAND_PASS) {
-        c->tone = TONE_PASS;
-        c->word = "pass";
+        c->tone = c->sequential ? TONE_RUN : TONE_PASS;
+        c->word = c->sequential ? "weighed" : "pass";
     } else if (s->outcome != HD_OUTCOME_OK) {
         c->word = hd_outcome_word(s->outcome);
     }
@@ -101,6 +101,7 @@ static void fill_check(struct hd_arena *a, const struct json *j, const struct hd
     c->critical = member_bool(j, "critical");
     c->advisory = member_bool(j, "advisory");
     c->complement = member_bool(j, "complement");
+    c->sequential = str_is(member_text(a, j, "rule", ""), "sequential");
     c->limit = limit_text(a, j, c);
     judge_words(c);
 }

@@ -12,6 +12,7 @@
 struct check_view {
     const char *name, *title, *unit, *limit, *query, *kind; /* never NULL but query */
     bool critical, advisory, complement;
+    bool sequential; /* all its polls are weighed together; none of them breaks a limit by itself */
     uint8_t index;
     const struct hd_check_state *state; /* NULL: nothing judged yet */
     /* Of the judgement that tripped it, else of the last one; NaN: none. */

@@ -14,6 +14,7 @@
 #include "base/metrics.h"
 #include "base/reason.h"
 #include "base/str.h"
+#include "engine/rules.h"
 #include "json/json.h"
 
 const char *guard_colour(const struct guard *g, enum hd_role role)
@@ -81,7 +82,7 @@ void guard_checks_json(const struct hd_policy *policy, struct buf *to)
         json_put_text(&o, "unit", c->unit);
         json_put_text(&o, "limit", buf_at(&limit));
         json_put_text(&o, "rule",
-                      c->fail_after.kind == HD_RULE_SEQUENTIAL ? "sequential" : "threshold");
+                      rules_of(policy, i)->kind == HD_RULE_SEQUENTIAL ? "sequential" : "threshold");
         json_put_double(&o, "max", c->max);
         json_put_double(&o, "min", c->min);
         json_put_double(&o, "warn", c->warn);

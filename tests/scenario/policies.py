@@ -9,6 +9,7 @@ undecided guard does (I1, I4, I6, I11).
 One service each, all behind one HAProxy; budget and brake have daemons of their own.
 """
 import os
+import subprocess
 import sys
 import time
 
@@ -53,7 +54,7 @@ def dead(router, backend, servers):
         w.say(router.sock, f"set server {backend}/{s} addr 127.0.0.1 port 1")
 
 
-def advised(d, router, alertmanager):
+def advised(world, d, router, alertmanager):
     for n, (_, state, word, pages) in ADVISED.items():
         g = d.wait_state("advised refused reverted aftercare not_verified", 12, n)
         w.equal((g["state"], g["verdict"], g["needs_human"]), (state, "fail", pages),
@@ -61,6 +62,10 @@ def advised(d, router, alertmanager):
         w.ok(word in texts(d, g), f"{n}: says why: {word}", texts(d, g))
         w.equal((router.relay.sets(n), d.intents(n), router.weights(n)), ([], [], w.GREEN),
                 f"{n}: not a byte was written")
+        if state == "refused":
+            said = subprocess.run([world.binary, "wait", g["id"], "--url", f"http://127.0.0.1:{d.port}"],
+                                  capture_output=True, text=True, timeout=20)
+            w.ok(said.returncode == 4 and f"  because    {word}" in said.stdout, f"{n}: who waits is told why", said)
         w.ok("socat" in (g["native"] or ""), f"{n}: the command for a human is there", g["native"])
     time.sleep(0.5)
     told = {a["labels"]["service"] for a in alertmanager.pages()}
@@ -186,7 +191,7 @@ def main(world):
         prometheus.say(n, green=BAD)
     time.sleep(max(0, 4.2 - (time.monotonic() - held_at)))
     prometheus.say("after-hold", green=BAD)
-    advised(d, router, alertmanager)
+    advised(world, d, router, alertmanager)
     reverted(d, router)
     undecided(d, router)
     once_per_version(d, router, prometheus)

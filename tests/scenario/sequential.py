@@ -68,6 +68,8 @@ def shown(world, d, guard):
     out = subprocess.run([world.binary, "show", guard["id"], "--url", f"http://127.0.0.1:{d.port}"],
                          capture_output=True, text=True, timeout=20)
     w.ok("100 % of what a revert needs; sufficed" in out.stdout, "show has it too", out)
+    w.ok("weighed together" in out.stdout and " of " not in out.stdout.split("POLLS")[1].splitlines()[1],
+         "and counts no poll of its own against a limit", out)
     out = subprocess.run([world.binary, "replay", guard["id"], "--store", d.db, "-o", "json"],
                          capture_output=True, text=True, timeout=20)
     w.ok(json.loads(out.stdout)["equal"], "a replay decides alike", out)

@@ -107,25 +107,51 @@ static const struct step {
      "22:13:20 shop  FAIL 3/6      5xx 5% (<= 1%; blue 0.2%) n=4,120\n"
      "22:13:20 shop  reverting     Back to blue\n"},
     {HEAD "\"state\":\"refused\",\"headline\":\"No\\u001b[31m\\nway\",\"needs_human\":true,"
-          "\"why\":\"blue has no ready member\"}",
+          "\"why\":\"5xx 5% > 1%\",\"because\":\"blue has no ready member\"}",
      "22:13:20 shop  refused       No?[31m way\n"
      "22:13:20 shop  ACT NOW       blue has no ready member\n"},
 };
 
-static void lines(void **state)
+/* Of a sequential rule no poll passes or fails by itself; how far the evidence is goes by quarters. */
+#define WEIGHED(band, tripped, value, meter)                                                       \
+    HEAD "\"state\":\"watching\",\"headline\":\"W\",\"weigh\":{\"meter\":" meter "},"                  \
+    "\"checks\":[{\"name\":\"5xx\",\"rule\":\"sequential\",\"outcome\":\"ok\",\"band\":\"" band "\","      \
+    "\"value\":" value ",\"stable\":0.002,\"unit\":\"share\",\"n\":4120,"                               \
+    "\"polls\":{\"broken\":0,\"judged\":19},\"tripped\":" tripped "}]}"
+
+static const struct step weighed[] = {
+    {WEIGHED("pass", "false", "0.338", "0.02"),
+     "22:13:20 shop  guard         01JD2K0000000000000000000A \n"
+     "22:13:20 shop  weighed       5xx 33.8% (blue 0.2%) n=4,120\n"
+     "22:13:20 shop  watching      W\n"},
+    {WEIGHED("pass", "false", "0.2", "0.24"), ""},
+    {WEIGHED("pass", "false", "0.2", "0.509"), "22:13:20 shop  evidence      against green: 50 % of what a revert needs\n"},
+    {WEIGHED("pass", "false", "0.2", "0.6"), ""},
+    {WEIGHED("pass", "false", "0.2", "0.3"), "22:13:20 shop  evidence      against green: 30 % of what a revert needs\n"},
+    {WEIGHED("fail", "true", "0.3", "1"), "22:13:20 shop  FAIL          5xx 30% (blue 0.2%) n=4,120\n"
+     "22:13:20 shop  evidence      against green: 100 % of what a revert needs\n"},
+};
+
+static void walk(const struct step *step, size_t n)
 {
-    (void)state;
     struct progress p = {.colour = false};
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+    for (size_t i = 0; i < n; i++) {
         JSON_AUTO j = NULL;
         BUF_AUTO b = BUF_INIT(4096);
         struct face_guard g;
-        parse(steps[i].json, &j);
+        parse(step[i].json, &j);
         face_guard(j, &g);
         progress_look(&p, &g, AT, &b);
-        if (!str_is(buf_at(&b), steps[i].lines))
-            fail_msg("step %zu: got\n%swant\n%s", i, buf_at(&b), steps[i].lines);
+        if (!str_is(buf_at(&b), step[i].lines))
+            fail_msg("step %zu: got\n%swant\n%s", i, buf_at(&b), step[i].lines);
     }
+}
+
+static void lines(void **state)
+{
+    (void)state;
+    walk(steps, sizeof steps / sizeof *steps);
+    walk(weighed, sizeof weighed / sizeof *weighed);
 }
 
 static void colour_only_when_asked(void **state)
@@ -183,6 +209,23 @@ static void result(void **state)
                                     "  recovered  51 s after the decision\n"
                                     "  page       http://h/g/1\n"
                                     "  guard      01JD2K0000000000000000000A\n");
+}
+
+/* What haldane could not do stands above what the release did. */
+static void result_of_a_refusal(void **state)
+{
+    (void)state;
+    JSON_AUTO j = NULL;
+    BUF_AUTO b = BUF_INIT(4096);
+    struct face_guard g;
+    parse("{\"id\":\"01JD2K0000000000000000000A\",\"service\":\"shop\",\"state\":\"refused\","
+          "\"headline\":\"green is failing\",\"why\":\"5xx\",\"because\":\"blue has no ready member\","
+          "\"stable\":{\"colour\":\"blue\"},\"candidate\":{\"colour\":\"green\"}}", &j);
+    face_guard(j, &g);
+    progress_result(&g, &b);
+    assert_non_null(strstr(buf_at(&b), "shop: refused. green is failing\n"
+                                       "  because    blue has no ready member\n"
+                                       "  why        5xx\n"));
 }
 
 /* A daemon that answers nonsense of the right shape must not break the client. */
@@ -248,7 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exit_codes), cmocka_unit_test(only_passed_is_zero),
         cmocka_unit_test(lines),      cmocka_unit_test(colour_only_when_asked),
-        cmocka_unit_test(live_line),  cmocka_unit_test(result),
+        cmocka_unit_test(live_line),  cmocka_unit_test(result), cmocka_unit_test(result_of_a_refusal),
         cmocka_unit_test(odd_json),   cmocka_unit_test(tables),
         cmocka_unit_test(words),
     };
