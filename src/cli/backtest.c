@@ -2,108 +2,103 @@
  *
  * `haldane backtest`: runs the policy of a service over switches of the past and says what it would
  * have done at each, and what other limits would have. Evidence comes from a data source that
- * remembers, or from the guards in the store. Acts on nothing, writes nothing.
+ * remembers, or from the guards in the store; it is judged and let go switch by switch. Acts on
+ * nothing, writes nothing but the picture that was asked for.
  */
-#include <math.h>
+#include "cli/backtest.h"
+
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/reason.h"
 #include "base/str.h"
-#include "cli/internal.h"
-#include "cli/recall.h"
-#include "cli/sweep.h"
-#include "cli/table.h"
+#include "cli/find.h"
 
 #define STORE_AUTO __attribute__((cleanup(store_close_p))) struct store *
-#define TRIALS_MAX 1000
-#define BAR 40 /* characters */
+#define BAR 40            /* characters */
+#define NEAR_MS 120000    /* so near a switch the time of a label may be */
 
-struct backtest {
-    const struct cli_args *args;
-    struct hd_arena *arena;
-    const char *service;
-    const struct hd_config *config; /* NULL: the guards of the store bring their own */
-    const struct hd_policy *policy;
+struct task {
+    struct backtest b;
     int64_t from_ms, to_ms; /* 0: not given */
-    struct trial *trial[TRIALS_MAX];
-    size_t n, at; /* at: the one being collected */
-    struct config *pin[TRIALS_MAX + 1];
-    struct hd_error err;
+    struct asker *asker;
+    struct store *store;
+    struct hd_arena *one;   /* evidence of the switch in hand */
+    size_t at;              /* its place */
+    bool finding;
 };
 
-static const char *const truth_words[] = {
-    [TRIAL_UNKNOWN] = NULL, [TRIAL_GOOD] = "good", [TRIAL_BAD] = "bad"};
-
-static int fail(const struct backtest *b)
+static int fail(const struct task *k)
 {
-    return cli_fail(CLI_USAGE, "%s", b->err.text);
+    return cli_fail(CLI_USAGE, "%s", k->b.err.text);
 }
 
 static void progress(void *user, size_t done, size_t of)
 {
-    const struct backtest *b = user;
-    if (!isatty(STDERR_FILENO) || (done % 16 && done < of))
+    const struct task *k = user;
+    if (!isatty(STDERR_FILENO) || !of || (!k->finding && done % 16 && done < of))
         return;
     size_t hashes = BAR * done / of;
-    (void)fprintf(stderr, "\r%zu/%zu [%.*s%*s]", b->at + 1, b->n, (int)hashes,
-                  "########################################", (int)(BAR - hashes), "");
-    if (done == of)
-        (void)fputs(b->at + 1 == b->n ? "\r\033[K" : "", stderr);
+    if (k->finding)
+        (void)fputs("\rlooking for switches", stderr);
+    else
+        (void)fprintf(stderr, "\rswitch %zu of %zu", k->at + 1, k->b.n);
+    (void)fprintf(stderr, " [%.*s%*s] %zu%%", (int)hashes, "########################################",
+                  (int)(BAR - hashes), "", 100 * done / of);
+    if (done >= of && (k->finding || k->at + 1 == k->b.n))
+        (void)fputs("\r\033[K", stderr);
 }
 
 /* --- which switches --- */
 
-static struct trial *add(struct backtest *b, const struct hd_policy *policy, int64_t switch_ms,
-                         const char *stable, const char *candidate)
+static struct tried *add(struct task *k, const struct hd_policy *policy)
 {
-    struct trial *t = arena_of(b->arena, struct trial);
-    *t = (struct trial){
-        .policy = policy, .switch_ms = switch_ms, .stable = stable, .candidate = candidate};
-    b->trial[b->n++] = t;
-    return t;
+    struct tried *x = &k->b.tried[k->b.n++];
+    x->trial.policy = policy;
+    return x;
 }
 
-static const char *colour(const struct hd_policy *p, const char *name)
+static int colour(const struct hd_policy *p, const char *name)
 {
     for (uint32_t i = 0; i < p->n_colours; i++) {
         if (str_is(p->colours[i].name, name))
-            return p->colours[i].name;
+            return (int)i;
     }
-    return NULL;
+    return -1;
 }
 
 /* The side that a switch to `candidate` leaves, where that is clear. */
-static const char *other(const struct hd_policy *p, const char *candidate)
+static int other(const struct hd_policy *p, int candidate)
 {
     if (p->kind == HD_KIND_CANARY)
-        return p->colours[p->stable].name;
-    if (p->n_colours != 2)
-        return NULL;
-    return p->colours[str_is(p->colours[0].name, candidate)].name;
+        return p->stable;
+    return p->n_colours == 2 && candidate >= 0 ? 1 - candidate : -1;
+}
+
+static bool read_truth(const char *word, enum trial_truth *ret)
+{
+    *ret = str_is(word, "good") ? TRIAL_GOOD : str_is(word, "bad") ? TRIAL_BAD : TRIAL_UNKNOWN;
+    return *ret != TRIAL_UNKNOWN;
 }
 
 /* TIME=[STABLE>]COLOUR[,good|,bad] */
-static int read_switch(struct backtest *b, const char *word)
+static int read_switch(struct task *k, const char *word)
 {
-    char *copy = arena_text(b->arena, word), *at = strchr(copy, '=');
+    struct backtest *b = &k->b;
+    char *copy = arena_text(b->arena, word), *at = strchr(copy, '='), *stable = NULL;
     int64_t ms;
     enum trial_truth truth = TRIAL_UNKNOWN;
     if (at)
         *at++ = '\0';
     if (!at || !str_read_time(copy, &ms))
-        return cli_usage(b->args, "'%s' is not TIME=COLOUR, such as 2026-11-20T03:00:00Z=green",
-                         word);
-    char *comma = strchr(at, ','), *stable = NULL;
+        return cli_usage(b->args, "'%s' is not TIME=COLOUR, such as 2026-11-20T03:00:00Z=green", word);
+    char *comma = strchr(at, ',');
     if (comma) {
         *comma++ = '\0';
-        truth = str_is(comma, "good")  ? TRIAL_GOOD
-                : str_is(comma, "bad") ? TRIAL_BAD
-                                       : TRIAL_UNKNOWN;
-        if (truth == TRIAL_UNKNOWN)
+        if (!read_truth(comma, &truth))
             return cli_usage(b->args, "'%s': a switch was good or bad, not '%s'", word, comma);
     }
     char *arrow = strchr(at, '>');
@@ -112,56 +107,181 @@ static int read_switch(struct backtest *b, const char *word)
         stable = at;
         at = arrow;
     }
-    const char *candidate = colour(b->policy, at);
-    const char *left = stable      ? colour(b->policy, stable)
-                       : candidate ? other(b->policy, candidate)
-                                   : NULL;
-    if (!candidate || (stable && !left))
-        return cli_usage(b->args, "service %s has no colour '%s'", b->service,
-                         candidate ? stable : at);
-    if (!left || str_is(left, candidate))
-        return cli_usage(
-            b->args, "'%s': write TIME=STABLE>COLOUR, of which colour it was a switch away", word);
-    add(b, b->policy, ms, left, candidate)->truth = truth;
+    int candidate = colour(b->policy, at);
+    int left = stable ? colour(b->policy, stable) : other(b->policy, candidate);
+    if (candidate < 0 || (stable && left < 0))
+        return cli_usage(b->args, "service %s has no colour '%s'", b->service, candidate < 0 ? at : stable);
+    if (left < 0 || left == candidate)
+        return cli_usage(b->args, "'%s': write TIME=STABLE>COLOUR, of which colour it was a switch away",
+                         word);
+    struct trial *t = &add(k, b->policy)->trial;
+    t->switch_ms = ms;
+    t->stable = b->policy->colours[left].name;
+    t->candidate = b->policy->colours[candidate].name;
+    t->truth = truth;
     return CLI_OK;
 }
 
-static int find_switches(struct backtest *b, struct asker *asker)
+static struct find find_of(struct task *k)
 {
-    struct recall_switch *found;
+    return (struct find){.asker = k->asker, .arena = k->b.arena, .config = k->b.config, .policy = k->b.policy,
+                         .progress = progress, .user = k};
+}
+
+static void take_end(const struct hd_policy *p, const struct find_switch *f, struct trial *t)
+{
+    t->cut_ms = f->until_ms < 0 ? 0 : f->until_ms;
+    t->next = f->until_ms < 0 ? NULL : p->colours[f->next].name;
+}
+
+static int find_all(struct task *k)
+{
+    struct backtest *b = &k->b;
+    const struct find f = find_of(k);
+    struct find_switch *found;
     size_t n;
-    if (!b->from_ms)
+    if (!k->from_ms)
         return cli_usage(b->args,
                          "name the switches, or say --from when to look for them in the traffic");
-    if (recall_find(asker, b->arena, b->config, b->policy, b->from_ms, b->to_ms, &found, &n,
-                    &b->err))
-        return fail(b);
-    for (size_t i = 0; i < n && b->n < TRIALS_MAX; i++)
-        add(b, b->policy, found[i].at_ms, b->policy->colours[found[i].stable].name,
-            b->policy->colours[found[i].candidate].name);
+    k->finding = true;
+    if (find_switches(&f, k->from_ms, k->to_ms, &found, &n, &b->err))
+        return fail(k);
+    k->finding = false;
+    for (size_t i = 0; i < n && b->n < BACKTEST_TRIALS_MAX; i++) {
+        struct trial *t = &add(k, b->policy)->trial;
+        t->switch_ms = found[i].at_ms;
+        t->stable = b->policy->colours[found[i].stable].name;
+        t->candidate = b->policy->colours[found[i].candidate].name;
+        take_end(b->policy, &found[i], t);
+    }
     return CLI_OK;
+}
+
+/* When traffic moved on from the candidate of a switch that was named. */
+static enum hd_code find_its_end(struct task *k, struct trial *t)
+{
+    ARENA_AUTO a = arena_new();
+    struct find f = find_of(k);
+    struct find_switch s = {.at_ms = t->switch_ms,
+                            .stable = (uint32_t)colour(f.policy, t->stable),
+                            .candidate = (uint32_t)colour(f.policy, t->candidate)};
+    f.arena = a;
+    f.progress = NULL;
+    if (find_end(&f, k->to_ms, &s, &k->b.err))
+        return k->b.err.code;
+    take_end(f.policy, &s, t);
+    return HD_OK;
+}
+
+/* --- what is known of them --- */
+
+/* By its id, or the one nearest to a time. */
+static struct tried *meant(struct task *k, const char *word)
+{
+    struct tried *best = NULL;
+    int64_t ms, nearest = NEAR_MS + 1;
+    bool is_time = str_read_time(word, &ms);
+    for (size_t i = 0; i < k->b.n; i++) {
+        struct tried *x = &k->b.tried[i];
+        int64_t off = is_time ? x->trial.switch_ms - ms : 0;
+        off = off < 0 ? -off : off;
+        if (is_time ? off < nearest : str_is(x->trial.name, word)) {
+            best = x;
+            nearest = off;
+        }
+    }
+    return best;
+}
+
+static int read_labels(struct task *k, const char *option, enum trial_truth truth)
+{
+    const char *list = cli_option(k->b.args, option);
+    char *save, *copy = list ? arena_text(k->b.arena, list) : NULL;
+    for (char *w = copy ? strtok_r(copy, ",", &save) : NULL; w; w = strtok_r(NULL, ",", &save)) {
+        struct tried *x = meant(k, w);
+        if (!x)
+            return cli_usage(k->b.args, "--%s: none of these %zu switches is %s, or within two minutes of it",
+                             option, k->b.n, w);
+        x->trial.truth = truth;
+    }
+    return CLI_OK;
+}
+
+/* What is swept, before anything is asked: a name that is wrong is said at once. */
+static int read_sweeps(struct task *k)
+{
+    struct backtest *b = &k->b;
+    const char *wanted = cli_option(b->args, "sweep");
+    if (!b->policy)
+        return CLI_OK;
+    if (!wanted) {
+        b->n_sweeps = sweep_defaults(b->policy, b->sweep);
+        return CLI_OK;
+    }
+    if (sweep_read(b->arena, b->policy, wanted, &b->sweep[0], &b->err))
+        return cli_usage(b->args, "--sweep: %s", b->err.text);
+    b->n_sweeps = 1;
+    return CLI_OK;
+}
+
+/* --- judging --- */
+
+/* Judges the switch in hand as it is, and under each value of each sweep. */
+static enum hd_code try(struct task *k, struct tried *x)
+{
+    struct backtest *b = &k->b;
+    const struct trial *t = &x->trial;
+    if (trial_run(t, t->policy, &x->end, &b->err))
+        return b->err.code;
+    x->polls = t->n;
+    x->end_ms = t->cut_ms ? t->cut_ms - t->switch_ms : t->n ? t->evidence[t->n - 1].t_ms : 0;
+    x->why = x->end.verdict.n ? trial_reason(b->arena, t, t->policy, &x->end.verdict.reason[0]) : "";
+    for (size_t i = 0; i < b->n_sweeps; i++) {
+        if (sweep_add(&b->sweep[i], t, &b->err))
+            return b->err.code;
+    }
+    return HD_OK;
+}
+
+/* Evidence of `one`, which is let go. */
+static void let_go(struct task *k, struct tried *x)
+{
+    arena_reset(k->one);
+    x->trial.evidence = NULL;
+    x->trial.extension = NULL;
+    x->trial.n = x->trial.n_extensions = 0;
 }
 
 /* --- evidence of a data source --- */
 
-static int collect(struct backtest *b)
+static int collect(struct task *k)
 {
-    ASKER_AUTO asker = NULL;
+    struct backtest *b = &k->b;
     int64_t now_ms;
+    int status = read_sweeps(k);
+    if (status)
+        return status;
     if (!b->policy->n_checks)
         return cli_fail(CLI_USAGE, "service %s has no checks", b->service);
-    if (ask_open(&asker, &b->err) ||
-        ask_clock(asker, b->arena, b->config, b->policy, &b->policy->checks[0], &now_ms, &b->err))
-        return fail(b);
-    int status = trial_range(b->args, now_ms, &b->from_ms, &b->to_ms);
+    if (ask_open(&k->asker, &b->err) ||
+        ask_clock(k->asker, b->arena, b->config, b->policy, &b->policy->checks[0], &now_ms, &b->err))
+        return fail(k);
+    status = trial_range(b->args, now_ms, &k->from_ms, &k->to_ms);
+    bool named = b->args->n_words > 1;
     for (int i = 1; !status && i < b->args->n_words; i++)
-        status = read_switch(b, cli_word(b->args, i));
-    if (!status && b->args->n_words == 1)
-        status = find_switches(b, asker);
-    for (b->at = 0; !status && b->at < b->n; b->at++) {
-        if (recall_collect(asker, b->arena, b->config, b->trial[b->at], b->to_ms, progress, b,
-                           &b->err))
-            status = fail(b);
+        status = read_switch(k, cli_word(b->args, i));
+    if (!status && !named)
+        status = find_all(k);
+    if (!status)
+        status = read_labels(k, "good", TRIAL_GOOD);
+    if (!status)
+        status = read_labels(k, "bad", TRIAL_BAD);
+    for (k->at = 0; !status && k->at < b->n; k->at++) {
+        struct tried *x = &b->tried[k->at];
+        if ((named && find_its_end(k, &x->trial)) ||
+            recall_collect(k->asker, k->one, b->config, &x->trial, k->to_ms, progress, k, &b->err) || try(k, x))
+            status = fail(k);
+        let_go(k, x);
     }
     return status;
 }
@@ -175,231 +295,170 @@ static enum trial_truth truth_of(const struct store_guard *g)
     return g->verdict == HD_VERDICT_PASS ? TRIAL_GOOD : TRIAL_UNKNOWN;
 }
 
-static enum hd_code load_guard(struct backtest *b, struct store *store, const char *id)
+/* A guard of the store by its own policy; not its evidence. */
+static enum hd_code take_guard(struct task *k, const char *id)
 {
+    struct backtest *b = &k->b;
     struct store_guard g;
-    struct trial *t = arena_of(b->arena, struct trial);
-    enum hd_code code = trial_load(store, b->arena, id, &g, t, &b->err);
-    if (code == HD_ABSENT || (!code && !t->n)) /* verdicts are kept longer than evidence */
-        return HD_OK;
-    if (!code)
-        code = config_load_pin((struct hd_span){g.pin, strlen(g.pin)}, &b->pin[b->n], &b->err);
+    struct tried *x = add(k, NULL);
+    enum hd_code code = store_guard(k->store, b->arena, id, &g, &b->err);
     if (code)
+        return code;
+    x->trial.name = arena_text(b->arena, id);
+    x->trial.switch_ms = g.switch_to_ms;
+    x->trial.stable = g.stable;
+    x->trial.candidate = g.candidate;
+    x->trial.truth = truth_of(&g);
+    if (!g.pin || !*g.pin) {
+        x->left_out = "its policy and evidence were evicted";
+        return HD_OK;
+    }
+    if (config_load_pin((struct hd_span){g.pin, strlen(g.pin)}, &x->pin, &b->err))
         return hd_error_add(&b->err, "guard %s", id);
-    t->policy = config_service(b->pin[b->n], g.service);
-    t->truth = truth_of(&g);
-    if (!t->policy)
+    x->trial.policy = config_service(x->pin, g.service);
+    if (!x->trial.policy)
         return hd_fail(&b->err, HD_CORRUPT, "guard %s: its policy does not name %s", id, g.service);
-    b->trial[b->n++] = t;
+    b->policy = x->trial.policy;
     return HD_OK;
 }
 
-static int load(struct backtest *b)
+static int64_t number_of(const struct task *k, const char *option, int64_t usual)
 {
-    STORE_AUTO store = NULL;
+    int64_t n;
+    const char *text = cli_option(k->b.args, option);
+    return text && str_read_i64(text, &n) ? n : text ? -1 : usual;
+}
+
+/* The newest guards that have ended, oldest first. */
+static enum hd_code take_guards(struct task *k, int64_t most)
+{
     struct store_guard *list;
-    size_t n;
-    const char *path = cli_store_path(b->args, b->arena);
+    size_t n, first = 0;
+    struct backtest *b = &k->b;
+    struct store_filter filter = {
+        .service = b->service, .verdict = -1, .since_ms = k->from_ms, .until_ms = k->to_ms};
+    if (store_guards(k->store, b->arena, &filter, &list, &n, &b->err))
+        return b->err.code;
+    for (int64_t left = most; first < n && left > 0; first++)
+        left -= list[first].ended_ms >= 0;
+    for (size_t i = first; i-- > 0 && b->n < BACKTEST_TRIALS_MAX;) {
+        if (list[i].ended_ms >= 0 && take_guard(k, list[i].id))
+            return b->err.code;
+    }
+    return HD_OK;
+}
+
+/* Evidence of a stored guard, judged; what cannot be is left out, and said. */
+static enum hd_code try_guard(struct task *k, struct tried *x, int64_t most)
+{
+    struct store_guard g;
+    struct trial t = {.n = 0};
+    struct backtest *b = &k->b;
+    if (x->left_out)
+        return HD_OK;
+    enum hd_code code = trial_load(k->store, k->one, x->trial.name, &g, &t, &b->err);
+    if (code && code != HD_ABSENT)
+        return code;
+    if (code || !t.n) {
+        x->left_out = "its evidence was evicted";
+        return HD_OK;
+    }
+    if ((int64_t)t.n > most) {
+        x->left_out = "more polls than --polls";
+        return HD_OK;
+    }
+    x->trial.evidence = t.evidence;
+    x->trial.n = t.n;
+    x->trial.extension = t.extension;
+    x->trial.n_extensions = t.n_extensions;
+    return try(k, x);
+}
+
+static int load(struct task *k)
+{
+    struct backtest *b = &k->b;
+    const char *path = cli_store_path(b->args, b->arena), *newest;
+    int64_t last = number_of(k, "last", BACKTEST_TRIALS_MAX), polls = number_of(k, "polls", INT64_MAX);
     if (!path)
         return CLI_USAGE;
+    if (last < 1 || polls < 1)
+        return cli_usage(b->args, "--last and --polls are numbers, 1 or more");
     if (b->args->n_words > 1)
         return cli_usage(b->args, "the store knows its switches; '%s' is for a data source",
                          cli_word(b->args, 1));
-    int status = trial_range(b->args, clock_now().wall_ms, &b->from_ms, &b->to_ms);
+    int status = trial_range(b->args, clock_now().wall_ms, &k->from_ms, &k->to_ms);
     if (status)
         return status;
-    struct store_filter filter = {
-        .service = b->service, .verdict = -1, .since_ms = b->from_ms, .until_ms = b->to_ms};
-    if (store_open_reader(path, &store, &b->err))
-        return fail(b);
-    const char *newest;
-    status = trial_newest(store, b->arena, b->service, filter, &newest);
-    if (status)
-        return status;
-    if (store_guards(store, b->arena, &filter, &list, &n, &b->err))
-        return fail(b);
-    for (size_t i = n; i-- > 0 && b->n < TRIALS_MAX;) {
-        if (list[i].ended_ms >= 0 && load_guard(b, store, list[i].id))
-            return fail(b);
-    }
-    return CLI_OK;
-}
-
-/* --- the result --- */
-
-static const char *what_of(const struct trial_end *e)
-{
-    static const char *const words[] = {[HD_VERDICT_NONE] = "undecided",
-                                        [HD_VERDICT_PASS] = "keep",
-                                        [HD_VERDICT_FAIL] = "revert",
-                                        [HD_VERDICT_INCONCLUSIVE] = "inconclusive"};
-    return words[e->verdict.kind];
-}
-
-static const char *why_of(struct backtest *b, const struct trial *t, const struct trial_end *e)
-{
-    return e->verdict.n ? trial_reason(b->arena, t, t->policy, &e->verdict.reason[0]) : "";
-}
-
-static void print_switches(struct backtest *b, const struct trial_end *end)
-{
-    struct table t = {.arena = b->arena, .columns = 6};
-    table_row(&t, "SWITCH (UTC)", "FROM > TO", "WAS", "WOULD", "AFTER", "WHY");
-    for (size_t i = 0; i < b->n; i++) {
-        const struct trial *x = b->trial[i];
-        table_row(&t, table_time(b->arena, x->switch_ms),
-                  arena_print(b->arena, "%s > %s", x->stable, x->candidate), truth_words[x->truth],
-                  what_of(&end[i]), table_duration(b->arena, end[i].t_ms),
-                  table_clean(b->arena, why_of(b, x, &end[i])));
-    }
-    table_print(&t, stdout);
-}
-
-static void put_switches(struct backtest *b, const struct trial_end *end, struct json_out *out)
-{
-    json_begin(out, "switches", '[');
-    for (size_t i = 0; i < b->n; i++) {
-        const struct trial *x = b->trial[i];
-        json_begin(out, NULL, '{');
-        json_put_text(out, "guard", x->name);
-        json_put_time(out, "switch_at", x->switch_ms);
-        json_put_text(out, "stable", x->stable);
-        json_put_text(out, "candidate", x->candidate);
-        json_put_text(out, "was", truth_words[x->truth]);
-        json_put_text(out, "would", what_of(&end[i]));
-        json_put_text(out, "verdict", hd_verdict_word(end[i].verdict.kind));
-        json_put_text(out, "cause", hd_cause_word(end[i].verdict.cause));
-        json_put_double(out, "score", end[i].verdict.score);
-        json_put_double(out, "after_s", end[i].t_ms < 0 ? (double)NAN : (double)end[i].t_ms / 1000);
-        json_put_text(out, "reason",
-                      end[i].verdict.n ? reason_slug(end[i].verdict.reason[0].number) : NULL);
-        json_put_text(out, "why", why_of(b, x, &end[i]));
-        json_put_i64(out, "polls", (int64_t)x->n);
-        json_end(out, '}');
-    }
-    json_end(out, ']');
-}
-
-static const char *value_text(struct backtest *b, const struct hd_check *c, double value)
-{
-    BUF_AUTO text = BUF_INIT(64);
-    bool factor =
-        str_is(sweep_limit(c), "worse_than_baseline") || str_is(sweep_limit(c), "min_of_baseline");
-    reason_value(&text, value, factor ? "" : c->unit);
-    return arena_text(b->arena, buf_at(&text));
-}
-
-/* One sweep as text, or into `out`. */
-static enum hd_code put_sweep(struct backtest *b, const struct hd_check *c, const struct sweep *s,
-                              struct json_out *out)
-{
-    struct sweep_row row[SWEEP_VALUES_MAX];
-    const struct trial *list[TRIALS_MAX];
-    memcpy(list, b->trial, b->n * sizeof *list);
-    if (sweep_run(s, list, b->n, row, &b->err))
-        return b->err.code;
-    if (!out)
-        (void)printf("\n%s, %s (all else as it is):\n", c->name, sweep_limit(c));
-    for (size_t i = 0; i < s->n; i++) {
-        if (!out) {
-            (void)printf("  %c %-8s %s\n", row[i].own ? '*' : ' ', value_text(b, c, row[i].value),
-                         sweep_text(b->arena, &row[i]));
-            continue;
-        }
-        json_begin(out, NULL, '{');
-        json_put_text(out, "check", c->name);
-        json_put_text(out, "limit", sweep_limit(c));
-        json_put_double(out, "value", row[i].value);
-        json_put_bool(out, "own", row[i].own);
-        json_put_i64(out, "reverts", (int64_t)row[i].reverts);
-        json_put_i64(out, "real", (int64_t)row[i].real);
-        json_put_i64(out, "false", (int64_t)row[i].false_ones);
-        json_put_i64(out, "missed", (int64_t)row[i].missed);
-        json_end(out, '}');
-    }
-    return HD_OK;
-}
-
-/* Sweeps the check that was asked for, else every one of the newest policy. */
-static int put_sweeps(struct backtest *b, struct json_out *out)
-{
-    const char *wanted = cli_option(b->args, "sweep");
-    const struct hd_policy *policy = b->n ? b->trial[b->n - 1]->policy : NULL;
-    struct sweep s;
-    bool found = false;
-    if (wanted && sweep_read(b->arena, wanted, &s, &b->err))
-        return cli_usage(b->args, "--sweep: %s", b->err.text);
-    for (uint32_t i = 0; policy && i < policy->n_checks; i++) {
-        const struct hd_check *c = &policy->checks[i];
-        if (wanted ? !str_is(c->name, s.check) || !sweep_limit(c) : !sweep_default(c, &s))
-            continue;
-        found = true;
-        if (put_sweep(b, c, &s, out))
-            return fail(b);
-    }
-    if (wanted && policy && !found)
-        return cli_usage(b->args, "--sweep: no check '%s' with a limit", s.check);
-    return CLI_OK;
-}
-
-static int report(struct backtest *b)
-{
-    struct trial_end *end = arena_many(b->arena, b->n, struct trial_end);
-    for (size_t i = 0; i < b->n; i++) {
-        if (trial_run(b->trial[i], b->trial[i]->policy, &end[i], &b->err))
-            return fail(b);
-    }
-    if (!cli_json(b->args)) {
-        if (!b->n)
-            (void)puts("no switch");
-        else
-            print_switches(b, end);
-        return put_sweeps(b, NULL);
-    }
-    BUF_AUTO text = BUF_INIT(HD_REPLY_BYTES_MAX);
-    struct json_out out = json_out(&text);
-    json_begin(&out, NULL, '{');
-    json_put_text(&out, "service", b->service);
-    put_switches(b, end, &out);
-    json_begin(&out, "sweep", '[');
-    int status = put_sweeps(b, &out);
-    json_end(&out, ']');
-    json_end(&out, '}');
+    if (store_open_reader(path, &k->store, &b->err))
+        return fail(k);
+    status = trial_newest(k->store, b->arena, b->service, (struct store_filter){.verdict = -1}, &newest);
+    if (!status && take_guards(k, last))
+        return fail(k);
     if (!status)
-        (void)puts(buf_at(&text));
+        status = read_sweeps(k);
+    if (!status)
+        status = read_labels(k, "good", TRIAL_GOOD);
+    if (!status)
+        status = read_labels(k, "bad", TRIAL_BAD);
+    for (k->at = 0; !status && k->at < b->n; k->at++) {
+        if (try_guard(k, &b->tried[k->at], polls))
+            status = fail(k);
+        let_go(k, &b->tried[k->at]);
+    }
+    return status;
+}
+
+/* --- haldane backtest --- */
+
+static int from_source(struct task *k)
+{
+    const struct cli_args *args = k->b.args;
+    struct config *config = cli_load(cli_config_file(cli_option(args, "config")), cli_option(args, "queries"));
+    if (!config)
+        return CLI_USAGE;
+    k->b.config = config_get(config);
+    k->b.policy = config_service(config, k->b.service);
+    int status = k->b.policy ? collect(k) : cli_unknown_service(config, k->b.service);
+    if (!status)
+        status = backtest_say(&k->b);
+    config_unref(config);
     return status;
 }
 
 static int run(const struct cli_args *args)
 {
     ARENA_AUTO a = arena_new();
-    struct config *config = NULL;
-    struct backtest *b = arena_of(a, struct backtest);
-    *b = (struct backtest){.args = args, .arena = a, .service = cli_word(args, 0)};
-    int status = CLI_OK;
+    ARENA_AUTO one = arena_new();
+    struct task *k = arena_of(a, struct task);
+    *k = (struct task){.one = one};
+    k->b.args = args;
+    k->b.arena = a;
+    k->b.service = cli_word(args, 0);
+    k->b.tried = arena_many(a, BACKTEST_TRIALS_MAX, struct tried);
+    int status;
     if (cli_option(args, "guards")) {
-        status = load(b);
+        status = load(k);
+        if (!status)
+            status = backtest_say(&k->b);
     } else {
-        config = cli_load(cli_config_file(cli_option(args, "config")), cli_option(args, "queries"));
-        b->policy = config ? config_service(config, b->service) : NULL;
-        b->config = config ? config_get(config) : NULL;
-        status = !config      ? CLI_USAGE
-                 : !b->policy ? cli_unknown_service(config, b->service)
-                              : collect(b);
+        status = from_source(k);
     }
-    if (!status)
-        status = report(b);
-    for (size_t i = 0; i <= b->n; i++)
-        config_unref(b->pin[i]);
-    config_unref(config);
+    for (size_t i = 0; i < k->b.n; i++)
+        config_unref(k->b.tried[i].pin);
+    k->asker = ask_close(k->asker);
+    k->store = store_close(k->store);
     return status;
 }
 
 static const struct cli_option options[] = {
     CLI_RANGE_OPTIONS,
     {"guards", 'g', NULL, "judge the evidence of the guards in the store, each by its own policy"},
-    {"sweep", 'w', "CHECK=LIMITS",
-     "limits to try (0.5%,1%,2%) instead of 1/4 to 4 times each check's own"},
+    {"good", '\0', "WHICH,...", "these switches were good: their times, or ids of guards"},
+    {"bad", '\0', "WHICH,...", "these were bad"},
+    {"sweep", 'w', "NAME=VALUES",
+     "what to try: CHECK=0.5%,1% or false_rollbacks=0.1%,1% or tolerance=1.1x,1.5x"},
+    {"last", '\0', "N", "with --guards: only the newest N that have ended"},
+    {"polls", '\0', "N", "with --guards: leave those out that have more polls"},
     {"store", 's', "PATH", "with --guards: the store (default: as the configuration says)"},
     CLI_OUTPUT_OPTION,
     CLI_QUERIES_OPTION,
@@ -412,13 +471,15 @@ const struct cli_command cli_backtest = {
     .synopsis = "SERVICE [TIME=COLOUR[,good|,bad]]... [--from T] [--to T] [--guards]",
     .help = "say what a policy would have done in the past",
     .notes =
-        "A switch is TIME=COLOUR or TIME=STABLE>COLOUR; without any they are found in the traffic\n"
-        "between --from and --to, where a colour has traffic after more than a minute without; name\n"
-        "what followed sooner. What you say of a switch (good, bad) or a human said of a "
-        "stored\n"
-        "guard (false alarm) tells real reverts from false ones. Counters are asked raw and "
-        "counted as\n"
-        "a live guard counts them; how the traffic was split is read off the requests. Nothing is changed.\n",
+        "A switch is TIME=COLOUR or TIME=STABLE>COLOUR; without any, all that the source can show are\n"
+        "found in the requests between --from and --to. What moves back while a guard would have\n"
+        "watched ends the trial there, as it ends a guard; a trial that ends before its verdict is\n"
+        "undecided, cut short. A candidate whose samples end is taken for dead, not for moved away.\n"
+        "Each limit is tried at 1/4 to 4 times its own, and what the sequential rule was given around\n"
+        "that; --sweep tries something else. Real and false reverts are told apart by what you say\n"
+        "(good, bad) or a human said of a stored guard (haldane mark); a stored guard that passed and\n"
+        "has no mark counts as good, everything else as unknown. Counters are asked raw and counted\n"
+        "as a live guard counts them. Nothing is changed.\n",
     .options = options,
     .least = 1,
     .most = 65,

@@ -18,10 +18,6 @@
 #define CHUNK_MS 600000
 #define BIN_MS 60000          /* the minutes before the switch, as the daemon cuts them */
 #define FIRST_SCRAPE_MS 30000 /* assumed until it is learned, as the daemon does */
-#define FIND_WINDOW_MS 60000  /* traffic over so long a time tells a switch from a few requests */
-#define FIND_STEP_MS 15000    /* how exactly a switch is found; the usual scrape interval */
-#define FIND_LEAST 20         /* requests in it */
-#define SWITCHES_MAX 1000
 
 /* The past of one check. */
 struct memory {
@@ -424,6 +420,9 @@ enum hd_code recall_collect(struct asker *asker, struct hd_arena *a, const struc
     int64_t first = (t->switch_ms / interval + 1) * interval;
     /* The poll that ends the guard is the first one after its time. */
     int64_t end = (t->switch_ms + policy->guard.duration_ms + interval - 1) / interval * interval;
+    int64_t cut = (t->cut_ms + interval - 1) / interval * interval;
+    if (t->cut_ms && cut < end)
+        end = cut;
     RECALL_AUTO p = {.asker = asker,
                      .arena = a,
                      .config = config,
@@ -452,81 +451,5 @@ enum hd_code recall_collect(struct asker *asker, struct hd_arena *a, const struc
             progress(user, i + 1, polls);
     }
     add_splits(&p, &t->evidence[HD_BEFORE_BINS], t->n - HD_BEFORE_BINS);
-    return HD_OK;
-}
-
-/* --- switches --- */
-
-/* Requests of two colours in the last FIND_WINDOW_MS. */
-struct traffic {
-    size_t polls; /* in the window */
-    double sum[2], *at[2];
-    bool above[2];
-};
-
-static double share(const struct traffic *t, int colour)
-{
-    double all = t->sum[0] + t->sum[1];
-    return all >= FIND_LEAST ? t->sum[colour] / all : NAN;
-}
-
-static void note_traffic(struct traffic *t, size_t poll, const struct hd_measurement m[HD_ROLES])
-{
-    for (int c = 0; c < 2; c++) {
-        double *old = &t->at[c][poll % t->polls];
-        t->sum[c] -= *old;
-        *old = m[c].outcome == HD_OUTCOME_OK && m[c].fresh ? m[c].exposure : 0;
-        t->sum[c] += *old;
-    }
-}
-
-enum hd_code recall_find(struct asker *asker, struct hd_arena *a, const struct hd_config *config,
-                         const struct hd_policy *policy, int64_t from_ms, int64_t to_ms,
-                         struct recall_switch **ret, size_t *ret_n, struct hd_error *err)
-{
-    const int64_t interval = FIND_STEP_MS;
-    RECALL_AUTO p = {.asker = asker,
-                     .arena = a,
-                     .config = config,
-                     .policy = policy,
-                     .interval_ms = interval,
-                     .since_ms = from_ms,
-                     .end_ms = to_ms,
-                     .role_of = {0, 1, -1, -1}};
-    uint32_t i = 0;
-    while (i < policy->n_checks && policy->checks[i].query.kind == HD_QUERY_GAUGE)
-        i++;
-    if (i == policy->n_checks || policy->n_colours != 2)
-        return hd_fail(err, HD_INVALID,
-                       "name the switches: traffic tells them only for two colours and a "
-                       "check that counts requests");
-    recall_open(&p);
-    struct traffic t = {.polls = (size_t)(FIND_WINDOW_MS / interval) + 1};
-    for (int c = 0; c < 2; c++)
-        t.at[c] = arena_many(a, t.polls, double);
-    *ret = arena_many(a, SWITCHES_MAX, struct recall_switch);
-    *ret_n = 0;
-    bool begun = false;
-    size_t n = 0;
-    for (int64_t at = (from_ms / interval + 1) * interval; at <= to_ms; at += interval, n++) {
-        struct hd_measurement m[HD_ROLES];
-        empty(m, i);
-        if (count(&p, &p.memory[i], at, m, err))
-            return err->code;
-        note_traffic(&t, n, m);
-        for (uint32_t c = 0; c < 2; c++) {
-            double now = share(&t, (int)c), limit = policy->detect.switch_at;
-            bool fixed = policy->kind == HD_KIND_CANARY && (int32_t)c != policy->candidate;
-            if (now > limit && !t.above[c]) {
-                t.above[c] = true;
-                if (begun && !fixed && *ret_n < SWITCHES_MAX)
-                    (*ret)[(*ret_n)++] = (struct recall_switch){
-                        at - interval - counts_scrape_ms(p.memory[i].counts), 1 - c, c};
-            } else if (now <= limit / 2) {
-                t.above[c] = false;
-            }
-        }
-        begun |= n + 1 >= t.polls && (t.above[0] || t.above[1]);
-    }
     return HD_OK;
 }

@@ -14,22 +14,10 @@
 typedef void recall_progress_fn(void *user, size_t done, size_t of);
 
 /* Fills the evidence of a trial: the minutes before its switch, then every poll up to the end of
- * the guard or `until_ms`. Fails when a source cannot be asked about the past, or gives no answer.
+ * the guard, to cut_ms, or to `until_ms`. Fails when a source cannot be asked about the past, or gives no answer.
  */
 enum hd_code recall_collect(struct asker *, struct hd_arena *, const struct hd_config *,
                             struct trial *, int64_t until_ms, recall_progress_fn *, void *user,
                             struct hd_error *err);
-
-/* A moment at which traffic moved. */
-struct recall_switch {
-    int64_t at_ms;
-    uint32_t stable, candidate; /* indices of colours */
-};
-
-/* Switches between two times by the traffic itself: a colour's share of the first counted check's
- * requests rises above `switch_at`. Policies of two colours. */
-enum hd_code recall_find(struct asker *, struct hd_arena *, const struct hd_config *,
-                         const struct hd_policy *, int64_t from_ms, int64_t to_ms,
-                         struct recall_switch **ret, size_t *ret_n, struct hd_error *err);
 
 #endif

@@ -18,6 +18,8 @@ struct trial {
     const char *name; /* id of a guard, or NULL */
     int64_t switch_ms;
     const char *stable, *candidate; /* colours */
+    int64_t cut_ms;                 /* when traffic moved on from the candidate; 0: not that is known */
+    const char *next;               /* to which colour */
     enum trial_truth truth;
     const struct hd_policy *policy;
     struct store_evidence *evidence; /* in the order of the engine's steps */

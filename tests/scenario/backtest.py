@@ -6,6 +6,7 @@ Services of verdict-bench with restarting pods, written as OpenMetrics, loaded i
 and looked at by `haldane backtest`: it finds their switches, judges them through the provider, and
 sweeps limits. TAP; skips without prometheus.
 """
+import datetime
 import json
 import os
 import shutil
@@ -31,6 +32,73 @@ CELLS = (("bad", ["--poll", "5", "--scrape", "5", "err .1->5%", "guard", "100", 
 PROOF = ((5, "err .1->5%", "guard"), (5, "err .1->1%", "guard"), (5, "p99 x2", "canary"), (5, "late .1->50% @30min", "guard"),
          (15, "err .1->5%", "canary"), (15, "err .1->1%", "guard"), (15, "healthy", "guard"), (15, "p99 +50%", "canary"),
          (30, "p99 x2", "guard"), (30, "err .1->5%", "canary"), (30, "healthy", "canary"), (30, "err .1->50%", "guard"))
+
+
+# Quick switches: (job, scrape, requests a second, [(second, share of green, share of errors on green)]) and what
+# is to be found: (second, back after, by the rules, cut short).
+QUICK = (
+    ("quick5", 5, 60, [(0, 1, .3), (60, 0, 0), (180, 1, .3), (192, 0, 0), (300, 1, 0)],
+     [(0, 60, "revert", False), (180, 12, "undecided", True), (300, None, "keep", False)]),
+    ("quick15", 15, 40, [(0, 1, .3), (40, 0, 0), (200, .1, 0), (290, 0, 0)],
+     [(0, 40, "revert", False), (200, 90, "undecided", True)]),
+)
+QUICK_FROM, QUICK_TO = AT - 900, AT + 4500
+
+
+def quick_metrics(om, job, scrape, rps, steps):
+    """Three pods a colour, scraped at their own moments, counting to the request."""
+    for colour in ("blue", "green"):
+        for pod in range(3):
+            labels = f'job="{job}",instance="{colour}-{pod}",version="{colour}"'
+            offset = (pod * .31 + (colour == "green") * .17) * scrape
+            start, good, bad, sent = QUICK_FROM - 600, [], [], [0., 0.]
+            for second in range(QUICK_FROM, QUICK_TO):
+                _, share, errors = next((s for s in reversed(steps) if second >= AT + s[0]), (0, 0, 0))
+                part = rps * (share if colour == "green" else 1 - share) / 3
+                rate = errors if colour == "green" else .001
+                sent = [sent[0] + part * (1 - rate), sent[1] + part * rate]
+                at = second + 1 + offset % 1
+                if (second + 1 - QUICK_FROM) % scrape == int(offset):
+                    good.append((int(sent[0]), at))
+                    bad.append((int(sent[1]), at))
+            for name, label, points in (("process_start_time_seconds", "", [(start, at) for _, at in good]),
+                                        ("http_requests_total", ',code="200"', good),
+                                        ("http_requests_total", ',code="500"', bad)):
+                om.writelines(f"{name}{{{labels}{label}}} {value} {at:.3f}\n" for value, at in points)
+
+
+def quick_service(job):
+    return (f"  {job}:\n"
+            "    colours: [blue, green]\n"
+            f"    actuator: {{type: haproxy, socket: /nonexistent.sock, backend: {job}}}\n"
+            "    guard: {duration: 15m, interval: 5s, warmup: 0s, fail_after: 6, min_samples: 20}\n"
+            f"    checks: [{{use: http-5xx-ratio, with: {{job: {job}}}, max: 2%}}]\n")
+
+
+def quick(tap, config, job, scrape, found):
+    """Every switch that can be seen at these scrapes, and where each ended."""
+    span = ("--from", "2023-11-14T22:10:00Z", "--to", "2023-11-14T23:20:00Z")
+    said = judged(config, job, *span)
+    rows, seconds = [], lambda t: datetime.datetime.fromisoformat(t.replace("Z", "+00:00")).timestamp() - AT
+    for s in said["switches"]:
+        rows.append((seconds(s["switch_at"]), seconds(s["moved_on_at"]) if s["moved_on_at"] else None, s["would"], s["cut_short"]))
+    right = len(rows) == len(found) and all(
+        abs(r[0] - w[0]) <= scrape + 1 and (r[1] is None) == (w[1] is None) and
+        (w[1] is None or 0 <= r[1] - w[0] - w[1] <= scrape + 1) and r[2:] == w[2:] for r, w in zip(rows, found))
+    tap.point(right, f"switches that move back soon are found, and end there: scrapes of {scrape} s", f"{rows} {said}"[:1500])
+    names = [f"{AT_TEXT(w[0])}=green" for w in found]
+    named = judged(config, job, *names)
+    ends = [(s["would"], s["cut_short"], s["moved_on_to"]) for s in named["switches"]]
+    tap.point(ends == [(w[2], w[3], "blue" if w[1] else None) for w in found], "and those that are named too", str(named)[:1500])
+    _, out, _ = backtest(config, job, *span)
+    tap.point("cut short: traffic moved back to blue" in out, "the table says so", out)
+    labelled = judged(config, job, *span, "--bad", AT_TEXT(found[0][0]), "--good", AT_TEXT(found[-1][0]))
+    was = [s["was"] for s in labelled["switches"]]
+    tap.point(len(was) == len(found) and (was[0], was[-1]) == ("bad", "good"), "what followed can be said of switches that are found", str(was))
+
+
+def AT_TEXT(second):
+    return datetime.datetime.fromtimestamp(AT + second, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def free_port():
@@ -81,6 +149,8 @@ class Source:
                 with open(f"{self.dir}/p{i}.jsonl", "w") as counts:
                     subprocess.run([BENCH, "metrics", "--job", f"p{i}", "--at", str(AT), "--poll", "5", "--scrape",
                                     str(scrape), scenario, mode, "100", "1", "1"], stdout=om, stderr=counts, check=True)
+            for job, scrape, rps, steps, _ in QUICK:
+                quick_metrics(om, job, scrape, rps, steps)
             om.write("# EOF\n")
         subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", f"{self.dir}/runs.om",
                         f"{self.dir}/data"], check=True, stdout=subprocess.DEVNULL)
@@ -125,6 +195,7 @@ def main():
             f.write(f'version: 1\nstorage: {{path: {folder}/h.db}}\ndatasources:\n'
                     f'  prom: {{type: prometheus, url: "http://127.0.0.1:{source.port}"}}\nservices:\n'
                     + "".join(service(job) + sequential(job) for job, _ in CELLS)
+                    + "".join(quick_service(q[0]) for q in QUICK)
                     + "".join(proof(i) for i in range(len(PROOF))))
         bad = judged(config, "bad", f"{WHEN}=green,bad")
         s = bad["switches"]
@@ -154,9 +225,23 @@ def main():
         tap.point(status == 0 and "1 revert, real" in out and "no revert, 1 missed" in out, "the table says the same", out)
         for words, want in ((["bad", "x"], "is not TIME=COLOUR"), (["bad", f"{WHEN}=red"], "no colour 'red'"),
                             (["bad", f"{WHEN}=green,ugly"], "good or bad"), (["bad"], "say --from"),
-                            (["bad", f"{WHEN}=green", "--sweep", "none=1%"], "no check 'none'")):
+                            (["bad", f"{WHEN}=green", "--bad", "2023-11-14T22:30:00Z"], "none of these 1 switches"),
+                            (["bad", f"{WHEN}=green", "--sweep", "none=1%"],
+                             "no check 'none' with a limit; what can be swept: http-5xx-ratio, http-slower-than")):
             status, out, err = backtest(config, *words)
             tap.point(status == 2 and want in err, f"refused: {' '.join(words)}", out + err)
+        with open(f"{folder}/dead.yaml", "w") as f:
+            f.write(open(config).read().replace(f":{source.port}", f":{free_port()}"))
+        status, _, err = backtest(f"{folder}/dead.yaml", "bad", "--from", "2023-11-14T21:40:00Z", "--sweep", "none=1%")
+        tap.point(status == 2 and "no check 'none'" in err, "a name that is wrong is said before anything is asked", err)
+        for job, scrape, _, _, found in QUICK:
+            quick(tap, config, job, scrape, found)
+        rows = judged(config, "bad-seq", f"{WHEN}=green,bad", "--sweep", "false_rollbacks=0.01%,1%,10%")["sweep"]
+        tap.point([(r["limit"], r["own"], r["real"]) for r in rows] == [("false_rollbacks", own, 1) for own in (False, True, False)],
+                  "the chance of a false rollback is swept", str(rows))
+        said = judged(config, "good-seq", f"{WHEN}=green,good")
+        tap.point([(r["limit"], r["own"]) for r in said["sweep"] if r["own"]] == [("false_rollbacks", True), ("tolerance", True)] and
+                  not any(r["reverts"] for r in said["sweep"] if r["own"]), "by default with the tolerance beside it", str(said["sweep"]))
         for i, (scrape, scenario, mode) in enumerate(PROOF):
             counts = subprocess.run([HALDANE, "bench", "decide", f"{folder}/p{i}.jsonl"], capture_output=True, text=True,
                                     check=True).stdout.splitlines()[1].split(",")[1]
