@@ -314,11 +314,11 @@ static enum hd_code take_guard(struct task *k, const char *id)
         return HD_OK;
     }
     if (config_load_pin((struct hd_span){g.pin, strlen(g.pin)}, &x->pin, &b->err))
-        return hd_error_add(&b->err, "guard %s", id);
-    x->trial.policy = config_service(x->pin, g.service);
-    if (!x->trial.policy)
-        return hd_fail(&b->err, HD_CORRUPT, "guard %s: its policy does not name %s", id, g.service);
-    b->policy = x->trial.policy;
+        x->left_out = arena_print(b->arena, "its policy cannot be read: %s", b->err.text);
+    else if (!(x->trial.policy = config_service(x->pin, g.service)))
+        x->left_out = "its policy does not name the service";
+    else
+        b->policy = x->trial.policy;
     return HD_OK;
 }
 
@@ -456,7 +456,7 @@ static const struct cli_option options[] = {
     {"good", '\0', "WHICH,...", "these switches were good: their times, or ids of guards"},
     {"bad", '\0', "WHICH,...", "these were bad"},
     {"sweep", 'w', "NAME=VALUES",
-     "what to try: CHECK=0.5%,1% or false_rollbacks=0.1%,1% or tolerance=1.1x,1.5x"},
+     "what to try of CHECK, false_rollbacks or tolerance, as 5xx=0.5%,1%"},
     {"last", '\0', "N", "with --guards: only the newest N that have ended"},
     {"polls", '\0', "N", "with --guards: leave those out that have more polls"},
     {"store", 's', "PATH", "with --guards: the store (default: as the configuration says)"},
