@@ -23,6 +23,7 @@ struct store {
     bool reader;
     bool open;              /* between begin and commit or rollback */
     bool relaxed;           /* commits do not wait for the disk now */
+    bool unsynced;          /* the newest one did not */
     bool ballast_used;
     enum hd_code failed;    /* first failed write of the open transaction */
     struct {

@@ -243,7 +243,30 @@ enum hd_code store_sync(struct store *s, struct hd_error *err)
     int rc = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
     if (rc == SQLITE_OK && log && log->pMethods)
         rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
-    return rc == SQLITE_OK ? HD_OK : sql_fail(s, rc, "sync of the log", err);
+    if (rc != SQLITE_OK)
+        return sql_fail(s, rc, "sync of the log", err);
+    s->unsynced = false;
+    return HD_OK;
+}
+
+static int pages_written(struct store *s)
+{
+    int now = 0, most;
+    (void)sqlite3_db_status(s->db, SQLITE_DBSTATUS_CACHE_WRITE, &now, &most, 0);
+    return now;
+}
+
+/* A commit that waits for the disk takes all before it along, also when it has written nothing. */
+static enum hd_code commit(struct store *s, struct hd_error *err)
+{
+    int before = pages_written(s);
+    enum hd_code code = sql_step(s, "COMMIT", err);
+    if (code)
+        return code;
+    if (!s->relaxed && s->unsynced && pages_written(s) == before)
+        return store_sync(s, err);
+    s->unsynced = s->relaxed;
+    return HD_OK;
 }
 
 enum hd_code store_commit(struct store *s, struct hd_error *err)
@@ -254,7 +277,7 @@ enum hd_code store_commit(struct store *s, struct hd_error *err)
     if (code)
         (void)hd_fail(err, code, "%s: a write of this transaction has failed", s->path);
     else
-        code = sql_step(s, "COMMIT", err);
+        code = commit(s, err);
     if (code)
         store_rollback(s);
     s->open = false;

@@ -43,7 +43,7 @@ static inline void store_close_p(struct store **s) { *s = store_close(*s); }
  * is no room left. */
 enum hd_code store_begin(struct store *, struct hd_error *err);
 /* As store_begin; but its commit does not wait for the disk: kill -9 loses nothing of it, a power cut
- * may, up to the next store_sync or commit of a row by store_begin. What is left is always a whole
+ * may, up to the next store_sync or commit of store_begin. What is left is always a whole
  * number of commits, the oldest ones. */
 enum hd_code store_begin_relaxed(struct store *, struct hd_error *err);
 /* Waits for the disk to have every commit so far. */

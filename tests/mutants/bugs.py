@@ -194,6 +194,9 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
     ("wall_clock_ends_guards", "I9", ("lifecycle",), (
         ("src/pipeline/guard.c", "g->t_base_ms + (g->p->now.boot_ms - g->boot_base_ms);",
          "g->t_base_ms + (g->p->now.wall_ms - g->row.started_ms);"),)),
+    ("nothing_syncs_nothing", "I9", ("store_disk",), (
+        ("src/store/store.c", "    if (!s->relaxed && s->unsynced && pages_written(s) == before)\n"
+         "        return store_sync(s, err);\n", ""),)),
     ("ballast_kept", "I2", ("store_open", "store_disk"), (
         ("src/store/sql.c", '        side_delete(s->vfs, s->path, "-ballast");\n', ""),)),
     ("answer_before_commit", "I7", ("disk",), (
