@@ -47,31 +47,60 @@ static size_t count_checks(const struct hd_config *c)
     return n;
 }
 
-/* Exit status: whatever cannot be read is a fault of the configuration until proved otherwise. */
+/* One line for each thing found about a check; true: something that it asks for does not exist. */
+static bool print_lints(struct asker *asker, const struct hd_config *c, const struct hd_policy *policy,
+                        const struct hd_check *check, const struct lint_sides *sides)
+{
+    ARENA_AUTO a = arena_new();
+    struct lints found;
+    bool missing = true;
+    for (uint32_t i = 0; i < policy->n_colours; i++)
+        missing &= sides->series[i] == 0;
+    lint_check(asker, a, c, policy, check, sides, &found);
+    for (size_t i = 0; i < found.n; i++) {
+        missing |= found.item[i].missing;
+        (void)printf("%s/%s: %s: %s\n", policy->name, check->name, found.item[i].slug,
+                     table_clean(a, found.item[i].text));
+    }
+    return missing;
+}
+
+/* Exit status: whatever cannot be read is a fault of the configuration until proved otherwise; what answers
+ * and has nothing of what is asked for leaves a guard without evidence. */
 static int go_online(const struct hd_config *c)
 {
     ARENA_AUTO a = arena_new();
     ASKER_AUTO asker = NULL;
     struct table t = {.arena = a, .columns = LOOK_COLUMNS};
     struct hd_error err;
+    struct lint_sides *sides = arena_many(a, count_checks(c) + 1, struct lint_sides);
+    size_t n = 0, missing = 0;
     bool ok = true;
     if (ask_open(&asker, &err))
         return cli_fail(CLI_USAGE, "%s", err.text);
     look_head(&t);
     for (uint32_t i = 0; i < c->n_services; i++) {
         const struct hd_policy *policy = &c->services[i];
-        ok &= look_router(asker, policy);
-        for (uint32_t k = 0; k < policy->n_checks; k++)
-            ok &= look_check(asker, &t, c, policy, &policy->checks[k], WINDOW_MS);
+        struct lint_sides split;
+        ok &= look_router(asker, policy, &split);
+        for (uint32_t k = 0; k < policy->n_checks; k++, n++) {
+            sides[n] = split;
+            ok &= look_check(asker, &t, c, policy, &policy->checks[k], WINDOW_MS, &sides[n]);
+        }
     }
     (void)puts("");
     table_print(&t, stdout);
     (void)puts("");
+    n = 0;
     for (uint32_t i = 0; i < c->n_services; i++) {
-        for (uint32_t k = 0; k < c->services[i].n_checks; k++)
-            (void)lint_check(asker, c, &c->services[i], &c->services[i].checks[k]);
+        for (uint32_t k = 0; k < c->services[i].n_checks; k++, n++)
+            missing += print_lints(asker, c, &c->services[i], &c->services[i].checks[k], &sides[n]);
     }
-    return ok ? CLI_OK : cli_fail(CLI_USAGE, "not everything answered");
+    if (!ok)
+        return cli_fail(CLI_USAGE, "not everything answered");
+    return missing ? cli_fail(CLI_INCONCLUSIVE, "%zu of %zu checks ask%s for what is not there: a guard would not see it",
+                              missing, n, missing == 1 ? "s" : "")
+                   : CLI_OK;
 }
 
 static int check(const struct cli_args *args, const char *file, const struct config *config)
@@ -126,7 +155,8 @@ const struct cli_command cli_check = {
     .help = "check a configuration; name every mistake",
     .notes =
         "FILE \"-\" is standard input. Mistakes go to stderr as FILE:LINE:COLUMN: PATH: TEXT.\n"
-        "Exit codes: 0 without errors, 2 with errors (or, --online, without an answer).\n",
+        "Exit codes: 0 without errors, 2 with errors (or, --online, without an answer), 3 when what a check\n"
+        "asks for is not there (--online).\n",
     .options = options,
     .most = 1,
     .run = run,

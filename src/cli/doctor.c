@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "cli/ask.h"
 #include "cli/client.h"
+#include "cli/lint.h"
 #include "cli/table.h"
 #include "json/json.h"
 #include "store/store.h"
@@ -178,10 +179,24 @@ static void see_source(struct doctor *d, const struct hd_datasource *source)
          off > SKEW_WARN_MS ? "let both machines keep time (systemd-timesyncd, chrony)" : NULL);
 }
 
-static void see_check(struct doctor *d, const struct hd_policy *policy, const struct hd_check *check)
+/* The first thing that the check asks for and that does not exist; NULL: there is none. */
+static const char *missing(struct doctor *d, struct hd_arena *a, const struct hd_policy *policy,
+                           const struct hd_check *check, const struct lint_sides *sides)
+{
+    struct lints found;
+    lint_check(d->asker, a, d->config, policy, check, sides, &found);
+    for (size_t i = 0; i < found.n; i++) {
+        if (found.item[i].missing)
+            return found.item[i].text;
+    }
+    return NULL;
+}
+
+static void see_check(struct doctor *d, const struct hd_policy *policy, const struct hd_check *check,
+                      struct lint_sides *sides)
 {
     ARENA_AUTO a = arena_new();
-    const char *what = arena_print(d->a, "check %s/%s", policy->name, check->name);
+    const char *what = arena_print(d->a, "check %s/%s", policy->name, check->name), *lacks = NULL;
     struct ask_side side[HD_SIDES_MAX];
     struct hd_error err;
     enum hd_code code = ask_check(d->asker, a, d->config, policy, check, WINDOW_MS, side, &err);
@@ -189,10 +204,12 @@ static void see_check(struct doctor *d, const struct hd_policy *policy, const st
         find(d, FAIL, what, err.text, next_of(code));
         return;
     }
-    BUF_AUTO b = BUF_INIT(2000);
-    size_t seen = 0, wrong = 0;
+    BUF_AUTO b = BUF_INIT(4000);
+    size_t seen = 0, wrong = 0, absent = 0;
     for (uint32_t i = 0; i < policy->n_colours; i++) {
         const struct ask_side *s = &side[i];
+        sides->series[i] = s->outcome == HD_OUTCOME_NO_DATA ? s->series : 1;
+        absent += sides->series[i] == 0;
         seen += s->outcome == HD_OUTCOME_OK || s->outcome == HD_OUTCOME_TOO_FEW;
         wrong += s->outcome == HD_OUTCOME_ERROR || s->outcome == HD_OUTCOME_TOO_MANY;
         const char *value = table_value(a, s->value, check->unit);
@@ -200,8 +217,15 @@ static void see_check(struct doctor *d, const struct hd_policy *policy, const st
         if (s->text)
             buf_print(&b, " (%s)", s->text);
     }
-    find(d, wrong ? FAIL : seen ? PASS : WARN, what, buf_at(&b),
-         wrong || !seen ? arena_print(d->a, "haldane check --online says what is missing") : NULL);
+    if (absent)
+        lacks = missing(d, a, policy, check, sides);
+    if (lacks)
+        buf_print(&b, ": %s", lacks);
+    bool blind = wrong || lacks || absent == policy->n_colours;
+    find(d, blind ? FAIL : seen ? PASS : WARN, what, buf_at(&b),
+         lacks          ? "write the name that is there, or let the source scrape it"
+         : blind || !seen ? "haldane check --online says what is missing"
+                          : NULL);
 }
 
 /* --- routers and targets --- */
@@ -254,9 +278,11 @@ static void see_permission(struct doctor *d, const struct hd_policy *policy, uin
         find(d, FAIL, what, err.text, code == HD_DENIED ? "give haldane the right to write there" : next_of(code));
 }
 
-static void see_router(struct doctor *d, const struct hd_policy *policy)
+static void see_router(struct doctor *d, const struct hd_policy *policy, struct lint_sides *sides)
 {
     ARENA_AUTO a = arena_new();
+    for (size_t i = 0; i < HD_SIDES_MAX; i++)
+        sides->share_ppm[i] = HD_UNKNOWN;
     const char *what = arena_print(d->a, "router %s", policy->name);
     struct hd_live live;
     struct hd_error err;
@@ -266,6 +292,8 @@ static void see_router(struct doctor *d, const struct hd_policy *policy)
         return;
     }
     BUF_AUTO b = BUF_INIT(2000);
+    for (uint32_t i = 0; i < policy->n_colours; i++)
+        sides->share_ppm[i] = live.side[i].share_ppm;
     for (uint32_t i = 0; i < policy->n_colours; i++)
         buf_print(&b, "%s%s %s", i ? ", " : "", policy->colours[i].name,
                   table_value(a, live.side[i].share_ppm / 1e6, "share"));
@@ -353,9 +381,10 @@ static void see_all(struct doctor *d)
         see_source(d, &d->config->datasources[i]);
     for (uint32_t i = 0; i < d->config->n_services; i++) {
         const struct hd_policy *policy = &d->config->services[i];
-        see_router(d, policy);
+        struct lint_sides sides;
+        see_router(d, policy, &sides);
         for (uint32_t k = 0; k < policy->n_checks; k++)
-            see_check(d, policy, &policy->checks[k]);
+            see_check(d, policy, &policy->checks[k], &sides);
     }
     see_notifiers(d);
     d->asker = ask_close(d->asker);

@@ -6,19 +6,20 @@
  */
 #include "cli/lint.h"
 
-#include <stdio.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/str.h"
-#include "cli/table.h"
+#include "cli/internal.h"
 #include "config/promql.h"
 
-#define LOOK_S 600     /* how far back scrapes are counted */
-#define SHOWN_MAX 8    /* values, labels or names in one sentence */
+#define LOOK_S 600      /* how far back scrapes are counted */
+#define SHOWN_MAX 8     /* values, labels or names in one sentence */
+#define SEEN_MAX 64     /* of them, to find the one that was meant */
 #define SELECTORS_MAX 8 /* of one query */
-#define WIDE 10000.0   /* series under one number: the source works for it at every poll */
+#define WIDE 10000.0    /* series under one number: the source works for it at every poll */
 
 struct linting {
     struct asker *asker;
@@ -27,20 +28,26 @@ struct linting {
     const struct hd_policy *policy;
     const struct hd_check *check;
     const struct hd_datasource *source;
+    const struct lint_sides *sides;
+    const char *label; /* that tells the colours apart; NULL: not known */
     const struct promql *q;
     const char *text; /* of the query */
-    size_t n;
+    struct lints *found;
 };
 
-static void say(struct linting *l, const char *slug, const char *format, ...) HD_PRINTF(3, 4);
-static void say(struct linting *l, const char *slug, const char *format, ...)
+HD_PRINTF(4, 5) static void say(struct linting *l, const char *slug, bool missing, const char *format, ...)
 {
+    struct lints *f = l->found;
     va_list args;
     va_start(args, format);
     const char *text = arena_vprint(l->a, format, args);
     va_end(args);
-    (void)printf("%s/%s: %s: %s\n", l->policy->name, l->check->name, slug, table_clean(l->a, text));
-    l->n++;
+    for (size_t i = 0; i < f->n; i++) {
+        if (str_is(f->item[i].slug, slug) && str_is(f->item[i].text, text))
+            return; /* of the other colour's query */
+    }
+    if (f->n < LINTS_MAX)
+        f->item[f->n++] = (struct lint){slug, text, missing};
 }
 
 static bool series_of(struct linting *l, const char *expression, struct hd_rows *ret)
@@ -60,38 +67,57 @@ static double number_of(struct linting *l, const char *expression)
 
 /* --- what there is instead --- */
 
+/* Names (of metrics, labels, values of a label), each once. */
+struct names {
+    const char *item[SEEN_MAX];
+    size_t n;
+};
+
 /* Adds the names (value NULL) or the values of one label of a series, without what is there. */
-static void collect(struct linting *l, const char *series, const char *label, const char **seen, size_t *n)
+static void collect(struct linting *l, const char *series, const char *label, struct names *to)
 {
     struct promql p;
     struct hd_error err;
     if (!series || promql_read(l->a, series, &p, &err))
         return;
-    for (size_t i = 0; i + 2 < p.n && *n < SHOWN_MAX; i++) {
+    for (size_t i = 0; i + 2 < p.n && to->n < SEEN_MAX; i++) {
         if (p.token[i].kind != PROMQL_WORD || p.token[i + 2].kind != PROMQL_TEXT)
             continue;
         const char *word = label ? p.token[i + 2].text : p.token[i].text;
         bool wanted = label ? str_is(p.token[i].text, label) : !str_is(word, "__name__");
-        for (size_t k = 0; k < *n && wanted; k++)
-            wanted = !str_is(seen[k], word);
+        for (size_t k = 0; k < to->n && wanted; k++)
+            wanted = !str_is(to->item[k], word);
         if (wanted)
-            seen[(*n)++] = word;
+            to->item[to->n++] = word;
     }
 }
 
-/* "a, b, c": labels (label NULL) or values of a label in the series of an expression. */
-static const char *there_are(struct linting *l, const char *expression, const char *label)
+/* Labels (label NULL) or values of a label in the series of an expression. */
+static struct names names_in(struct linting *l, const char *expression, const char *label)
 {
-    const char *seen[SHOWN_MAX];
-    size_t n = 0;
+    struct names names = {.n = 0};
     struct hd_rows rows = {.n = 0};
-    BUF_AUTO b = BUF_INIT(1000);
     (void)series_of(l, expression, &rows);
     for (size_t i = 0; i < rows.n; i++)
-        collect(l, rows.row[i].series, label, seen, &n);
-    for (size_t i = 0; i < n; i++)
-        buf_print(&b, "%s%s", i ? ", " : "", *seen[i] ? seen[i] : "\"\"");
-    return n ? arena_text(l->a, buf_at(&b)) : "none";
+        collect(l, rows.row[i].series, label, &names);
+    return names;
+}
+
+/* "a, b, c; did you mean 'b'?" */
+static const char *there_are(struct linting *l, const struct names *names, const char *meant)
+{
+    struct cli_near near = {.word = meant};
+    BUF_AUTO b = BUF_INIT(4000);
+    for (size_t i = 0; i < names->n; i++) {
+        cli_near_offer(&near, names->item[i]);
+        if (i < SHOWN_MAX)
+            buf_print(&b, "%s%s", i ? ", " : "", *names->item[i] ? names->item[i] : "\"\"");
+        else if (i == SHOWN_MAX)
+            buf_text(&b, ", ...");
+    }
+    if (near.name)
+        buf_print(&b, "; did you mean '%s'?", near.name);
+    return names->n ? arena_text(l->a, buf_at(&b)) : "none";
 }
 
 /* --- one selector --- */
@@ -101,34 +127,46 @@ static const char *quoted(const struct linting *l, const char *text)
     return hd_provider_find(l->source->plugin.type)->quote(l->a, text);
 }
 
-/* Names that begin like it. */
+static struct names metrics_like(struct linting *l, const char *glob)
+{
+    return names_in(l, arena_print(l->a, "topk(%d, count by (__name__) ({__name__=~%s}))", SEEN_MAX, quoted(l, glob)),
+                    "__name__");
+}
+
+/* Names that begin like it, else those that end like it. */
 static void lint_metric(struct linting *l, const char *metric)
 {
     size_t stem = strcspn(metric, "_");
-    const char *like = arena_print(l->a, "topk(%d, count by (__name__) ({__name__=~%s}))", SHOWN_MAX,
-                                   quoted(l, arena_print(l->a, "%.*s_.*", (int)stem, metric)));
-    say(l, "metric_absent", "there is no series %s; of that family there are: %s", metric,
-        there_are(l, like, "__name__"));
+    struct names like = metrics_like(l, arena_print(l->a, "%.*s_.*", (int)stem, metric));
+    if (!like.n && metric[stem])
+        like = metrics_like(l, arena_print(l->a, ".+%s", metric + stem));
+    say(l, "metric_absent", true, "there is no series %s; of that family there are: %s", metric,
+        there_are(l, &like, metric));
 }
 
-/* What takes the last series away. */
-static void lint_matcher(struct linting *l, const char *metric, const struct promql_matcher *m)
+/* What takes the last series away; true: this matcher does. */
+static bool lint_matcher(struct linting *l, const char *metric, const struct promql_matcher *m)
 {
     const char *value = quoted(l, m->value);
     if (number_of(l, arena_print(l->a, "count(%s{%s%s%s})", metric, m->label, m->sign, value)) != 0)
-        return;
+        return false;
     if (number_of(l, arena_print(l->a, "count(%s{%s!=\"\"})", metric, m->label)) == 0) {
-        say(l, "label_absent", "%s has no label '%s'; it has: %s", metric, m->label,
-            there_are(l, arena_print(l->a, "topk(3, %s)", metric), NULL));
-        return;
+        struct names labels = names_in(l, arena_print(l->a, "topk(3, %s)", metric), NULL);
+        say(l, "label_absent", true, "%s has no label '%s'; it has: %s", metric, m->label,
+            there_are(l, &labels, m->label));
+        return true;
     }
-    const char *values = there_are(
-        l, arena_print(l->a, "topk(%d, count by (%s) (%s))", SHOWN_MAX, m->label, metric), m->label);
+    if (l->label && str_is(m->label, l->label))
+        return true; /* the colours have a lint of their own */
+    struct names values = names_in(
+        l, arena_print(l->a, "topk(%d, count by (%s) (%s))", SEEN_MAX, m->label, metric), m->label);
     const char *wide = arena_print(l->a, ".*(%s).*", m->value);
     bool inside = str_is(m->sign, "=~") &&
                   number_of(l, arena_print(l->a, "count(%s{%s=~%s})", metric, m->label, quoted(l, wide))) > 0;
-    say(l, "value_absent", "no series of %s has %s%s%s; there are: %s%s", metric, m->label, m->sign, value,
-        values, inside ? ". A regular expression covers the whole value: .* is missing at one of its ends" : "");
+    say(l, "value_absent", true, "no series of %s has %s%s%s; there are: %s%s", metric, m->label, m->sign, value,
+        there_are(l, &values, m->value),
+        inside ? ". A regular expression covers the whole value: .* is missing at one of its ends" : "");
+    return true;
 }
 
 static void lint_absent(struct linting *l, const struct promql_selector *s)
@@ -139,12 +177,12 @@ static void lint_absent(struct linting *l, const struct promql_selector *s)
         lint_metric(l, s->metric);
         return;
     }
-    size_t before = l->n;
+    bool explained = false;
     struct promql_matcher m;
     for (size_t i = 0; promql_matcher(l->q, s, &i, &m);)
-        lint_matcher(l, s->metric, &m);
-    if (l->n == before)
-        say(l, "no_series", "each matcher of %s fits some series, and all of them together none", s->metric);
+        explained |= lint_matcher(l, s->metric, &m);
+    if (!explained)
+        say(l, "no_series", true, "each matcher of %s fits some series, and all of them together none", s->metric);
 }
 
 static void lint_window(struct linting *l, const struct promql_selector *s, const char *plain)
@@ -158,7 +196,7 @@ static void lint_window(struct linting *l, const struct promql_selector *s, cons
         return;
     int64_t scrape_ms = (int64_t)(LOOK_S * 1000 / scrapes + 500) / 1000 * 1000;
     if (ms < 4 * scrape_ms)
-        say(l, "short_window", "[%s] holds fewer than four scrapes of %s, which come every %s: write [%s]",
+        say(l, "short_window", false, "[%s] holds fewer than four scrapes of %s, which come every %s: write [%s]",
             l->q->token[s->range.from].text, s->metric ? s->metric : "it", str_duration_exact(scrape_ms, now),
             str_duration_exact(4 * scrape_ms, want));
 }
@@ -176,10 +214,10 @@ static void lint_selector(struct linting *l, const struct promql_selector *s)
     if (n == 0)
         lint_absent(l, s);
     else if (raw && n > (double)l->config->limits.series)
-        say(l, "too_many_series", "%.0f series, and limits.series is %lld: narrow it with `with: {job: ...}`", n,
+        say(l, "too_many_series", false, "%.0f series, and limits.series is %lld: narrow it with `with: {job: ...}`", n,
             (long long)l->config->limits.series);
     else if (!raw && n > WIDE)
-        say(l, "too_many_series", "%.0f series are added up at every poll: narrow the selector of %s, or "
+        say(l, "too_many_series", false, "%.0f series are added up at every poll: narrow the selector of %s, or "
             "let a recording rule do it", n, s->metric ? s->metric : "it");
     if (n > 0)
         lint_window(l, s, plain);
@@ -198,19 +236,104 @@ static void lint_text(struct linting *l, const char *text)
         lint_selector(l, &s);
 }
 
-size_t lint_check(struct asker *asker, const struct hd_config *config, const struct hd_policy *policy,
-                  const struct hd_check *check)
+/* --- the colours --- */
+
+/* Of a text for each colour: the label whose value differs between the first two. */
+static const char *differing_label(struct linting *l)
 {
-    ARENA_AUTO a = arena_new();
+    struct promql q[2];
+    struct promql_selector s[2];
+    struct promql_matcher m[2];
+    struct hd_error err;
+    for (size_t i = 0; i < 2; i++) {
+        size_t from = 0;
+        const char *text = l->check->query.text[i];
+        if (!text || promql_read(l->a, text, &q[i], &err) || !promql_selector(&q[i], &from, &s[i]))
+            return NULL;
+    }
+    for (size_t i = 0, k = 0; promql_matcher(&q[0], &s[0], &i, &m[0]) && promql_matcher(&q[1], &s[1], &k, &m[1]);) {
+        if (str_is(m[0].label, m[1].label) && !str_is(m[0].value, m[1].value))
+            return m[0].label;
+    }
+    return NULL;
+}
+
+/* The values of the colours' label in what a query asks for first, whatever its colour. */
+static struct names values_of_label(struct linting *l, const char *text, const char **ret_metric)
+{
+    struct promql q;
+    struct promql_selector s;
+    struct promql_matcher m;
+    struct hd_error err;
+    size_t from = 0, n = 0;
+    BUF_AUTO rest = BUF_INIT(HD_QUERY_BYTES_MAX);
+    if (!text || promql_read(l->a, text, &q, &err) || !promql_selector(&q, &from, &s) || !s.metric)
+        return (struct names){.n = 0};
+    for (size_t i = 0; promql_matcher(&q, &s, &i, &m);) {
+        if (!str_is(m.label, l->label))
+            buf_print(&rest, "%s%s%s%s", n++ ? ", " : "", m.label, m.sign, quoted(l, m.value));
+    }
+    *ret_metric = s.metric;
+    return names_in(l, arena_print(l->a, "topk(%d, count by (%s) (%s{%s}))", SEEN_MAX, l->label, s.metric, buf_at(&rest)),
+                    l->label);
+}
+
+static bool is_claimed(const struct hd_policy *policy, const char *value)
+{
+    bool claimed = false;
+    for (uint32_t i = 0; i < policy->n_colours; i++)
+        claimed |= str_glob_any(policy->colours[i].label, value);
+    return claimed;
+}
+
+/* A colour without series. One that has never been deployed looks the same as one that is misspelt: it is
+ * missing where a name like it is there and belongs to nobody, or where it has traffic. */
+static void lint_colour(struct linting *l, uint32_t colour, bool all)
+{
+    const struct hd_colour *c = &l->policy->colours[colour];
+    const char *metric, *meant = c->label && c->label[0] ? c->label[0] : c->name;
+    struct names values = values_of_label(l, l->check->query.text[l->check->query.by_label ? 0 : colour], &metric);
+    struct cli_near near = {.word = meant};
+    uint32_t ppm = l->sides->share_ppm[colour];
+    if (!values.n) /* said of its metric or label */
+        return;
+    for (size_t i = 0; i < values.n; i++) {
+        if (!is_claimed(l->policy, values.item[i]))
+            cli_near_offer(&near, values.item[i]);
+    }
+    bool serves = ppm != HD_UNKNOWN && ppm > 0;
+    say(l, "colour_absent", near.name || serves || all, "no series of %s is of colour %s (%s=%s)%s; there are: %s%s",
+        metric, c->name, l->label, meant, serves ? ", which has traffic" : "",
+        there_are(l, &values, near.name ? meant : ""),
+        near.name || serves || all ? "" : ". If it was never deployed, that is as it should be");
+}
+
+static void lint_colours(struct linting *l)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < l->policy->n_colours; i++)
+        all &= l->sides->series[i] == 0;
+    for (uint32_t i = 0; l->label && i < l->policy->n_colours; i++) {
+        if (!l->sides->series[i])
+            lint_colour(l, i, all);
+    }
+}
+
+void lint_check(struct asker *asker, struct hd_arena *a, const struct hd_config *config,
+                const struct hd_policy *policy, const struct hd_check *check, const struct lint_sides *sides,
+                struct lints *ret)
+{
     const struct hd_datasource *source = &config->datasources[check->datasource];
     const struct hd_provider *p = hd_provider_find(source->plugin.type);
     struct linting l = {.asker = asker, .a = a, .config = config, .policy = policy, .check = check,
-                        .source = source};
+                        .source = source, .sides = sides, .found = ret};
+    ret->n = 0;
     if (!p || !p->counts || !p->quote)
-        return 0;
+        return;
+    l.label = check->query.by_label ? check->query.by_label : differing_label(&l);
     for (uint32_t i = 0; i < (check->query.by_label ? 1 : policy->n_colours); i++) {
         if (check->query.text[i])
             lint_text(&l, check->query.text[i]);
     }
-    return l.n;
+    lint_colours(&l);
 }

@@ -28,12 +28,15 @@ static const char *outcome_text(struct hd_arena *a, const struct hd_policy *poli
 }
 
 bool look_check(struct asker *asker, struct table *t, const struct hd_config *config,
-                const struct hd_policy *policy, const struct hd_check *check, int64_t window_ms)
+                const struct hd_policy *policy, const struct hd_check *check, int64_t window_ms,
+                struct lint_sides *sides)
 {
     ARENA_AUTO said = arena_new(); /* the whole answers; the table keeps its own copies */
     struct hd_arena *a = t->arena;
     struct ask_side side[HD_SIDES_MAX];
     struct hd_error err;
+    for (size_t i = 0; i < HD_SIDES_MAX; i++)
+        sides->series[i] = 1;
     if (ask_check(asker, said, config, policy, check, window_ms, side, &err)) {
         table_row(t, policy->name, check->name, "", "", "", "", "",
                   arena_print(a, "error: %s", err.text));
@@ -43,6 +46,7 @@ bool look_check(struct asker *asker, struct table *t, const struct hd_config *co
     for (uint32_t i = 0; i < policy->n_colours; i++) {
         const struct ask_side *s = &side[i];
         ok &= s->outcome != HD_OUTCOME_ERROR;
+        sides->series[i] = s->outcome == HD_OUTCOME_NO_DATA ? s->series : 1;
         table_row(t, policy->name, check->name, policy->colours[i].name,
                   arena_print(a, "%zu", s->series), table_count(a, s->n),
                   table_value(a, s->value, check->unit), table_duration(a, s->age_ms),
@@ -60,16 +64,20 @@ static const char *members_text(struct hd_arena *a, const struct hd_side_live *s
     return arena_print(a, "%u of %u ready", s->ready, s->wanted);
 }
 
-bool look_router(struct asker *asker, const struct hd_policy *policy)
+bool look_router(struct asker *asker, const struct hd_policy *policy, struct lint_sides *sides)
 {
     ARENA_AUTO a = arena_new();
     struct hd_live live;
     struct hd_error err;
     struct table t = {.arena = a, .columns = 4};
+    for (size_t i = 0; i < HD_SIDES_MAX; i++)
+        sides->share_ppm[i] = HD_UNKNOWN;
     if (ask_router(asker, a, policy, &live, &err)) {
         (void)printf("%s: the router cannot be read: %s\n", policy->name, table_clean(a, err.text));
         return false;
     }
+    for (uint32_t i = 0; i < policy->n_colours; i++)
+        sides->share_ppm[i] = live.side[i].share_ppm;
     for (uint32_t i = 0; i < policy->n_colours; i++)
         table_row(&t, i ? " " : arena_print(a, "%s:", policy->name), policy->colours[i].name,
                   table_value(a, live.side[i].share_ppm / 1e6, "share"),

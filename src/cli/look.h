@@ -6,14 +6,17 @@
 #define CLI_LOOK_H
 
 #include "cli/ask.h"
+#include "cli/lint.h"
 #include "cli/table.h"
 
 #define LOOK_COLUMNS 8
 void look_head(struct table *);
-/* Asks and adds a row for each colour. False: the source gave no answer, or an error. */
+/* Asks and adds a row for each colour, and says in `sides` how many series it has. False: the source gave no
+ * answer, or an error; then every side counts as seen. */
 bool look_check(struct asker *, struct table *, const struct hd_config *, const struct hd_policy *,
-                const struct hd_check *, int64_t window_ms);
-/* Reads the router and prints a line for each colour. False: it cannot be read. */
-bool look_router(struct asker *, const struct hd_policy *);
+                const struct hd_check *, int64_t window_ms, struct lint_sides *sides);
+/* Reads the router, prints a line for each colour, and says in `sides` how much traffic it has. False: it
+ * cannot be read. */
+bool look_router(struct asker *, const struct hd_policy *, struct lint_sides *sides);
 
 #endif

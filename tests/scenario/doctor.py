@@ -48,6 +48,16 @@ class Place:
         w.ok(good and code == (1 if failed else 0), name, said)
 
 
+    def online(self, name, text, status, *words):
+        """What `check --online` of a configuration says, and its exit status."""
+        self.d.write(text)
+        done = subprocess.run([self.world.binary, "check", "--online", self.d.file], capture_output=True, text=True,
+                              timeout=60)
+        self.d.write(self.text())
+        w.ok(done.returncode == status and all(x in done.stdout + done.stderr for x in words), name,
+             f"exit {done.returncode}\n{done.stdout}{done.stderr}")
+
+
 def all_well(p):
     code, found, said = p.ask()
     w.equal([f for f in found if f["grade"] != "PASS"], [], "all is well", said)
@@ -74,8 +84,25 @@ def sources(p):
         p.expect(f"its clock is off by {skew} s", grade, "clock", ["behind" if skew < 0 else "ahead", "keep time"])
         p.prometheus.result = result
     p.prometheus.fault = "empty"
-    p.expect("a check that finds nothing", "WARN", "check shop/http-5xx-ratio", ["no_data", "check --online"])
+    p.expect("a check that finds nothing", "FAIL", "check shop/http-5xx-ratio",
+             ["no_data", "there is no series http_requests_total", "name that is there"])
     p.prometheus.fault = None
+    p.expect("a colour by a wrong name", "FAIL", "check shop/http-5xx-ratio",
+             ["colour gren", "there are: blue, green; did you mean 'green'?"],
+             text=p.text(colours='{blue: {servers: "blue*"}, gren: {servers: "green*"}}'))
+    p.prometheus.say("fresh", blue=(50, 0))
+    fresh = p.text(checks="[{use: http-5xx-ratio, with: {job: fresh}, max: 5%}]")
+    p.expect("a colour that was never deployed", "PASS", "check shop/http-5xx-ratio", ["green no_data"], text=fresh)
+    p.online("it is named by check --online, too", fresh, 0, "colour green", "never deployed")
+    p.router.set(w.GREEN)
+    p.expect("a colour with traffic, and no samples", "FAIL", "check shop/http-5xx-ratio",
+             ["colour green", "which has traffic"], text=fresh)
+    p.online("which is an error for check --online", fresh, 3, "which has traffic", "1 of 1 checks asks for what is not there")
+    p.router.set(w.BLUE)
+    p.prometheus.fault = "empty"
+    p.online("so is a metric that is not there", p.text(), 3, "metric_absent: there is no series http_requests_total")
+    p.prometheus.fault = None
+    p.online("all is there", p.text(), 0, " ok\n")
 
 
 def routers(p):

@@ -43,6 +43,13 @@ CASES = [
     ("a window of four scrapes", {"query": "sum(rate(slow_total{ {{match}} }[2m]))", "max": 1}, None),
     ("more series than are allowed", {"use": "http-request-rate", "with": {"job": "wide"}, "min": 1},
      ["too_many_series", "60 series", "limits.series is 50"]),
+    ("a colour's name that is misspelt", {"use": "http-5xx-ratio", "with": {"job": "shop"}, "max": "1%"},
+     ["colour_absent", "colour gren (version=gren)", "there are: blue, green; did you mean 'green'?"],
+     ["blue", "gren"]),
+    ("the same in a query of one's own", {"query": GOOD, "max": "1%"},
+     ["colour_absent", "colour gren (version=gren)", "did you mean 'green'?"], ["blue", "gren"]),
+    ("a metric that begins wrong", {"use": "http-5xx-ratio", "with": {"metric": "htp_requests_total"}, "max": "1%"},
+     ["metric_absent", "did you mean 'http_requests_total'?"]),
     ("no colour's label", {"use": "http-5xx-ratio", "with": {"metric": "plain_total"}, "max": "1%"},
      ["label_absent", "no label 'version'", "it has: ", "job"]),
 ]
@@ -61,17 +68,17 @@ def series():
     yield "plain_total", {"job": "plain", "instance": "p", "code": "200"}, 5, 5
 
 
-def check(folder, url, members):
+def check(folder, url, members, colours):
     file = os.path.join(folder, "haldane.json")
     with open(file, "w") as f:
         json.dump({"version": 1, "limits": {"series": 50},
                    "datasources": {"prom": {"type": "prometheus", "url": url}},
-                   "services": {"shop": {"colours": ["blue", "green"], "target": "trust",
+                   "services": {"shop": {"colours": colours, "target": "trust",
                                          "actuator": {"type": "exec", "command": ["/bin/false"]},
                                          "checks": [{"name": "c", **members}]}}}, f)
     done = subprocess.run([HALDANE, "check", "--online", file], capture_output=True, text=True, timeout=60)
     lines = [line for line in done.stdout.splitlines() if line.startswith("shop/c: ")]
-    return lines, f"{done.stdout}{done.stderr}exit {done.returncode}"
+    return lines, f"{done.stdout}{done.stderr}exit {done.returncode}", done.stderr
 
 
 def main():
@@ -80,8 +87,8 @@ def main():
         print("1..0 # SKIP prometheus is not installed")
         return 0
     with tempfile.TemporaryDirectory(prefix="hd") as folder, prom.Loaded(folder, series()) as server:
-        for name, members, words in CASES:
-            lines, said = check(folder, server.url, members)
+        for name, members, words, *colours in CASES:
+            lines, said, err = check(folder, server.url, members, *(colours or [["blue", "green"]]))
             good = not lines if words is None else any(all(w in line for w in words) for line in lines)
             out.point(good, name, f"want {words}", said)
     return out.done()

@@ -13,6 +13,7 @@
 #define VECTORS TEST_DATA "/golden/engine/"
 #define CANARY TEST_DATA "/golden/canary/"
 #define WARNING TEST_DATA "/golden/config/warning.yaml"
+#define LINTS TEST_DATA "/golden/lint/"
 #define MISTAKES TEST_DATA "/golden/config/mistakes.yaml"
 
 static struct said run(const char *const *args)
@@ -67,6 +68,19 @@ static const struct row {
     {"query list", {"query", "list"}, 0, "http-5xx-ratio", ""},
     {"query of what", {"query", "drop"}, 2, "", "none of list, run and lint"},
     {"query run of what", {"query", "run", "shop", "-c", MINIMAL}, 2, "", "a check or --all"},
+    {"query run of three", {"query", "run", "shop", "x", "y"}, 2, "", "unexpected 'y'"},
+    {"query lint of a query", {"query", "lint", "rate(x_total[1m])"}, 2, "no_colour", ""},
+    {"query lint of a good one", {"query", "lint", "sum(rate(x_total{version=\"a\"}[5m]))"}, 0, "nothing found\n", ""},
+    {"query lint of a file", {"query", "lint", LINTS "two.promql"}, 2, "two.promql:1: ", ""},
+    {"query lint says what a file is", {"query", "lint", LINTS "two.promql"}, 2,
+     "two.promql: read as one query, 3 findings\n", ""},
+    {"query lint of a configuration", {"query", "lint", LINTS "config.yaml"}, 2,
+     "config.yaml:9:28: services.shop.checks[1].query: ", ""},
+    {"query lint says what a configuration has", {"query", "lint", MINIMAL, LINTS "config.yaml"}, 2,
+     "minimal.yaml: read as a configuration, 2 checks, 0 with a query of their own, nothing found\n", ""},
+    {"query lint of no file", {"query", "lint", "queries/shop.promql"}, 2, "",
+     "queries/shop.promql cannot be opened: No such file"},
+    {"query lint of nothing", {"query", "lint"}, 2, "", "queries, or files"},
     {"query run of both", {"query", "run", "shop", "x", "--all"}, 2, "", "a check or --all"},
     {"query run of no service", {"query", "run", "x", "--all", "-c", MINIMAL}, 2, "", "there is no service 'x'"},
     {"query run of no check", {"query", "run", "shop", "x", "-c", MINIMAL}, 2, "", "has no check 'x'"},
