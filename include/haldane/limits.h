@@ -65,6 +65,9 @@
 #define HD_OUTBOX_TRY_MS (24 * 3600 * 1000) /* how long a message is retried */
 #define HD_ANALYSES_MAX 256         /* live at once; each polls like a guard */
 #define HD_ANALYSES_SERVICE_MAX 8   /* of one service: a few tools ask at once, a loop asks for ever */
+#define HD_ANALYSES_PAST_MAX 4      /* that make up for the past: each asks as fast as it is answered */
+#define HD_ANALYSIS_POLLS_MAX 20000 /* more than a day of polls each 5 s */
+#define HD_ANALYSIS_INTERVAL_MIN_MS 1000 /* as guard.interval */
 #define HD_RUNS_MAX 10000           /* names remembered: a week of a run a minute */
 #define HD_ALERTS_MAX 10000         /* remembered, to know them again; the oldest go */
 #define HD_ALERTS_BODY_MAX 64       /* taken from one message: as many as fit a packet to the loop */

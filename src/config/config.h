@@ -50,7 +50,8 @@ void config_print_mistakes(const struct config_mistakes *, struct buf *);
 /* The effective config as readable YAML: every default written, secrets masked. */
 void config_print(const struct config *, struct buf *);
 /* The normal form of one service with what it needs (data sources without secrets' values): a live
- * guard's pin. Loads back by config_load_pin to the same policy. */
+ * guard's pin. Loads back by config_load_pin to the same policy;
+ * its `guard` part may differ from the config's. */
 void config_pin(const struct config *, const struct hd_policy *, struct buf *);
 enum hd_code config_load_pin(struct hd_span text, struct config **ret, struct hd_error *err);
 

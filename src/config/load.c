@@ -238,7 +238,9 @@ void config_pin(const struct config *c, const struct hd_policy *policy, struct b
     }
     if (!s)
         return;
-    root.service = s;
+    struct raw_service one = *s;
+    one.policy.guard = policy->guard; /* which an analysis may have of its own */
+    root.service = &one;
     root.n_services = 1;
     root.n_tokens = root.n_sinks = root.n_datasources = 0;
     root.token = NULL;

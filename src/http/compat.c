@@ -172,7 +172,8 @@ bool compat_refused(struct call *c, unsigned status, const struct json *body)
     return true;
 }
 
-struct json_out compat_order(struct call *c, const char *what, const char *service)
+struct json_out compat_order(struct call *c, const char *what, const char *service,
+                             const char *guard)
 {
     buf_clear(&c->packet);
     c->packet = BUF_INIT(HTTP_PACKET_MAX);
@@ -181,7 +182,7 @@ struct json_out compat_order(struct call *c, const char *what, const char *servi
     json_put_text(&o, "do", what);
     json_put_text(&o, "token", c->secret);
     json_put_text(&o, "service", service);
-    json_put_null(&o, "guard");
+    json_put_text(&o, "guard", guard);
     json_begin(&o, "args", '{');
     return o;
 }

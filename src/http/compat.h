@@ -48,11 +48,16 @@ enum compat_found compat_look(struct call *, const struct compat_ask *, const st
 /* The reason in one line, without control characters. */
 const char *compat_line(struct call *, const char *text);
 
+/* A service as Kayenta's canary config, under `key`. */
+void kayenta_put_config(struct json_out *, const char *key, struct call *, const struct store_service *);
+#define KAYENTA_ACCOUNT "haldane" /* the one account of every kind */
+
 /* For call.taken: true when the loop refused, which has been told then. */
 bool compat_refused(struct call *, unsigned status, const struct json *body);
 
-/* Begins a packet for the loop that nothing but its "args" is missing of; compat_send ends it. */
-struct json_out compat_order(struct call *, const char *what, const char *service);
+/* Begins a packet for the loop that nothing but its "args" is missing of; compat_send ends it. Service
+ * and guard are what the order is about; NULL: not that. */
+struct json_out compat_order(struct call *, const char *what, const char *service, const char *guard);
 void compat_send(struct json_out *);
 
 #endif

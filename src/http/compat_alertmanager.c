@@ -58,7 +58,7 @@ static const char *put_alerts(struct call *c, const struct json *body, const cha
     if (!alerts || json_type(alerts) != JSON_ARRAY)
         return "alerts must be a list";
     (void)json_i64(json_get(body, "truncatedAlerts"), "truncatedAlerts", &left_out, NULL);
-    struct json_out o = compat_order(c, "alerts", service);
+    struct json_out o = compat_order(c, "alerts", service, NULL);
     json_put_text(&o, "what", what);
     json_begin(&o, "alerts", '[');
     for (const struct json *j = json_first(alerts); j && !fault; j = json_next(j)) {
@@ -92,7 +92,7 @@ static void started(struct call *c, unsigned status, const struct json *body)
 static void start(struct call *c, const char *service)
 {
     const char *to = call_query(c, "to"), *from = call_query(c, "from");
-    struct json_out o = compat_order(c, "guard", service);
+    struct json_out o = compat_order(c, "guard", service, NULL);
     json_put_text(&o, "actor", "alertmanager");
     if (to && *to)
         json_put_text(&o, "to", to);

@@ -71,7 +71,7 @@ const struct dialect argo_dialect = {refuse};
 
 struct argo_ask {
     struct compat_ask what;
-    const char *ttl;
+    const char *ttl, *duration, *interval;
 };
 
 static const char **place_of(struct argo_ask *ask, const char *key)
@@ -81,7 +81,8 @@ static const char **place_of(struct argo_ask *ask, const char *key)
     } place[] = {{"guard", &ask->what.guard},   {"service", &ask->what.service},
                  {"run", &ask->what.run},       {"candidate", &ask->what.candidate},
                  {"stable", &ask->what.stable}, {"version", &ask->what.version},
-                 {"ttl", &ask->ttl}};
+                 {"ttl", &ask->ttl},           {"duration", &ask->duration},
+                 {"interval", &ask->interval}};
     for (size_t i = 0; i < sizeof place / sizeof *place; i++) {
         if (str_is(place[i].key, key))
             return place[i].at;
@@ -119,24 +120,37 @@ static bool take_body(struct call *c, struct argo_ask *ask)
     return true;
 }
 
+/* False: refused. */
+static bool put_duration(struct call *c, struct json_out *o, const char *key, const char *text)
+{
+    int64_t ms = 0;
+    if (text && !str_read_duration(text, &ms)) {
+        buf_clear(&c->packet);
+        (void)call_refuse(c, 422, "bad_times", "%.*s must be a duration like 30m", (int)strcspn(key, "_"), key);
+        return false;
+    }
+    if (text)
+        json_put_i64(o, key, ms);
+    return true;
+}
+
+static void put_text(struct json_out *o, const char *key, const char *text)
+{
+    if (text)
+        json_put_text(o, key, text);
+}
+
 static void start(struct call *c, const struct argo_ask *ask)
 {
-    int64_t ttl_ms = 0;
-    if (ask->ttl && !str_read_duration(ask->ttl, &ttl_ms)) {
-        (void)call_refuse(c, 422, "bad_ttl", "ttl must be a duration like 30m");
+    struct json_out o = compat_order(c, "analyse", ask->what.service, NULL);
+    put_text(&o, "run", ask->what.run);
+    put_text(&o, "trigger", "argo");
+    put_text(&o, "candidate", ask->what.candidate);
+    put_text(&o, "stable", ask->what.stable);
+    put_text(&o, "version", ask->what.version);
+    if (!put_duration(c, &o, "ttl_ms", ask->ttl) || !put_duration(c, &o, "duration_ms", ask->duration) ||
+        !put_duration(c, &o, "interval_ms", ask->interval))
         return;
-    }
-    struct json_out o = compat_order(c, "analyse", ask->what.service);
-    json_put_text(&o, "run", ask->what.run);
-    json_put_text(&o, "trigger", "argo");
-    if (ask->what.candidate)
-        json_put_text(&o, "candidate", ask->what.candidate);
-    if (ask->what.stable)
-        json_put_text(&o, "stable", ask->what.stable);
-    if (ask->what.version)
-        json_put_text(&o, "version", ask->what.version);
-    if (ask->ttl)
-        json_put_i64(&o, "duration_ms", ttl_ms);
     compat_send(&o);
     c->taken = taken;
 }

@@ -138,7 +138,7 @@ static enum hd_code order_gate(struct call *c, const char *to)
     struct hook h;
     if (!read_hook(c, &h))
         return HD_OK;
-    struct json_out o = compat_order(c, "gate", h.name);
+    struct json_out o = compat_order(c, "gate", h.name, NULL);
     json_put_text(&o, "space", space_of(c));
     json_put_text(&o, "name", h.gate);
     json_put_text(&o, "to", to);
@@ -195,7 +195,7 @@ static void started(struct call *c, unsigned status, const struct json *body)
 
 static void start(struct call *c, const struct compat_ask *ask)
 {
-    struct json_out o = compat_order(c, "analyse", ask->service);
+    struct json_out o = compat_order(c, "analyse", ask->service, NULL);
     json_put_text(&o, "run", ask->run);
     json_put_text(&o, "trigger", "flagger");
     json_put_text(&o, "candidate", ask->candidate);
@@ -258,7 +258,7 @@ enum hd_code flagger_event(struct call *c, struct hd_error *err)
     (void)err;
     if (!read_hook(c, &h))
         return HD_OK;
-    struct json_out o = compat_order(c, "flagger_event", h.name);
+    struct json_out o = compat_order(c, "flagger_event", h.name, NULL);
     json_put_text(&o, "name", h.gate);
     if (h.phase)
         json_put_text(&o, "phase", h.phase);

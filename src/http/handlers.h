@@ -60,6 +60,9 @@ enum hd_code flagger_rollback(struct call *, struct hd_error *);
 enum hd_code flagger_event(struct call *, struct hd_error *);
 enum hd_code alertmanager_take(struct call *, struct hd_error *);
 enum hd_code kayenta_configs(struct call *, struct hd_error *);
+enum hd_code kayenta_config(struct call *, struct hd_error *);
+enum hd_code kayenta_credentials(struct call *, struct hd_error *);
+enum hd_code kayenta_cancel(struct call *, struct hd_error *);
 enum hd_code kayenta_start(struct call *, struct hd_error *);
 enum hd_code kayenta_execution(struct call *, struct hd_error *);
 /* health.c */

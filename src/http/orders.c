@@ -13,19 +13,20 @@
 #include "http/http.h"
 #include "json/json.h"
 
-enum field_type { FIELD_TEXT, FIELD_NAME, FIELD_DURATION, FIELD_CHANGE, FIELD_GLOBS };
+enum field_type { FIELD_TEXT, FIELD_NAME, FIELD_DURATION, FIELD_TIME, FIELD_CHANGE, FIELD_GLOBS };
 
 struct field {
     const char *key;
     enum field_type type;
     bool required;
+    const char *arg; /* in the packet; NULL: the key, of a duration duration_ms */
 };
 
 struct order {
     const char *what;                                                   /* the word in the packet */
     /* BODY: its "service" · NAME: the path's segment is the argument "name" */
     enum { ABOUT_FLEET, ABOUT_SERVICE, ABOUT_GUARD, ABOUT_BODY, ABOUT_NAME } about;
-    struct field field[6]; /* ends with a row without key */
+    struct field field[10]; /* ends with a row without key */
     bool keyed;            /* needs an Idempotency-Key: given twice, it must not happen twice */
 };
 
@@ -70,7 +71,10 @@ const struct order
     order_logout = {"logout", ABOUT_FLEET, {{0}}},
     order_analysis = {"analyse", ABOUT_BODY,
         {{"service", FIELD_NAME, true}, {"candidate", FIELD_NAME, false},
-         {"stable", FIELD_NAME, false}, {"run", FIELD_TEXT, false}, {"ttl", FIELD_DURATION, false}}},
+         {"stable", FIELD_NAME, false}, {"run", FIELD_TEXT, false},
+         {"ttl", FIELD_DURATION, false, "ttl_ms"}, {"duration", FIELD_DURATION, false},
+         {"interval", FIELD_DURATION, false, "interval_ms"}, {"from", FIELD_TIME, false, "from_ms"},
+         {"to", FIELD_TIME, false, "to_ms"}}},
     order_approval = {"approve", ABOUT_GUARD, {{"decision", FIELD_NAME, true}, REASON}},
     /* another tool's wire format: its handler makes the packet */
     order_compat = {"", ABOUT_FLEET, {{0}}};
@@ -166,7 +170,11 @@ static const char *field_fault(const struct call *c, const struct field *f, cons
     if (f->type == FIELD_DURATION) {
         if (!str_read_duration(text, &ms) || ms <= 0)
             return "must be a duration like 30m or 1h30m";
-        json_put_i64(args, "duration_ms", ms);
+        json_put_i64(args, f->arg ? f->arg : "duration_ms", ms);
+    } else if (f->type == FIELD_TIME) {
+        if (!str_read_time(text, &ms))
+            return "must be a time like 2026-11-20T03:00:00Z";
+        json_put_i64(args, f->arg, ms);
     } else if (!str_is(f->key, "service")) {
         json_put_text(args, f->key, text);
     }
@@ -338,6 +346,7 @@ static void describe_field(const struct field *f, struct json_out *out)
     } of[] = {[FIELD_TEXT] = {"string", HD_TEXT_MAX},
               [FIELD_NAME] = {"string", HD_NAME_MAX},
               [FIELD_DURATION] = {"string", HD_NAME_MAX},
+              [FIELD_TIME] = {"string", HD_NAME_MAX},
               [FIELD_CHANGE] = {"object", 0},
               [FIELD_GLOBS] = {"array", 0}};
     json_begin(out, f->key, '{');
@@ -346,6 +355,8 @@ static void describe_field(const struct field *f, struct json_out *out)
         json_put_i64(out, "minLength", 1);
         json_put_i64(out, "maxLength", of[f->type].max);
     }
+    if (f->type == FIELD_TIME)
+        json_put_text(out, "format", "date-time");
     if (f->type == FIELD_DURATION)
         json_put_text(out, "pattern", "^([0-9]+(ms|s|m|h|d))+$");
     if (f->type == FIELD_GLOBS) {

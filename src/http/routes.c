@@ -24,7 +24,8 @@
     {"GET", path, action_ask, ROUTE_STORE | ROUTE_HTML, {0}, NULL},                                \
     {"POST", path, action_take, ROUTE_STORE | ROUTE_HTML, {0}, &order}
 #define ARGO "/compat/argo/v1/analysis"
-#define ARGO_QUERY {"guard", "service", "run", "candidate", "stable", "version", "ttl"}
+#define ARGO_QUERY                                                                                 \
+    {"guard", "service", "run", "candidate", "stable", "version", "ttl", "duration", "interval"}
 
 const struct route http_routes[] = {
     {"GET", "/", fleet_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
@@ -129,6 +130,9 @@ const struct route http_routes[] = {
     {"POST", "/compat/alertmanager", alertmanager_take, ROUTE_ANY_SECRET, {"service", "do", "to", "from"},
      &order_compat},
     {"GET", KAYENTA "/canaryConfig", kayenta_configs, ROUTE_STORE | ROUTE_ANY_SECRET, KAYENTA_QUERY, NULL},
+    {"GET", KAYENTA "/canaryConfig/*", kayenta_config, ROUTE_STORE | ROUTE_ANY_SECRET, KAYENTA_QUERY, NULL},
+    {"GET", KAYENTA "/credentials", kayenta_credentials, ROUTE_ANY_SECRET, {0}, NULL},
+    {"PUT", KAYENTA "/pipelines/*/cancel", kayenta_cancel, ROUTE_PROBE | ROUTE_ANY_SECRET, {0}, &order_compat},
     {"POST", KAYENTA "/canary/*", kayenta_start, ROUTE_ANY_SECRET, KAYENTA_QUERY, &order_compat},
     {"GET", KAYENTA "/canary/*", kayenta_execution, ROUTE_PROBE | ROUTE_ANY_SECRET, KAYENTA_QUERY, NULL},
     {0},

@@ -60,6 +60,19 @@ struct guard *analysis_live(const struct pipeline *p, const char *id)
     return NULL;
 }
 
+void analysis_take_times(struct guard *g, const struct guard_start *start)
+{
+    struct hd_policy *own = arena_copy(g->own, g->policy, sizeof *own);
+    own->guard.duration_ms = start->duration_ms;
+    own->guard.interval_ms = start->interval_ms;
+    g->policy = own;
+}
+
+bool analysis_of_past(const struct guard *g)
+{
+    return g->row.analysis && g->row.switch_to_ms < g->row.started_ms;
+}
+
 struct guard *analysis_start(struct service *s, const struct analysis_start *start)
 {
     int64_t now = s->p->now.wall_ms;
@@ -68,9 +81,11 @@ struct guard *analysis_start(struct service *s, const struct analysis_start *sta
         .candidate = start->candidate,
         .trigger = start->trigger,
         .version = start->version,
-        .switch_from_ms = now,
-        .switch_to_ms = now,
+        .switch_from_ms = start->from_ms,
+        .switch_to_ms = start->from_ms,
         .analysis = true,
+        .duration_ms = start->duration_ms,
+        .interval_ms = start->interval_ms,
     };
     struct guard *g = guard_start(s, &how);
     g->run = (struct store_run){
@@ -81,6 +96,10 @@ struct guard *analysis_start(struct service *s, const struct analysis_start *sta
         .note = arena_text(g->own, start->note),
     };
     g->run_dirty = true;
+    if (analysis_of_past(g)) {
+        g->before_done = true; /* it is no switch: what was before its time says nothing */
+        guard_poll_at(g, s->p->now.boot_ms);
+    }
     return g;
 }
 
@@ -143,13 +162,17 @@ static bool analysis_known(struct order *o, struct service *s, const char *run)
 
 /* A tool that gives no name and asks again what is being judged for it already (Kayenta's clients start
  * a new execution after every fault of a line) joins it. */
-static bool analysis_joined(struct order *o, const struct service *s, int stable, int candidate)
+static bool analysis_joined(struct order *o, const struct service *s, const struct analysis_start *start)
 {
-    const char *note = order_text(o, "note"), *trigger = order_text(o, "trigger");
-    for (size_t i = 0; note && i < HD_ANALYSES_MAX; i++) {
+    bool live = start->from_ms == o->p->now.wall_ms;
+    for (size_t i = 0; start->note && i < HD_ANALYSES_MAX; i++) {
         struct guard *g = o->p->analyses[i];
-        if (!g || g->service != s || g->stable != stable || g->candidate != candidate ||
-            !str_is(g->run.note, note) || !str_is(g->row.trigger, trigger))
+        if (!g || g->service != s || g->stable != start->stable || g->candidate != start->candidate ||
+            !str_is(g->run.note, start->note) || !str_is(g->row.trigger, start->trigger))
+            continue;
+        bool same = g->policy->guard.duration_ms == start->duration_ms &&
+                    (live ? !analysis_of_past(g) : g->row.switch_to_ms == start->from_ms);
+        if (!same)
             continue;
         order_about(o, g, 200);
         return true;
@@ -173,35 +196,79 @@ static bool analysis_sides(struct order *o, const struct hd_policy *policy, int 
     return false;
 }
 
+/* When, for how long and how often it looks; what is left out is as the service's guards do. */
+static bool analysis_times(struct order *o, const struct service *s, struct analysis_start *start)
+{
+    const struct hd_policy *policy = s->policy;
+    int64_t now = o->p->now.wall_ms, from = order_number(o, "from_ms", now), to = order_number(o, "to_ms", -1);
+    int64_t duration = order_number(o, "duration_ms", to >= 0 ? to - from : policy->guard.duration_ms);
+    int64_t interval = order_number(o, "interval_ms", policy->guard.interval_ms);
+    int64_t ttl = order_number(o, "ttl_ms", HD_RUN_TTL_MS);
+    const char *fault = NULL;
+    if (from > now || duration <= 0 || (to >= 0 && to - from != duration))
+        fault = "from must lie in the past, and to after it; who gives both gives no duration";
+    else if (duration <= policy->guard.warmup_ms || duration < 3 * interval)
+        fault = "it must last longer than the service's guard.warmup, and at least three intervals";
+    else if (interval < HD_ANALYSIS_INTERVAL_MIN_MS || duration / interval > HD_ANALYSIS_POLLS_MAX)
+        fault = "an interval is at least 1s, and an analysis has at most 20000 of them";
+    else if (ttl < from + duration - now || ttl > HD_RUN_TTL_MS_MAX)
+        fault = "ttl must be at least as long as the analysis, and at most 7 days";
+    if (fault)
+        order_problem(o, 422, "bad_times", fault);
+    start->from_ms = from;
+    start->duration_ms = duration;
+    start->interval_ms = interval;
+    start->ttl_ms = ttl;
+    return fault == NULL;
+}
+
+/* What asks a process how it is now cannot say how it was. */
+static const char *check_without_past(const struct service *s)
+{
+    const struct hd_config *c = config_get(s->p->config);
+    for (uint32_t i = 0; i < s->policy->n_checks; i++) {
+        const struct hd_check *check = &s->policy->checks[i];
+        if (!hd_provider_find(c->datasources[check->datasource].plugin.type)->counts)
+            return check->name;
+    }
+    return NULL;
+}
+
+static bool past_room(struct order *o, const struct service *s)
+{
+    const char *check = check_without_past(s);
+    size_t n = 0;
+    for (size_t i = 0; i < HD_ANALYSES_MAX; i++)
+        n += o->p->analyses[i] && analysis_of_past(o->p->analyses[i]);
+    if (check)
+        order_problem(o, 422, "no_past", arena_print(o->arena, "the source of check %s cannot be asked about "
+                                                     "the past", check));
+    else if (n >= HD_ANALYSES_PAST_MAX)
+        order_problem(o, 429, "too_many_analyses", "as many analyses of the past are live as there can be");
+    return !check && n < HD_ANALYSES_PAST_MAX;
+}
+
 void analysis_order(struct order *o)
 {
     struct service *s = o->s;
-    const char *run = order_text(o, "run"), *trigger = order_text(o, "trigger");
-    int64_t ttl = order_number(o, "duration_ms", HD_RUN_TTL_MS), lasts = s->policy->guard.duration_ms;
+    const char *trigger = order_text(o, "trigger");
     int candidate, stable;
-    if (run && analysis_known(o, s, run))
-        return;
-    if (!analysis_sides(o, s->policy, &candidate, &stable))
-        return;
-    if (!run && analysis_joined(o, s, stable, candidate))
-        return;
-    if (ttl < lasts || ttl > HD_RUN_TTL_MS_MAX) {
-        order_problem(o, 422, "bad_ttl", "ttl must be at least as long as the service's guard.duration, and at "
-                                   "most 7 days");
-        return;
-    }
-    if (!analysis_room(s)) {
-        order_problem(o, 429, "too_many_analyses", "as many analyses are live as there can be");
-        return;
-    }
     struct analysis_start start = {
-        .stable = (uint8_t)stable,
-        .candidate = (uint8_t)candidate,
         .trigger = trigger ? trigger : "api",
         .version = order_text(o, "version"),
-        .run = run,
+        .run = order_text(o, "run"),
         .note = order_text(o, "note"),
-        .ttl_ms = ttl,
     };
-    order_about(o, analysis_start(s, &start), 201);
+    if (start.run && analysis_known(o, s, start.run))
+        return;
+    if (!analysis_sides(o, s->policy, &candidate, &stable) || !analysis_times(o, s, &start))
+        return;
+    start.candidate = (uint8_t)candidate;
+    start.stable = (uint8_t)stable;
+    if (!start.run && analysis_joined(o, s, &start))
+        return;
+    if (!analysis_room(s))
+        order_problem(o, 429, "too_many_analyses", "as many analyses are live as there can be");
+    else if (start.from_ms == o->p->now.wall_ms || past_room(o, s))
+        order_about(o, analysis_start(s, &start), 201);
 }

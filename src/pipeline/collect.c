@@ -17,6 +17,7 @@
 #define CLOCK_EVERY_MS 60000      /* how long a source's clock offset is believed */
 #define BIN_MS 60000              /* "the minutes before the switch" */
 #define FIRST_SCRAPE_MS 30000     /* assumed scrape interval until it is learned: twice the usual */
+#define CATCH_UP_MS 20            /* from poll to poll of the past: live guards come in between */
 #define BEFORE_TRY_MS 60000       /* how long a failing source is asked again for them */
 #define WINDOW_MAX_MS (3600 * 1000)
 
@@ -100,7 +101,7 @@ static bool clocks_missing(struct collect *c)
         if (!s->provider->counts)
             continue;
         bool old = g->p->now.boot_ms - s->clock_read_ms > CLOCK_EVERY_MS;
-        bool just_failed = !s->clock_known && s->clock_read_ms >= c->at_boot_ms && s->clock_read_ms;
+        bool just_failed = !s->clock_known && s->clock_read_ms >= c->begun_ms && s->clock_read_ms;
         if ((!s->clock_known && !just_failed) || (s->clock_known && old))
             question_clock(g, s, ds);
         missing |= !s->clock_known && s->clock_talk && !s->clock_failing;
@@ -252,7 +253,8 @@ static void fill_presence(const struct guard *g, struct hd_evidence *e)
 {
     const struct service *s = g->service;
     int64_t old = 3 * g->policy->detect.every_ms;
-    bool known = s->last.service && s->unread_since_ms < 0 && g->p->now.wall_ms - s->last.last_ms < old;
+    bool known = s->last.service && s->unread_since_ms < 0 && g->p->now.wall_ms - s->last.last_ms < old &&
+                 !analysis_of_past(g);
     for (int r = 0; r < HD_ROLES; r++) {
         const char *colour = guard_colour(g, (enum hd_role)r);
         for (size_t i = 0; known && i < s->last.n_sides; i++) {
@@ -375,20 +377,30 @@ static void poll_done(struct collect *c)
         decide_evidence(g, &e, wall_ms, t_ms);
 }
 
+/* The last multiple of the interval; of a past that is made up for, the one after the last poll. */
+static int64_t instant_of(const struct guard *g)
+{
+    int64_t interval = g->policy->guard.interval_ms;
+    if (analysis_of_past(g))
+        return (g->row.switch_to_ms / interval + g->polls + 1) * interval;
+    return sched_next_multiple(g->p->now.wall_ms, interval) - interval;
+}
+
 static struct collect *collect_make(struct guard *g, bool before)
 {
     struct collect *c = calloc(1, sizeof *c);
     if (!c)
         abort();
     struct pipeline *p = g->p;
-    int64_t interval = g->policy->guard.interval_ms;
     c->g = g;
     c->before = before;
-    c->wall_ms = sched_next_multiple(p->now.wall_ms, interval) - interval;
+    c->wall_ms = instant_of(g);
     c->at_boot_ms = boot_of_wall(p, c->wall_ms);
+    c->begun_ms = analysis_of_past(g) ? p->now.boot_ms : c->at_boot_ms;
     if (!before)
         g->asked_ms = c->at_boot_ms;
-    c->t_ms = guard_time(g) - (p->now.boot_ms - c->at_boot_ms);
+    c->t_ms = analysis_of_past(g) ? c->wall_ms - g->row.switch_to_ms
+                                  : guard_time(g) - (p->now.boot_ms - c->at_boot_ms);
     if (c->t_ms < 0)
         c->t_ms = 0;
     return c;
@@ -448,11 +460,27 @@ void collect_done(struct collect *c)
         collect_start(g, false);
 }
 
+/* Every poll in its turn, none left out, and none before stable's hours are known. */
+static void catch_up(struct guard *g)
+{
+    struct pipeline *p = g->p;
+    int64_t due_ms = boot_of_wall(p, instant_of(g)), next_ms = p->now.boot_ms + CATCH_UP_MS;
+    if (due_ms <= p->now.boot_ms && !g->collect && g->polls)
+        past_poll(g);
+    guard_poll_at(g, due_ms > next_ms ? due_ms : next_ms);
+    if (due_ms <= p->now.boot_ms && !g->collect && !g->past)
+        collect_start(g, false);
+}
+
 void collect_poll(struct guard *g)
 {
     struct pipeline *p = g->p;
     if (approval_due(g))
         return;
+    if (analysis_of_past(g)) {
+        catch_up(g);
+        return;
+    }
     int64_t interval = g->policy->guard.interval_ms;
     int64_t next_ms = boot_of_wall(p, sched_next_multiple(p->now.wall_ms, interval));
     guard_poll_at(g, next_ms);

@@ -23,6 +23,7 @@ struct collect {
     bool before;          /* the minutes before the switch, not a poll */
     bool waits_for_clock;
     int64_t at_boot_ms, wall_ms, t_ms;
+    int64_t begun_ms;     /* boot: a clock that failed since then is not asked again */
     size_t waiting;
     struct hd_arena *arenas[HD_CHECKS_MAX * PIECES];
     size_t n_arenas;

@@ -200,6 +200,8 @@ struct guard *guard_start(struct service *s, const struct guard_start *start)
 {
     struct pipeline *p = s->p;
     struct guard *g = guard_new(s, p->config, s->policy, start->analysis);
+    if (start->analysis)
+        analysis_take_times(g, start);
     g->stable = start->stable;
     g->candidate = start->candidate;
     g->from_rejected = service_rejected(s, guard_colour(g, HD_STABLE)) != NULL;
@@ -207,7 +209,7 @@ struct guard *guard_start(struct service *s, const struct guard_start *start)
     /* A switch found by two readings is as old as the second one; one after a restart lies
      * between them, and what it did meanwhile is asked of the source. */
     g->t_base_ms = p->now.wall_ms - start->switch_to_ms;
-    if (g->t_base_ms < 0 || g->t_base_ms > g->policy->guard.duration_ms)
+    if (g->t_base_ms < 0 || (g->t_base_ms > g->policy->guard.duration_ms && !start->analysis))
         g->t_base_ms = 0;
     guard_headline(g);
     g->dirty = true;

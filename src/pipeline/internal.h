@@ -360,6 +360,7 @@ struct guard_start {
     int64_t switch_from_ms, switch_to_ms;
     bool pending;                  /* the switch has not been read yet */
     bool analysis;                 /* judges beside the live guard, and never acts */
+    int64_t duration_ms, interval_ms; /* of an analysis */
 };
 struct guard *guard_start(struct service *, const struct guard_start *);
 /* The parts that a new guard and one from the store have in common; makes it the live one, or gives
@@ -397,6 +398,8 @@ struct analysis_start {
     const char *trigger, *version;
     const char *run, *note;        /* as store_run's; run NULL: its own id */
     int64_t ttl_ms;
+    int64_t from_ms;               /* wall; before now: the time since then is judged as well */
+    int64_t duration_ms, interval_ms;
 };
 /* The caller has asked analysis_room. */
 struct guard *analysis_start(struct service *, const struct analysis_start *);
@@ -405,6 +408,10 @@ bool analysis_room(const struct service *);
 struct guard *analysis_find(const struct service *, const char *run);
 struct guard *analysis_live(const struct pipeline *, const char *id);
 void analysis_due(struct pipeline *, uint32_t slot);
+/* It judges by the service's policy, but as long and as often as its asker said. */
+void analysis_take_times(struct guard *, const struct guard_start *);
+/* It began before it was ordered: every poll since then is made up for, one right after the other. */
+bool analysis_of_past(const struct guard *);
 void analysis_enter(struct guard *); /* takes a slot */
 void analysis_leave(struct guard *);
 void analysis_headline(struct guard *);

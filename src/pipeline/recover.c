@@ -204,7 +204,7 @@ static struct guard *take_up_guard(struct pipeline *p, struct service *s, const 
         g->approval.guard = g->row.id;
     g->added = true;
     g->dirty = true;
-    g->backfill = true;
+    g->backfill = !analysis_of_past(g); /* which leaves nothing out */
     g->boot_base_ms = p->now.boot_ms;
     return g;
 }

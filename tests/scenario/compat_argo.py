@@ -61,6 +61,9 @@ def bodies(d):
     for name, body in (("bad JSON", "{"), ("a list", "[]"), ("an odd key", '{"service":"shop","x":"1"}'),
                        ("an odd type", '{"service":1}'), ("no colours", '{"service":"shop","run":"r"}'),
                        ("an odd ttl", '{"service":"shop","run":"r","candidate":"green","ttl":"9"}'),
+                       ("an odd duration", '{"service":"shop","run":"r","candidate":"green","duration":"x"}'),
+                       ("two polls", '{"service":"shop","run":"r","candidate":"green","duration":"2s"}'),
+                       ("an odd interval", '{"service":"shop","run":"r","candidate":"green","interval":"1ms"}'),
                        ("a short ttl", '{"service":"shop","run":"r","candidate":"green","ttl":"1s"}'),
                        ("one side twice", '{"service":"shop","run":"r","candidate":"green",'
                                           '"stable":"green"}')):
@@ -98,6 +101,28 @@ def good_and_bad(d, template, prometheus, router):
     w.equal(d.rows("SELECT * FROM rejection WHERE rejected"), [], "no side was rejected")
     w.equal(len(d.api("/guards?analysis=true")["items"]), 2, "the list has both when asked for them")
     return answer["id"]
+
+
+def own_times(d, template, prometheus):
+    """The asker says how long, and how often it looks; over HTTP also of when."""
+    m = metric(d, template, run="long", duration="9s")
+    began = time.monotonic()
+    answer = until(m, 40, "the analysis of nine seconds ends")
+    w.ok(m.phase == "Successful" and time.monotonic() - began > 8, "it lasts as long as its template says", str(answer))
+    status, a = d.order("/analysis", service="shop", candidate="green", duration="8s", interval="2s")
+    g = w.wait(lambda: (lambda g: not g["live"] and g)(d.api(f"/guards/{a['id']}")), 30, "the analysis each 2 s")
+    w.equal((status, g["verdict"], g["checks"][0]["polls"]["judged"] <= 5), (201, "pass", True),
+            "it looks each two seconds", str(g))
+    at = lambda ago: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago))
+    status, a = d.order("/analysis", service="shop", candidate="green", **{"from": at(600), "to": at(500)})
+    g = w.wait(lambda: (lambda g: not g["live"] and g)(d.api(f"/guards/{a['id']}")), 30, "the analysis of the past")
+    w.equal((status, g["verdict"]), (201, "pass"), "a time of the past", str(g))
+    w.ok(g["switch"]["to"] < g["until"] < g["started_at"], "which had ended when it was asked for", str(g))
+    for name, args in (("to without from", {"to": at(10)}), ("both ends and a duration",
+                       {"from": at(60), "to": at(30), "duration": "10s"}), ("the future", {"from": at(-100)}),
+                       ("no time", {"from": "yesterday"})):
+        status, a = d.order("/analysis", service="shop", candidate="green", **args)
+        w.equal(status, 422, f"{name}: 422", str(a))
 
 
 def beside_a_guard(d, template, prometheus, router):
@@ -161,6 +186,9 @@ def main(world):
     reading(d)
     bodies(d)
     good_and_bad(d, template, prometheus, router)
+    prometheus.say("shop", green=(50, 0))
+    own_times(d, template, prometheus)
+    prometheus.say("shop", green=(50, 25))
     beside_a_guard(d, template, prometheus, router)
     over_a_kill(d, template, prometheus)
     bounded(d)
@@ -168,4 +196,4 @@ def main(world):
 
 if __name__ == "__main__":
     w.need("haproxy")
-    w.run(main, 120)
+    w.run(main, 170)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Kayenta's clients ask: the three calls of Argo's `kayenta` metric and of Spinnaker's Orca, as they make
-them (no headers: the token stands in the address), against the real daemon.
+"""Kayenta's clients ask: the calls of Argo's `kayenta` metric and of Spinnaker's Orca, as they make them (no
+headers: the token stands in the address), against the real daemon: over a time of the past, which is what
+both send, over one that has not ended, and from now on.
 
     compat_kayenta.py HALDANE
 """
@@ -9,9 +10,15 @@ import json
 import os
 import re
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import world as w  # noqa: E402
+
+
+def iso(t):
+    """As Go writes it, in the controller's zone."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S+02:00", time.gmtime(t + 7200))
 
 
 class Argo:
@@ -29,15 +36,19 @@ class Argo:
         status, found = self.call("GET", "/canaryConfig?application=app&configurationAccountName=")
         assert status == 200, found
         for c in found:
-            assert isinstance(c.get("applications", []), list) and isinstance(c["name"], str)
+            assert isinstance(c["applications"], list) and isinstance(c["name"], str), c
+            assert isinstance(c["updatedTimestamp"], int) and isinstance(c["updatedTimestampIso"], str), c
         return [c["id"] for c in found if c["name"] == name][0]
 
-    def start(self, id_, control="blue", experiment="green", **more):
-        scope = {"location": "", "step": 0, "start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:01:00Z"}
-        return self.call("POST", f"/canary/{id_}?application=app&metricsAccountName=&configurationAccountName="
-                         "&storageAccountName=", {
-                             "scopes": {"default": {"controlScope": {"scope": control, **scope},
-                                                    "experimentScope": {"scope": experiment, **scope}}},
+    def start(self, id_, control="blue", experiment="green", window=None, later=0, **more):
+        """`window`: from and to, seconds since the epoch; `later`: the experiment's is so much later."""
+        def scope(name, late=0):
+            times = dict(zip(("start", "end"), (iso(t + late) for t in window or ())))
+            return {"scope": name, "location": "", "step": 0, **times}
+        return self.call("POST", f"/canary/{id_}?application=app&parentPipelineExecutionId=01P&metricsAccountName="
+                         "&configurationAccountName=&storageAccountName=", {
+                             "scopes": {"main": {"controlScope": scope(control),
+                                                 "experimentScope": scope(experiment, later)}},
                              "thresholds": {"pass": self.at[0], "marginal": self.at[1]}, **more})
 
     def poll(self, execution):
@@ -61,11 +72,94 @@ def refusals(d, argo):
     status, a = argo.start("shop", experiment="purple")
     w.ok(status == 400 and "colours" in a["message"], "a colour that is not there: 400", str(a))
     w.equal(argo.call("GET", "/canary/01JD2K9999999999999999999X")[0], 404, "an execution that is not there: 404")
+    now = int(time.time())
+    for name, how, words in (
+            ("two times", {"window": (now - 90, now - 60), "later": 5}, "same time"),
+            ("an end before the start", {"window": (now - 60, now - 90)}, "must lie in the past"),
+            ("a time that has not begun", {"window": (now + 300, now + 390)}, "must lie in the past"),
+            ("a time shorter than three polls", {"window": (now - 60, now - 58)}, "three intervals"),
+            ("a month", {"window": (now - 86400 * 30, now)}, "20000")):
+        status, a = argo.start("shop", **how)
+        w.ok(status == 400 and words in a["message"], f"{name}: 400 with a message", str(a))
     status, text = d.request("POST", f"{argo.base}/canary/shop", "{", {"Content-Type": "application/json"})
     w.equal(status, 400, "bad JSON: 400", text)
     status, text = d.request("POST", "/t/hld_wrong/compat/kayenta/canary/shop", "{}", {})
     w.equal(status, 401, "a token that is not known: 401", text)
     w.equal(d.api("/guards?analysis=all")["items"], [], "none of them started anything")
+
+
+def choosing(argo):
+    status, config = argo.call("GET", "/canaryConfig/shop")
+    metric = config["metrics"][0]
+    w.equal((status, config["id"], metric["name"], metric["analysisConfigurations"]["canary"]["direction"]),
+            (200, "shop", "http-5xx-ratio", "increase"), "a config can be read", str(config))
+    w.ok("http_requests_total" in metric["query"]["customInlineTemplate"], "with its query", str(metric))
+    w.equal(argo.call("GET", "/canaryConfig/nobody")[0], 404, "one that is not there: 404")
+    status, accounts = argo.call("GET", "/credentials")
+    w.equal((status, [a["name"] for a in accounts], "METRICS_STORE" in accounts[0]["supportedTypes"]),
+            (200, ["haldane"], True), "accounts can be listed")
+
+
+def past(d, argo, id_, prometheus):
+    """What Argo sends: the interval that ends now. Then a time that a bad release fills half of."""
+    now = int(time.time())
+    began = time.monotonic()
+    phase, done = argo.phase(argo.start(id_, window=(now - 120, now))[1]["canaryExecutionId"])
+    w.equal((phase, done["result"]["canaryDuration"]), ("Successful", "PT120S"), "the last two minutes were good",
+            str(done))
+    scopes = done["canaryExecutionRequest"]["scopes"]["main"]
+    w.ok(time.monotonic() - began < 60, "which does not take two minutes")
+    w.equal((scopes["controlScope"]["scope"], scopes["experimentScope"]["scope"],
+             time.strptime(scopes["controlScope"]["start"][:19], "%Y-%m-%dT%H:%M:%S")),
+            ("blue", "green", time.strptime(time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now - 120)),
+                                            "%Y-%m-%dT%H:%M:%S")), "it tells what it was asked")
+    judged = done["result"]["judgeResult"]["results"][0]
+    w.ok(6200 > judged["experimentMetadata"]["stats"]["count"] > 5500, "50 requests a second were counted", str(judged))
+
+    prometheus.say("shop", green=(50, 25))
+    bad = time.time()
+    running = argo.start(id_, window=(now - 60, now + 20))[1]["canaryExecutionId"]
+    phase, done = argo.phase(running, 40)
+    w.equal(phase, "Failed", "a time that has not ended: the rest is judged as it comes", str(done))
+    at = [e["at"] for e in d.api(f"/guards/{running}/timeline")["items"] if "fails" in e["headline"]]
+    w.ok(at and at[0][:19] >= time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(bad)), "after it had turned bad", str(at))
+    now = int(time.time())
+    phase, done = argo.phase(argo.start(id_, window=(int(bad) + 1, now))[1]["canaryExecutionId"])
+    w.equal(phase, "Failed", "the time since then was bad", str(done))
+    phase, done = argo.phase(argo.start(id_, window=(int(bad) - 100, int(bad) - 20))[1]["canaryExecutionId"])
+    w.equal(phase, "Successful", "the time before was not", str(done))
+    phase, done = argo.phase(argo.start(id_, window=(now - 7300, now - 7200))[1]["canaryExecutionId"])
+    w.equal(phase, "Inconclusive", "nobody knows about two hours ago", str(done))
+    prometheus.say("shop", green=(50, 0))
+
+
+def over_a_kill(d, argo, id_):
+    """A long time of the past, half way through when the daemon dies."""
+    now = int(time.time())
+    status, a = argo.start(id_, window=(now - 700, now - 100))
+    id_ = a["canaryExecutionId"]
+    polls = lambda: d.api(f"/guards/{id_}")["checks"][0]["polls"]["judged"]
+    w.wait(lambda: polls() > 20, 20, "some polls")
+    w.equal(argo.poll(id_)["complete"], False, "it is on its way")
+    d.kill()
+    d.start()
+    phase, done = argo.phase(id_, 60)
+    count = done["result"]["judgeResult"]["results"][0]["controlMetadata"]["stats"]["count"]
+    w.ok(phase == "Successful" and 599 <= polls() <= 600, "over a kill no poll is left out or made twice", f"{polls()}: {done}")
+    w.ok(29950 <= count <= 30050, "and every request is counted once", str(count))
+
+
+def cancelling(d, argo, id_):
+    put = lambda i: d.request("PUT", f"{argo.base}/pipelines/{i}/cancel", '""', {"Content-Type": "application/json"})
+    status, a = argo.start(id_)
+    w.equal(put(a["canaryExecutionId"]), (202, ""), "Orca cancels an execution")
+    gone = argo.poll(a["canaryExecutionId"])
+    w.equal((gone["complete"], gone["status"], "result" in gone), (True, "canceled", False),
+            "a cancelled one is complete, without a score")
+    w.equal(put(a["canaryExecutionId"])[0], 202, "twice is once")
+    w.equal(put("01JD2K9999999999999999999X")[0], 404, "what is not there: 404")
+    w.equal(d.request("PUT", f"/compat/kayenta/pipelines/{a['canaryExecutionId']}/cancel", "", {})[0], 401,
+            "without a token: 401")
 
 
 def main(world):
@@ -76,8 +170,11 @@ def main(world):
     with open(f"{d.db}.token") as t:
         argo = Argo(d, t.read().strip())
     refusals(d, argo)
+    choosing(argo)
 
     id_ = argo.config("shop")
+    past(d, argo, id_, prometheus)
+    over_a_kill(d, argo, id_)
     status, a = argo.start(id_)
     w.ok(status == 200 and re.fullmatch("[0-9A-Z]{26}", a["canaryExecutionId"]), "an execution starts", str(a))
     first = argo.poll(a["canaryExecutionId"])
@@ -107,14 +204,10 @@ def main(world):
     phase, lost = strict.phase(strict.start(id_)[1]["canaryExecutionId"])
     w.equal(phase, "Failed", "and no pass where the thresholds leave nothing between", str(lost))
 
-    status, a = argo.start(id_)
-    d.order(f"/guards/{a['canaryExecutionId']}/cancel", reason="enough")
-    gone = argo.poll(a["canaryExecutionId"])
-    w.equal((gone["complete"], gone["status"], "result" in gone), (True, "canceled", False),
-            "a cancelled one is complete, without a score")
+    cancelling(d, argo, id_)
     w.equal((router.relay.sets(), d.guards()), ([], []), "nothing was moved, no guard was made")
 
 
 if __name__ == "__main__":
     w.need("haproxy")
-    w.run(main, 120)
+    w.run(main, 180)
