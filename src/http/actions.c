@@ -245,7 +245,7 @@ static enum hd_code load(struct ask *q, struct hd_error *err)
     q->service = v->guard.service;
     v->alarm = call_alarm(c);
     if (v->guard.state < 0) {
-        q->way = (struct way){.state = WAY_NONE, .sentence = "No switch was seen yet."};
+        q->way = (struct way){.state = WAY_NONE, .until_ms = -1, .sentence = "No switch was seen yet."};
         v->has_service = true;
         return HD_OK;
     }
@@ -413,6 +413,7 @@ static void facts(struct buf *b, const struct ask *q)
         html_print(b, "</dd></div>");
     }
     html_print(b, "<div><dt>%s</dt><dd>%s", q->row->flags & MOVES ? "Target" : "Way back", q->way.sentence);
+    part_until(b, &q->way, q->call->now_ms);
     part_way(b, &q->way);
     html_print(b, "</dd></div></dl>");
 }

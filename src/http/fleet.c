@@ -5,6 +5,9 @@
  */
 #include "http/fleet.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/str.h"
 #include "http/handlers.h"
@@ -12,6 +15,8 @@
 
 #define HANDOVER_MS ((int64_t)12 * 3600 * 1000)
 #define RECENT_MAX 100
+#define ROUTER_OLD_MS 60000 /* routers are read every 5 s */
+#define NAMED_MAX 5
 
 static void count_word(struct buf *b, size_t n, const char *word, bool *said)
 {
@@ -72,7 +77,12 @@ static void needs_you(struct buf *b, const struct fleet_view *v)
         part_switch(b, g);
         html_print(b, " &middot; switched ");
         html_ago(b, g->switch_to_ms, v->now_ms);
-        html_print(b, "</p><p>%s</p></section>", g->why);
+        html_print(b, "</p><p>%s</p><p class=\"do\"><a class=\"button\" href=\"/g/%s\">Open</a> ", g->why, g->id);
+        for (size_t k = 0; k < v->n_approvals; k++) {
+            if (str_is(v->approval[k].guard, g->id))
+                html_print(b, "<a class=\"button\" href=\"/approvals/%s\">Approve or reject</a> ", g->id);
+        }
+        html_print(b, "</p></section>");
     }
 }
 
@@ -88,7 +98,7 @@ static void handover(struct buf *b, const struct fleet_view *v)
             count_word(b, of[s], html_state_words(s), &said);
     }
     html_print(b, said ? "." : "No release ended.");
-    html_print(b, " <a id=\"export\" href=\"/handover.md\">Handover as text</a></p>");
+    html_print(b, " <a id=\"export\" href=\"/handover.md\">Export handover</a></p>");
     if (v->n_recent)
         part_guards(b, v->recent, v->n_recent, true, v->now_ms);
 }
@@ -111,20 +121,49 @@ static void services(struct buf *b, const struct fleet_view *v)
     html_print(b, "</tbody></table>");
 }
 
-/* "prom answers, cw fails": what the watching rests on. */
+/* Routers that were read within a minute, and those that were not by name. */
+static void routers(struct buf *b, const struct fleet_view *v)
+{
+    size_t old = 0;
+    for (size_t i = 0; i < v->n_services; i++)
+        old += !v->has_reading[i] || v->now_ms - v->reading[i].last_ms > ROUTER_OLD_MS;
+    html_print(b, "Routers: <span class=\"s %s\">", html_tone_word(old ? TONE_FAIL : TONE_PASS));
+    html_icon(b, old ? TONE_FAIL : TONE_PASS);
+    html_print(b, "%zu of %zu read within a minute</span>", v->n_services - old, v->n_services);
+    for (size_t i = 0, said = 0; i < v->n_services && said < NAMED_MAX; i++) {
+        if (v->has_reading[i] && v->now_ms - v->reading[i].last_ms <= ROUTER_OLD_MS)
+            continue;
+        html_print(b, said++ ? ", %s" : ", not %s", v->service[i].name);
+    }
+    html_print(b, ".");
+}
+
+/* "1795220000000 connection refused": the time in front; -1: it is not like that. */
+static int64_t stamp(const char *text)
+{
+    char number[24];
+    int64_t ms;
+    (void)snprintf(number, sizeof number, "%.*s", (int)strcspn(text, " "), text);
+    return str_read_i64(number, &ms) ? ms : -1;
+}
+
+/* What the watching rests on: "prom answers since 06:21:57Z". */
 static void sources(struct buf *b, const struct fleet_view *v)
 {
-    if (!v->n_sources)
-        return;
-    html_print(b, "<p>Data sources: ");
+    html_print(b, "<h2>What it rests on</h2><p>");
+    if (v->n_services)
+        routers(b, v);
+    html_print(b, "</p><p>Data sources: %s", v->n_sources ? "" : "none was asked yet");
     for (size_t i = 0; i < v->n_sources; i++) {
-        bool ok = str_begins(v->source[i].value, "ok ");
+        const char *value = v->source[i].value;
+        bool ok = str_begins(value, "ok ");
         html_print(b, "%s<span class=\"s %s\">", i ? ", " : "", ok ? "pass" : "fail");
         html_icon(b, ok ? TONE_PASS : TONE_FAIL);
-        html_print(b, "%s %s</span>", v->source[i].key + sizeof "source/" - 1,
-                   ok ? "answers" : "fails");
+        html_print(b, "%s %s</span> since ", v->source[i].key + sizeof "source/" - 1, ok ? "answers" : "fails");
+        html_time(b, stamp(value + (ok ? 3 : 4)), v->now_ms);
     }
-    html_print(b, ". <a href=\"/settings\">What is in force</a></p>");
+    html_print(b, ". <a href=\"/settings\">What is in force</a></p><p><a href=\"/approvals\">Approvals</a>: %zu open. "
+                  "<a href=\"/analyses\">Analyses</a> for other controllers.</p>", v->n_approvals);
 }
 
 /* Nobody should read an empty page as "all is guarded". */
@@ -171,13 +210,17 @@ void fleet_render(struct buf *b, const struct fleet_view *v)
     needs_you(b, v);
     if (v->n_live) {
         html_print(b, "<h2>Watching</h2>");
-        part_guards(b, v->live, v->n_live, true, v->now_ms);
+        if (v->n_watching)
+            watching_table(b, v->watching, v->n_watching, v->now_ms);
+        if (v->n_live > v->n_watching)
+            part_guards(b, v->live + v->n_watching, v->n_live - v->n_watching, true, v->now_ms);
     }
     if (v->n_services || v->n_recent)
         handover(b, v);
     if (v->n_services)
         services(b, v);
-    sources(b, v);
+    if (v->n_services)
+        sources(b, v);
     html_foot(b);
 }
 
@@ -218,6 +261,7 @@ static enum hd_code load(struct call *c, struct fleet_view *v, struct hd_error *
         store_guards(c->store, c->arena, &needing, &v->needing, &v->n_needing, err) ||
         store_guards(c->store, c->arena, &live, &v->live, &v->n_live, err) ||
         store_guards(c->store, c->arena, &recent, &v->recent, &v->n_recent, err) ||
+        store_approvals(c->store, c->arena, &v->approval, &v->n_approvals, err) ||
         store_open_acts(c->store, c->arena, &v->act, &v->n_acts, err) ||
         store_holds(c->store, c->arena, c->now_ms, &v->hold, &v->n_holds, err) ||
         store_facts(c->store, c->arena, "source/", &v->source, &v->n_sources, err))
@@ -234,10 +278,31 @@ static enum hd_code load(struct call *c, struct fleet_view *v, struct hd_error *
     return HD_OK;
 }
 
+/* What stands around each guard that is live; the rest of them stay a plain list. */
+static enum hd_code load_watching(struct call *c, struct fleet_view *v, struct hd_error *err)
+{
+    v->n_watching = v->n_live < WATCHING_MAX ? v->n_live : WATCHING_MAX;
+    v->watching = arena_many(c->arena, v->n_watching, struct watching);
+    for (size_t i = 0; i < v->n_watching; i++) {
+        const char *name = v->live[i].service;
+        struct watching_facts f = {.hold = view_hold(v->hold, v->n_holds, name), .alarm = v->alarm, .now_ms = v->now_ms};
+        for (size_t k = 0; k < v->n_services; k++) {
+            if (!str_is(v->service[k].name, name))
+                continue;
+            f.service = &v->service[k];
+            f.reading = v->has_reading[k] ? &v->reading[k] : NULL;
+        }
+        if (watching_load(c->store, c->arena, v->live[i].id, &f, &v->watching[i], err))
+            return err->code;
+    }
+    watching_sort(v->watching, v->n_watching);
+    return HD_OK;
+}
+
 enum hd_code fleet_page(struct call *c, struct hd_error *err)
 {
     struct fleet_view *v = arena_of(c->arena, struct fleet_view);
-    if (load(c, v, err))
+    if (load(c, v, err) || load_watching(c, v, err))
         return err->code;
     fleet_render(call_answer(c, 200, CALL_HTML), v);
     return HD_OK;

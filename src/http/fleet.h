@@ -5,7 +5,7 @@
 #ifndef HTTP_FLEET_H
 #define HTTP_FLEET_H
 
-#include "http/view.h"
+#include "http/watching.h"
 
 struct fleet_view {
     int64_t now_ms;
@@ -14,10 +14,12 @@ struct fleet_view {
     struct store_reading *reading; /* by service */
     bool *has_reading;
     struct store_guard *needing, *live, *recent; /* recent: ended ones of the last 12 hours */
+    struct watching *watching; /* the first of those that are live, the worst first */
+    struct store_approval *approval; /* open ones */
     struct store_event *act;                     /* open act notices that belong to no guard */
     struct store_hold *hold;
     struct store_fact *source; /* "source/NAME": see settings.c */
-    size_t n_services, n_needing, n_live, n_recent, n_acts, n_holds, n_sources;
+    size_t n_services, n_needing, n_live, n_recent, n_acts, n_holds, n_sources, n_watching, n_approvals;
 };
 
 void fleet_render(struct buf *, const struct fleet_view *);

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/reason.h"
@@ -14,6 +15,7 @@
 #include "http/chart.h"
 #include "http/guard_parts.h"
 #include "http/handlers.h"
+#include "http/moment.h"
 #include "http/parts.h"
 
 #define OPEN_CHARTS 4 /* shown without a click; more would bury the timeline */
@@ -70,11 +72,31 @@ static void check_row(struct buf *b, const struct check_view *c, const struct st
     html_print(b, "</td></tr>");
 }
 
+static void link_order(struct buf *b, const struct guard_view *v, bool by_name, const char *word)
+{
+    char text[STR_TIME_MAX];
+    if (by_name == v->by_name) {
+        html_print(b, " <b>%s</b>", word);
+        return;
+    }
+    html_print(b, " <a href=\"?sort=%s", by_name ? "name" : "worst");
+    if (v->at_ms)
+        html_print(b, "&amp;at=%s", str_time(v->at_ms, text));
+    html_print(b, "#checks\">%s</a>", word);
+}
+
 static void checks_table(struct buf *b, const struct guard_view *v, const struct check_view **order)
 {
+    html_print(b, "<h2 id=\"checks\">Checks</h2>");
+    if (v->n_checks > 1) {
+        html_print(b, "<p class=\"m\">sorted:");
+        link_order(b, v, false, "worst first");
+        link_order(b, v, true, "by name");
+        html_print(b, "</p>");
+    }
     html_print(
         b,
-        "<h2>Checks</h2><table class=\"list checks\"><thead><tr><th scope=\"col\">state</th>"
+        "<table class=\"list checks\"><thead><tr><th scope=\"col\">state</th>"
         "<th scope=\"col\">check</th><th scope=\"col\">%s</th><th scope=\"col\">%s</th>"
         "<th scope=\"col\">limit</th><th scope=\"col\">n</th><th scope=\"col\">broken in</th>"
         "<th scope=\"col\">query</th></tr></thead><tbody>",
@@ -172,25 +194,61 @@ static void charts(struct buf *b, const struct guard_view *v, const struct check
     html_print(b, v->n_checks > OPEN_CHARTS ? "</div></details>" : "</div>");
 }
 
-void guard_render(struct buf *b, struct hd_arena *a, const struct guard_view *v, int64_t now_ms)
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(const struct check_view *const *)a)->name, (*(const struct check_view *const *)b)->name);
+}
+
+static void head(struct buf *b, struct hd_arena *a, const struct guard_view *v, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
-    const struct check_view **order = view_by_badness(a, v->check, v->n_checks);
-    enum tone tone = g->needs_human ? TONE_FAIL : html_state_tone(g->state);
-    html_head(b, &(struct html_page){.title = guard_sentence(a, g),
-                                     .tone = tone,
-                                     .live = !hd_state_terminal(g->state),
+    char text[STR_TIME_MAX];
+    const char *title = guard_sentence(a, g);
+    html_head(b, &(struct html_page){.title = v->at_ms ? arena_print(a, "At %s, %s", str_time(v->at_ms, text), title)
+                                                       : title,
+                                     .tone = g->needs_human ? TONE_FAIL : html_state_tone(g->state),
+                                     .live = !v->at_ms && !hd_state_terminal(g->state),
                                      .alarm = v->alarm,
                                      .account = v->account,
                                      .csrf = v->csrf,
                                      .now_ms = now_ms});
+}
+
+void guard_render(struct buf *b, struct hd_arena *a, const struct guard_view *v, int64_t now_ms)
+{
+    const struct check_view **order = view_by_badness(a, v->check, v->n_checks);
+    const int64_t then_ms = v->at_ms ? v->at_ms : now_ms;
+    if (v->by_name && v->n_checks)
+        qsort(order, v->n_checks, sizeof *order, by_name);
+    head(b, a, v, now_ms);
     guard_lead(b, a, v, now_ms);
     if (v->n_checks) {
         checks_table(b, v, order);
-        charts(b, v, order, a, now_ms);
+        charts(b, v, order, a, then_ms);
     }
-    guard_rest(b, v, now_ms);
+    guard_rest(b, v, then_ms);
     html_foot(b);
+}
+
+/* "at" and "sort" of the address; false: refused. */
+static bool read_query(struct call *c, const struct store_guard *g, int64_t *ret_at, bool *ret_by_name)
+{
+    const char *at = call_query(c, "at"), *sort = call_query(c, "sort"), *bad = NULL;
+    char text[STR_TIME_MAX];
+    *ret_at = 0;
+    *ret_by_name = str_is(sort, "name");
+    if (at && !str_read_time(at, ret_at))
+        bad = "\"at\" is not a time like 2026-11-20T03:04:10Z.";
+    else if (at && *ret_at < g->started_ms)
+        bad = arena_print(c->arena, "The guard began at %s: there is nothing to show from before.",
+                          str_time(g->started_ms, text));
+    else if (at && *ret_at > c->now_ms)
+        bad = "That moment is still to come.";
+    else if (sort && !*ret_by_name && !str_is(sort, "worst"))
+        bad = "\"sort\" is worst or name.";
+    if (bad)
+        (void)call_refuse(c, 400, "bad_parameter", "%s", bad);
+    return !bad;
 }
 
 enum hd_code guard_page(struct call *c, struct hd_error *err)
@@ -201,8 +259,14 @@ enum hd_code guard_page(struct call *c, struct hd_error *err)
             return err->code;
         return call_refuse(c, 404, "unknown_guard", "There is no guard %s.", c->param);
     }
-    if (view_load_service(c->store, c->arena, v, err))
+    int64_t at_ms;
+    bool sorted;
+    if (!read_query(c, &v->guard, &at_ms, &sorted))
+        return HD_OK;
+    if (view_load_service(c->store, c->arena, v, err) ||
+        (at_ms && moment_freeze(c->store, c->arena, v, at_ms, err)))
         return err->code;
+    v->by_name = sorted;
     const struct html_page page = call_page(c, "");
     v->alarm = page.alarm;
     v->account = page.account;

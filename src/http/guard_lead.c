@@ -85,7 +85,7 @@ static void measured(struct buf *b, const struct guard_view *v, int64_t now_ms)
 
 static void now_row(struct buf *b, const struct guard_view *v, int64_t now_ms)
 {
-    row_begin(b, "Now");
+    row_begin(b, v->at_ms ? "Then" : "Now");
     if (v->has_reading)
         part_sides(b, &v->reading, &v->guard, now_ms);
     else
@@ -244,7 +244,7 @@ static void why_row(struct buf *b, const struct guard_view *v)
 
 /* --- can I go back or forward, what can I do --- */
 
-static void way_row(struct buf *b, const struct guard_view *v, const struct way *w)
+static void way_row(struct buf *b, const struct guard_view *v, const struct way *w, int64_t now_ms)
 {
     static const enum tone tones[] = {[WAY_OPEN] = TONE_PASS,
                                       [WAY_DOUBT] = TONE_WARN,
@@ -257,6 +257,7 @@ static void way_row(struct buf *b, const struct guard_view *v, const struct way 
     html_print(b, "<span class=\"s %s\">", html_tone_word(tones[w->state]));
     html_icon(b, tones[w->state]);
     html_print(b, "</span>%s", w->sentence);
+    part_until(b, w, now_ms);
     if (w->n)
         html_print(b, "</summary>");
     part_way(b, w);
@@ -420,9 +421,26 @@ static void sure_gaps(struct buf *b, const struct guard_view *v)
         html_print(b, "; no poll was missed");
 }
 
+/* Polls up to the moment that the page shows. */
+static void sure_then(struct buf *b, const struct guard_view *v, int64_t at_ms)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < v->n_evidence; i++)
+        n += !v->evidence[i].evidence.before;
+    row_begin(b, "How sure");
+    html_print(b, "%zu poll%s until then", n, n == 1 ? "" : "s");
+    if (n) {
+        html_print(b, ", the newest ");
+        html_ago(b, v->evidence[v->n_evidence - 1].wall_ms, at_ms);
+    }
+    row_end(b);
+}
+
 static void sure_row(struct buf *b, const struct guard_view *v, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
+    if (v->at_ms)
+        sure_then(b, v, now_ms);
     if (!g->engine)
         return;
     row_begin(b, "How sure");
@@ -447,11 +465,41 @@ static void tools(struct buf *b, const struct store_guard *g)
         html_print(b, " &middot; <a href=\"/api/v1/guards/%s/receipt\">receipt</a>", g->id);
 }
 
-void guard_lead(struct buf *b, struct hd_arena *a, const struct guard_view *v, int64_t now_ms)
+/* A page that shows another time than now must not be taken for the state of things. */
+static void moment_banner(struct buf *b, const struct guard_view *v, int64_t now_ms)
+{
+    char full[STR_TIME_MAX];
+    html_print(b, "<p class=\"note warn\">");
+    html_icon(b, TONE_WARN);
+    html_print(b, "<b>This is how it stood at <time datetime=\"%s\">%s</time></b>, ", str_time(v->at_ms, full),
+               str_time(v->at_ms, full));
+    html_ago(b, v->at_ms, now_ms);
+    html_print(b, ", by what was known then. It does not change, and nothing can be ordered from it. "
+                  "<a href=\"/g/%s\">How it stands now</a></p>", v->guard.id);
+}
+
+static void lead_rows(struct buf *b, struct hd_arena *a, const struct guard_view *v, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
     struct way way;
+    html_print(b, "<dl class=\"rows\">");
+    now_row(b, v, now_ms);
+    asked_row(b, v, now_ms);
+    done_row(b, g, now_ms);
+    why_row(b, v);
     view_way(a, v, now_ms, &way);
+    if (!g->analysis && !v->at_ms)
+        way_row(b, v, &way, now_ms);
+    if ((!g->analysis || is_live(g)) && !v->at_ms)
+        todo_row(b, v, &way, now_ms);
+    change_row(b, v);
+    sure_row(b, v, now_ms);
+    html_print(b, "</dl>");
+}
+
+void guard_lead(struct buf *b, struct hd_arena *a, const struct guard_view *v, int64_t now_ms)
+{
+    const struct store_guard *g = &v->guard;
     /* Its border says whether to worry now: a finished rollback is no alarm. */
     enum tone tone = g->needs_human                  ? TONE_FAIL
                      : g->state == HD_STATE_REVERTED ? TONE_NONE
@@ -460,9 +508,13 @@ void guard_lead(struct buf *b, struct hd_arena *a, const struct guard_view *v, i
     part_service_link(b, g->service);
     html_print(b, "/ guard %s", g->id);
     tools(b, g);
-    html_print(b, "</p><section class=\"lead %s\" data-copy=\"%s&#10;%s\" data-url=\"/g/%s\">",
+    html_print(b, "</p>");
+    if (v->at_ms)
+        moment_banner(b, v, now_ms);
+    html_print(b, "<section class=\"lead %s\" data-copy=\"%s&#10;%s\" data-url=\"/g/%s\">",
                html_tone_word(tone), guard_sentence(a, g), g->why, g->id);
-    need_line(b, g, v->alarm != NULL);
+    if (!v->at_ms)
+        need_line(b, g, v->alarm != NULL);
     html_print(b, "<h1>%s</h1><p class=\"sub\">", guard_sentence(a, g));
     part_state(b, g->state);
     html_print(b, " ");
@@ -471,19 +523,9 @@ void guard_lead(struct buf *b, struct hd_arena *a, const struct guard_view *v, i
         html_print(b, " &middot; analysis: judges, cannot act");
     else if (g->mode != HD_MODE_ENFORCE)
         html_print(b, " &middot; mode %s: does not act", hd_mode_word(g->mode));
-    html_print(b, "</p><dl class=\"rows\">");
-    now_row(b, v, now_ms);
-    asked_row(b, v, now_ms);
-    done_row(b, g, now_ms);
-    why_row(b, v);
-    if (!g->analysis)
-        way_row(b, v, &way);
-    if (!g->analysis || is_live(g))
-        todo_row(b, v, &way, now_ms);
-    change_row(b, v);
-    sure_row(b, v, now_ms);
-    html_print(b, "</dl>");
-    for (size_t i = 0; i < v->n_holds; i++)
+    html_print(b, "</p>");
+    lead_rows(b, a, v, v->at_ms ? v->at_ms : now_ms);
+    for (size_t i = 0; i < v->n_holds && !v->at_ms; i++)
         part_hold(b, &v->hold[i], now_ms);
     html_print(b, "</section>");
 }

@@ -15,6 +15,7 @@
 
 static void timeline(struct buf *b, const struct guard_view *v, int64_t now_ms)
 {
+    char at[STR_TIME_MAX];
     html_print(b, "<h2>Timeline</h2>");
     if (v->events_left_out)
         html_print(
@@ -29,8 +30,9 @@ static void timeline(struct buf *b, const struct guard_view *v, int64_t now_ms)
                          : e->severity == HD_SEVERITY_WARN ? TONE_WARN
                                                            : TONE_NONE;
         html_print(b, "<li id=\"e%lld\">", (long long)e->seq);
+        html_print(b, "<a href=\"?at=%s\">", str_time(e->wall_ms, at));
         html_time(b, e->wall_ms, i ? v->event[i - 1].wall_ms : now_ms);
-        html_print(b, "<div>");
+        html_print(b, "</a><div>");
         if (tone != TONE_NONE)
             html_icon(b, tone);
         html_print(b, "%s", e->headline);
@@ -41,9 +43,8 @@ static void timeline(struct buf *b, const struct guard_view *v, int64_t now_ms)
             html_print(b, "<div class=\"m pre\">%s</div>", e->text);
         html_print(b, "</div></li>");
     }
-    html_print(b, "</ol>");
-    if (!v->n_events)
-        html_print(b, "<p class=\"m\">Nothing happened yet.</p>");
+    html_print(b, v->n_events ? "</ol><p class=\"m\">A time leads to this page as it was then.</p>"
+                              : "</ol><p class=\"m\">Nothing happened yet.</p>");
 }
 
 static void intent_steps(struct buf *b, const struct store_intent *it)
@@ -162,7 +163,8 @@ void guard_rest(struct buf *b, const struct guard_view *v, int64_t now_ms)
 {
     timeline(b, v, now_ms);
     intents(b, v, now_ms);
-    history(b, v, now_ms);
+    if (!v->at_ms)
+        history(b, v, now_ms);
     told(b, v, now_ms);
     facts(b, v, now_ms);
 }

@@ -111,6 +111,17 @@ void part_approval(struct buf *b, const struct store_approval *a, int64_t now_ms
         html_time(b, a->decided_ms, now_ms);
 }
 
+void part_until(struct buf *b, const struct way *w, int64_t now_ms)
+{
+    if (w->until_ms < 0)
+        return;
+    html_print(b, w->until_ms > now_ms ? " <b>Can be taken back until " : " <b>Could be taken back until ");
+    html_time(b, w->until_ms, now_ms);
+    html_print(b, "</b> (");
+    html_ago(b, w->until_ms, now_ms);
+    html_print(b, ").");
+}
+
 void part_way(struct buf *b, const struct way *w)
 {
     if (!w->n)

@@ -21,6 +21,8 @@ void part_hold(struct buf *, const struct store_hold *, int64_t now_ms);
 void part_approval(struct buf *, const struct store_approval *, int64_t now_ms);
 /* A table of guards; `service`: with a column for it. */
 void part_guards(struct buf *, const struct store_guard *, size_t n, bool service, int64_t now_ms);
+/* " until 03:46:00Z (in 24m)": how long there is a way back; nothing without an end. */
+void part_until(struct buf *, const struct way *, int64_t now_ms);
 /* What speaks for and against it, a line each. */
 void part_way(struct buf *, const struct way *);
 /* "[icon] watching" */

@@ -29,7 +29,7 @@
 
 const struct route http_routes[] = {
     {"GET", "/", fleet_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
-    {"GET", "/g/*", guard_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
+    {"GET", "/g/*", guard_page, ROUTE_STORE | ROUTE_HTML, {"at", "sort"}, NULL},
     {"GET", "/s/*", service_page, ROUTE_STORE | ROUTE_HTML, HISTORY_QUERY, NULL},
     {"GET", "/s/*/guards.csv", history_csv, ROUTE_STORE | ROUTE_HTML, HISTORY_QUERY, NULL},
     {"GET", "/s/*/guards.json", history_json, ROUTE_STORE | ROUTE_HTML, HISTORY_QUERY, NULL},

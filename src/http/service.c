@@ -3,6 +3,8 @@
  * The page of one service: what its users get now, whether it could go back, its holds, how its
  * guards have done, and those guards, newest first, by a filter.
  */
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/str.h"
 #include "http/actions.h"
@@ -80,6 +82,8 @@ static void about_rows(struct buf *b, const struct page *p)
                view_about(a, &p->service, "actuator"));
     if (runbook && (str_begins(runbook, "https://") || str_begins(runbook, "http://")))
         html_print(b, ", <a rel=\"noreferrer\" href=\"%s\">runbook</a>", runbook);
+    html_print(b, ", config <code>%s</code>",
+               arena_text_n(a, p->service.config_hash, strnlen(p->service.config_hash, 12)));
     html_print(b, "</dd></div>");
 }
 
@@ -91,6 +95,8 @@ static void drill_row(struct buf *b, const struct page *p)
         html_print(b, p->drill.ok ? "a revert would have worked "
                                   : "a revert would <strong>not</strong> have worked ");
         html_time(b, p->drill.at_ms, p->call->now_ms);
+        html_print(b, ", ");
+        html_ago(b, p->drill.at_ms, p->call->now_ms);
         html_print(b, " <span class=\"m\">%s</span>", p->drill.text);
     } else {
         html_print(b, "<span class=\"m\">never: <code>haldane drill %s</code> rehearses a revert and moves nothing"
@@ -105,6 +111,7 @@ static void lead(struct buf *b, const struct page *p)
     now_rows(b, p);
     row(b, "Way back");
     html_print(b, "%s", p->way.sentence);
+    part_until(b, &p->way, p->call->now_ms);
     part_way(b, &p->way);
     html_print(b, "</dd></div>");
     if (p->configured)
@@ -187,6 +194,7 @@ static enum hd_code load(struct page *p, struct hd_error *err)
                           .hold = view_hold(p->hold, p->n_holds, c->param),
                           .alarm = call_alarm(c),
                           .now_ms = c->now_ms};
+    view_window(f.service, &f);
     const char *target = way_target(f.reading, f.guard);
     if (target && store_rejected(c->store, c->arena, c->param, target, &f.rejected, err))
         return err->code;

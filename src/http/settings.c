@@ -38,9 +38,10 @@ static void config_part(struct call *c, struct buf *b)
         html_time(b, ms, c->now_ms);
         html_print(b, " (");
         html_ago(b, ms, c->now_ms);
-        html_print(b, "), <code>%s</code>. The file is the truth; change it there, then "
+        html_print(b, "), <code>%s</code>. %sThe file is the truth; change it there, then "
                       "<code>haldane reload</code>.</p>",
-                   arena_text_n(c->arena, rest, strnlen(rest, 12)));
+                   arena_text_n(c->arena, rest, strnlen(rest, 12)),
+                   refused && *refused ? "" : "No reload was refused since. ");
     }
     if (refused && *refused) {
         rest = stamped(c->arena, refused, &ms);
@@ -132,6 +133,7 @@ static enum hd_code find_way(struct call *c, const struct store_service *s,
                           .hold = view_hold(holds, n_holds, s->name),
                           .alarm = call_alarm(c),
                           .now_ms = c->now_ms};
+    view_window(s, &f);
     const char *target = way_target(f.reading, f.guard);
     if (target && store_rejected(c->store, c->arena, s->name, target, &f.rejected, err))
         return err->code;
@@ -159,6 +161,8 @@ static enum hd_code dry_run(struct call *c, struct buf *b, struct hd_error *err)
         html_print(b, "<li><b>");
         part_service_link(b, service[i].name);
         html_print(b, "</b>%s", w.sentence);
+        part_until(b, &w, c->now_ms);
+        html_print(b, " <span class=\"m\">mode %s</span>", service[i].mode);
         if (w.n)
             html_print(b, "<details><summary>step by step</summary>");
         part_way(b, &w);

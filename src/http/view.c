@@ -177,9 +177,8 @@ static void sum_add(struct sum *s, const struct hd_measurement *m)
     s->any = true;
 }
 
-/* Polls [from, to) of one check as one point; false when none of them asked it. */
-static bool point_of(const struct check_view *c, const struct store_evidence *e, size_t from,
-                     size_t to, struct view_point *ret)
+bool view_point(const struct check_view *c, const struct store_evidence *e, size_t from, size_t to,
+                struct view_point *ret)
 {
     struct sum sum[HD_ROLES] = {0};
     bool asked = false;
@@ -213,15 +212,14 @@ void view_points(const struct check_view *c, const struct store_evidence *e, siz
     /* Of the bins before the switch the newest matter. */
     size_t skip = before > HD_BEFORE_BINS ? before - HD_BEFORE_BINS : 0;
     for (size_t i = skip; i < before; i++)
-        ret->n += point_of(c, e, i, i + 1, &ret->point[ret->n]);
+        ret->n += view_point(c, e, i, i + 1, &ret->point[ret->n]);
     for (size_t i = before; i < n; i += ret->polls_per_point) {
         size_t to = i + ret->polls_per_point < n ? i + ret->polls_per_point : n;
-        ret->n += point_of(c, e, i, to, &ret->point[ret->n]);
+        ret->n += view_point(c, e, i, to, &ret->point[ret->n]);
     }
 }
 
-/* What the candidate's requests were of all, in the last poll that counted both sides. */
-static void measure_share(struct guard_view *v)
+void view_measure(struct guard_view *v)
 {
     v->measured[HD_STABLE] = v->measured[HD_CANDIDATE] = NAN;
     v->measured_ms = -1;
@@ -243,15 +241,31 @@ static void measure_share(struct guard_view *v)
     }
 }
 
+void view_window(const struct store_service *s, struct way_facts *f)
+{
+    JSON_AUTO j = NULL;
+    const char *until;
+    f->unsafe_until_ms = -1;
+    if (!s || !s->about || json_parse((struct hd_span){s->about, strlen(s->about)}, &j, NULL))
+        return;
+    if (json_get(j, "kept_for_ms"))
+        (void)json_i64(json_get(j, "kept_for_ms"), "kept_for_ms", &f->kept_for_ms, NULL);
+    f->unsafe = json_get(j, "rollback_safe") && !member_bool(j, "rollback_safe");
+    const struct json *m = json_get(j, "rollback_unsafe_until");
+    if (m && json_type(m) == JSON_STRING && !json_text(m, "", &until, NULL))
+        (void)str_read_time(until, &f->unsafe_until_ms);
+}
+
 void view_way(struct hd_arena *a, const struct guard_view *v, int64_t now_ms, struct way *ret)
 {
-    const struct way_facts f = {.service = v->has_service ? &v->service : NULL,
-                                .reading = v->has_reading ? &v->reading : NULL,
-                                .guard = &v->guard,
-                                .hold = view_hold(v->hold, v->n_holds, v->guard.service),
-                                .rejected = v->rejected[HD_STABLE],
-                                .alarm = v->alarm,
-                                .now_ms = now_ms};
+    struct way_facts f = {.service = v->has_service ? &v->service : NULL,
+                          .reading = v->has_reading ? &v->reading : NULL,
+                          .guard = &v->guard,
+                          .hold = view_hold(v->hold, v->n_holds, v->guard.service),
+                          .rejected = v->rejected[HD_STABLE],
+                          .alarm = v->alarm,
+                          .now_ms = now_ms};
+    view_window(f.service, &f);
     way_find(a, &f, ret);
 }
 
@@ -415,7 +429,7 @@ enum hd_code view_load(struct store *s, struct hd_arena *a, const char *id, int6
         store_intents(s, a, id, &v->intent, &v->n_intents, err) ||
         store_holds(s, a, now_ms, &v->hold, &v->n_holds, err))
         return err->code;
-    measure_share(v);
+    view_measure(v);
     view_checks(a, v->guard.checks, v->guard.engine, &v->check, &v->n_checks);
     read_change(a, v);
     keep_holds(v);

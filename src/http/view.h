@@ -41,6 +41,9 @@ struct view_series {
     size_t n, polls_per_point;
     struct view_point point[VIEW_POINTS_MAX + HD_BEFORE_BINS];
 };
+/* Polls [from, to) of one check as one point; false when none of them asked it. */
+bool view_point(const struct check_view *, const struct store_evidence *, size_t from, size_t to,
+                struct view_point *ret);
 /* One check's points. Counts of polls that share a point are added up, so that a point is exactly
  * the ratio over its time. */
 void view_points(const struct check_view *, const struct store_evidence *, size_t n,
@@ -72,6 +75,8 @@ struct guard_view {
 
     double measured[HD_ROLES];        /* share of the requests of the last poll; NaN: unknown */
     int64_t measured_ms;
+    int64_t at_ms;           /* it shows this moment (moment.h), and offers nothing; 0: now */
+    bool by_name;            /* the order of its checks; else the worst comes first */
     const char *alarm;       /* as html_page.alarm; not loaded here, like the next */
     const char *account, *csrf;
     const char *no_evidence; /* why there is none to show, a sentence; NULL: there is */
@@ -82,8 +87,12 @@ struct guard_view {
 bool view_waits(const struct guard_view *, int64_t now_ms);
 /* The guard's way back, by what was loaded. */
 void view_way(struct hd_arena *, const struct guard_view *, int64_t now_ms, struct way *ret);
+/* What the service's own rules say of the way back, into the facts. */
+void view_window(const struct store_service *, struct way_facts *);
 /* Of the object `about` of a service; NULL: not said. */
 const char *view_about(struct hd_arena *, const struct store_service *, const char *key);
+/* What the candidate's requests were of all, in the last poll that counted both sides. */
+void view_measure(struct guard_view *);
 /* The hold in force that concerns this service; NULL: none. */
 const struct store_hold *view_hold(const struct store_hold *, size_t n, const char *service);
 /* HD_ABSENT: no such guard. */

@@ -89,6 +89,21 @@ static void ask_target(struct hd_arena *a, const struct way_facts *f, struct way
             *f->rejected ? f->rejected : "by a guard or a human");
 }
 
+/* How long there is something to go back to. */
+static void ask_window(struct hd_arena *a, const struct way_facts *f, struct way *w)
+{
+    char kept[STR_TIME_MAX];
+    if (!f->guard || f->kept_for_ms <= 0)
+        return;
+    w->until_ms = f->guard->switch_to_ms + f->kept_for_ms;
+    if (w->until_ms > f->now_ms)
+        add(a, w, TONE_PASS, "%s is kept for %s after the switch; then nothing can be taken back.", w->to,
+            str_duration(f->kept_for_ms, kept));
+    else
+        add(a, w, TONE_WARN, "%s was kept for %s after the switch: it may be gone.", w->to,
+            str_duration(f->kept_for_ms, kept));
+}
+
 /* What keeps haldane from acting by itself, and a human's order not. */
 static void ask_rules(struct hd_arena *a, const struct way_facts *f, struct way *w)
 {
@@ -99,6 +114,10 @@ static void ask_rules(struct hd_arena *a, const struct way_facts *f, struct way 
     if (f->hold)
         add(a, w, TONE_NONE, "Automatic reverts are held until %s (%s); an order still works.",
             str_time(f->hold->until_ms, until), f->hold->reason);
+    if (f->unsafe && (f->unsafe_until_ms < 0 || f->now_ms < f->unsafe_until_ms))
+        add(a, w, TONE_WARN, "rollback_safe says that going back breaks things%s%s; haldane does not do it by "
+                             "itself, an order still works.",
+            f->unsafe_until_ms < 0 ? "" : " until ", f->unsafe_until_ms < 0 ? "" : str_time(f->unsafe_until_ms, until));
     if (mode && !str_is(mode, "enforce"))
         add(a, w, TONE_NONE, "Mode %s: haldane does not act by itself; an order still works.", mode);
     if (f->guard && f->guard->rehearsal && str_begins(f->guard->rehearsal, "ok"))
@@ -133,7 +152,7 @@ static void answer(struct hd_arena *a, struct way *w)
 void way_find(struct hd_arena *a, const struct way_facts *f, struct way *ret)
 {
     struct way *w = ret;
-    *w = (struct way){.state = WAY_OPEN};
+    *w = (struct way){.state = WAY_OPEN, .until_ms = -1};
     w->to = way_target(f->reading, f->guard);
     w->from = way_busiest(f->reading, NULL);
     const struct store_side *s = side_of(f->reading, w->to);
@@ -148,6 +167,7 @@ void way_find(struct hd_arena *a, const struct way_facts *f, struct way *ret)
     if (w->state == WAY_OPEN || (w->state == WAY_BLOCKED && w->to)) {
         ask_reading(a, f, w);
         ask_target(a, f, w);
+        ask_window(a, f, w);
         ask_rules(a, f, w);
         w->native = f->guard ? f->guard->native : NULL;
     }

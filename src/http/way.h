@@ -25,6 +25,7 @@ struct way {
     enum way_state state;
     const char *from, *to; /* colours; NULL: unknown */
     const char *sentence;  /* the answer */
+    int64_t until_ms;      /* how long its target is kept, wall ms; -1: nothing says that it goes */
     const char *native;    /* what a human could type; NULL: none known, or nothing to do */
     struct {
         enum tone tone;
@@ -40,6 +41,9 @@ struct way_facts {
     const struct store_hold *hold;       /* in force on it; NULL: none */
     const char *rejected;                /* why the target was rejected; NULL: it is not */
     const char *alarm;                   /* as html_page.alarm */
+    int64_t kept_for_ms;                 /* the target, after the guard's switch; 0: for good */
+    bool unsafe;                         /* rollback_safe says no, until unsafe_until_ms (-1: for good) */
+    int64_t unsafe_until_ms;
     int64_t now_ms;
 };
 

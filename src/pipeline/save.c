@@ -131,6 +131,9 @@ static void json_about(const struct hd_policy *policy, struct buf *to)
     json_put_i64(&o, "interval_ms", policy->guard.interval_ms);
     json_put_text(&o, "on_fail", on_fail[policy->on_fail]);
     json_put_text(&o, "on_inconclusive", on_inconclusive[policy->on_inconclusive]);
+    json_put_i64(&o, "kept_for_ms", policy->target.kept_for_ms);
+    json_put_bool(&o, "rollback_safe", policy->rollback_safe);
+    json_put_time(&o, "rollback_unsafe_until", policy->rollback_safe ? -1 : policy->rollback_unsafe_until_ms);
     json_put_text(&o, "runbook", policy->runbook);
     json_end(&o, '}');
 }

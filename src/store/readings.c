@@ -97,6 +97,16 @@ enum hd_code store_reading(struct store *s, struct hd_arena *arena, const char *
                              : code;
 }
 
+enum hd_code store_reading_at(struct store *s, struct hd_arena *arena, const char *service, int64_t at_ms,
+                              struct store_reading *ret, struct hd_error *err)
+{
+    struct sql_query q = {"SELECT id, service, first_ms, last_ms, value, owner, memory, note, ours,"
+                          " sides FROM reading WHERE service = ?1 AND first_ms <= ?2 ORDER BY id DESC LIMIT 1",
+                          ARGS(TEXT_ARG(service), INT_ARG(at_ms)), read_reading, sizeof *ret};
+    enum hd_code code = sql_one(s, arena, &q, ret, err);
+    return code == HD_ABSENT ? hd_fail(err, HD_ABSENT, "no reading of %s from before is stored", service) : code;
+}
+
 enum hd_code store_reading_with_traffic(struct store *s, struct hd_arena *arena, const char *service,
                                         struct store_reading *ret, struct hd_error *err)
 {

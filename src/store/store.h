@@ -94,6 +94,9 @@ enum hd_code store_put_reading(struct store *, const struct store_reading *, str
 /* The newest; HD_ABSENT: none. */
 enum hd_code store_reading(struct store *, struct hd_arena *, const char *service,
                            struct store_reading *ret, struct hd_error *err);
+/* The one that stood at a moment. */
+enum hd_code store_reading_at(struct store *, struct hd_arena *, const char *service, int64_t at_ms,
+                              struct store_reading *ret, struct hd_error *err);
 /* The newest in which any side has a share, or an unknown one. */
 enum hd_code store_reading_with_traffic(struct store *, struct hd_arena *, const char *service,
                                         struct store_reading *ret, struct hd_error *err);

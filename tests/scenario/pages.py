@@ -94,14 +94,14 @@ def audit(page, name):
 
 
 def start(world):
-    router = w.Router(world, backends=[n for n in NAMES if n != "stale"])
+    router = w.Router(world, backends=[n for n in NAMES if n != "stale"], fall=50)
     prometheus, alertmanager = w.Prometheus(), w.Alertmanager()
     services = {}
     for n in NAMES:
         prometheus.say(n, blue=GOOD, green=GOOD)
         if n != "stale":
             guard = {"duration": {"good": "5s", "both": "8s"}.get(n, "120s")}
-            more = {"approval": "{by: [alice], within: 5m}"} if n == "asked" else {}
+            more = {"asked": {"approval": "{by: [alice], within: 5m}"}, "live": {"target": "{kept_for: 6m}"}}.get(n, {})
             services[n] = w.service(router, n, guard=guard, **more)
     lame = w.Exec(world, "lame", "set", obeys=False)
     services["stale"] = lame.service(checks="[{use: http-5xx-ratio, with: {job: stale}, max: 5%}]",
@@ -249,6 +249,94 @@ def actions(d, page, base):
     w.equal(d.api(f"/guards/{stale}")["needs_human"], False, "seen")
 
 
+def countdown(d, b, base):
+    """How long a release can be taken back, and what else the fleet's table says."""
+    page = b.page()
+    want = d.api("/services/live")["about"]["kept_for_ms"]
+    w.equal(want, 360000, "the service says how long the other side is kept")
+    rows = page.go(base + "/").eval("[...document.querySelectorAll('table')[0].rows].map((r) => r.innerText)")
+    live = next(r for r in rows if "\tlive\t" in r)
+    w.ok("green 100%" in live.replace("\n", " ") and "(in " in live and " of 2m 00s" in live and "2 of 2 ready" in live,
+         "the fleet: what is served, how far the guard is, until when it can be taken back", live)
+    w.ok("\tasked\t" in rows[1], "the worst stands first", str(rows))
+    w.ok("8 of 8 read within a minute" in page.eval("document.body.innerText"), "and what all that rests on")
+    text = page.go(f"{base}/g/{d.guard('live')['id']}").eval("document.body.innerText")
+    w.ok("Can be taken back until" in text, "the guard's page counts down, too", text[:900])
+    page.close()
+
+
+def frozen(d, b, base):
+    """The page of a moment: what was known then, and nothing to order."""
+    g = d.guard("bad")
+    page = b.page().go(f"{base}/g/{g['id']}")
+    at = page.eval("[...document.querySelectorAll('.time a')].find((a) =>"
+                   " a.nextElementSibling.innerText.includes('checking that blue')).href")
+    text = page.go(at).eval("document.body.innerText")
+    w.equal(page.eval(AUDIT), [], "a moment: nothing against WCAG AA")
+    w.ok("This is how it stood at" in text and "nothing can be ordered" in text, "a banner says which moment", text[:900])
+    w.ok(page.eval("document.querySelector('h1').textContent").startswith("bad: green is failing"),
+         "its sentence is that of the moment", text[:900])
+    w.ok("recovered" not in text and "verified" not in text and "fail" in text.split("Checks")[1][:60],
+         "what came later is not there", text)
+    w.equal(page.eval("document.querySelectorAll('.do a, form.ask, #do-rearm').length"), 0, "nothing can be ordered")
+    w.equal(page.eval("document.body.hasAttribute('data-live')"), False, "and it stays as it is")
+    for query, why in (("2020-01-01T00:00:00Z", "began at"), ("2099-01-01T00:00:00Z", "still to come"), ("x", "not a time")):
+        status, body = d.get(f"/g/{g['id']}?at={query}")
+        w.ok(status == 400 and why in body, f"at={query} is refused", body[-400:])
+    page.close()
+
+
+KEEP = "navigator.clipboard.writeText = (t) => { window.copied = t; return Promise.resolve(); }"
+
+
+def keys(d, b, base):
+    page = b.page().go(base + "/")
+    page.eval(KEEP)
+    first, second = page.eval("[...document.querySelectorAll('main .list a[href^=\"/g/\"], main .need a')].slice(0, 2)"
+                              ".map((a) => a.href)")
+    at = "document.activeElement.href"
+    page.key("j")
+    w.equal(page.eval(at), first, "j: the first row")
+    page.key("j")
+    w.equal(page.eval(at), second, "j: the next one")
+    page.key("k")
+    w.equal(page.eval(at), first, "k: and back")
+    page.click("[data-copy] .do button", load=False)
+    copied = w.wait(lambda: page.eval("window.copied"), 5, "the status is copied")
+    w.ok(copied.split("\n")[2] == first and "http-5xx-ratio" in copied, "Copy status: sentence, reason, address", copied)
+    page.eval(f"document.querySelector('main .list a[href^=\"/g/\"]').focus()")
+    page.forget()
+    page.key("Enter")
+    page.loaded()
+    w.ok(page.eval("location.pathname").startswith("/g/"), "Enter opens it")
+    live = f"{base}/g/{d.guard('live')['id']}"
+    for key, where in (("r", "/revert"), ("h", "/hold")):
+        page.go(live)
+        page.key(key)
+        page.loaded()
+        w.ok(page.eval("location.pathname").endswith(where), f"{key} asks for {where}")
+    page.go(live).eval(KEEP)
+    page.key("c")
+    w.ok(page.eval("window.copied").startswith("live: Watching green"), "c copies the status")
+    page.go(base + "/s/live")
+    page.key("/")
+    w.equal(page.eval("document.activeElement.name"), "show", "/ goes to the filter")
+    page.key("h")
+    time.sleep(0.3)
+    w.equal(page.eval("location.pathname"), "/s/live", "no key while typing")
+    page.go(live)
+    page.key("?")
+    w.ok("previous row" in page.eval("document.querySelector('#keys').innerText"), "? tells the keys")
+    w.equal(page.eval(AUDIT), [], "and has nothing against WCAG AA")
+    page.eval("document.querySelector('#keys input').click()")
+    page.key("?")
+    w.equal(page.eval("!!document.querySelector('#keys')"), False, "? once more closes it")
+    page.key("r")
+    time.sleep(0.3)
+    w.equal(page.eval("location.href"), live, "switched off, a key does nothing")
+    page.close()
+
+
 def start_guard(d, page, base):
     """A guard that a human ended, and another one that a human starts."""
     old = d.guard("live")["id"]
@@ -375,6 +463,9 @@ def main(world):
     try:
         every_page(d, b, base)
         first_load(d, base)
+        countdown(d, b, base)
+        frozen(d, b, base)
+        keys(d, b, base)
         exports(d, world)
         page = b.page()
         actions(d, page, base)

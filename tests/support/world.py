@@ -384,9 +384,10 @@ SERVERS = {"blue": ("blue1", "blue2"), "green": ("green1", "green2")}
 
 
 class Router:
-    """A real HAProxy with one backend of two colours for each service; its file gives `weights`."""
+    """A real HAProxy with one backend of two colours for each service; its file gives `weights`. A server
+    is down after `fall` checks that failed, 0.2 s apart: on a busy machine some fail."""
 
-    def __init__(self, world, name="router", backends=("shop",), weights=BLUE):
+    def __init__(self, world, name="router", backends=("shop",), weights=BLUE, fall=2):
         self.world, self.name, self.backends = world, name, backends
         self.sock = world.path(f"{name}.admin")
         self.child = None
@@ -396,7 +397,7 @@ class Router:
             for colour, servers in SERVERS.items():
                 for s in servers:
                     rows.append(f"    server {s} 127.0.0.1:{world.origin} weight "
-                                f"{weights[colour]} check inter 200ms fall 2 rise 1\n")
+                                f"{weights[colour]} check inter 200ms fall {fall} rise 1\n")
         with open(world.path(f"{name}.cfg"), "w") as f:
             f.write(f"global\n    stats socket {self.sock} mode 600 level admin\n    maxconn 200\n"
                     "defaults\n    mode http\n    timeout connect 1s\n    timeout client 5s\n"

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "http/fleet.h"
 #include "http/guard.h"
+#include "http/moment.h"
 #include "sample.h"
 
 static char dir[100], path[120];
@@ -79,7 +80,7 @@ static void test_first_screen(void **state)
         ARENA_AUTO a = arena_new();
         BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
         render(a, row[i].id, &b);
-        char *end = strstr(b.at, "<h2>Checks");
+        char *end = strstr(b.at, "<h2 id=\"checks\">Checks");
         assert_non_null(end);
         *end = '\0';
         for (const char *const *w = row[i].want; w < row[i].want + 8 && *w; w++) {
@@ -217,12 +218,51 @@ static void test_alarm(void **state)
     (void)store_close(s);
 }
 
+/* A moment shows what was known then, and offers nothing. */
+static void test_moment(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t after_ms; /* the switch */
+        const char *want[5], *never[6];
+    } row[] = {
+        {"before the decision", 60000,
+         {"This is how it stood at", "Nothing was changed. Watching since", "polls until then"},
+         {"affected for", "revert 1 ", "verified", "class=\"button\"", "http-equiv=\"refresh\"", "You are"}},
+        {"at its end", 600000,
+         {"This is how it stood at", "affected for about <b>65 s</b>"},
+         {"class=\"button\"", "http-equiv=\"refresh\"", "You are"}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct hd_error err;
+        struct store *s = NULL;
+        ARENA_AUTO a = arena_new();
+        BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
+        struct guard_view *v = arena_of(a, struct guard_view);
+        sample_ok(store_open_reader(path, &s, &err), &err);
+        sample_ok(view_load(s, a, SAMPLE_REVERTED, now_ms, v, &err), &err);
+        sample_ok(view_load_service(s, a, v, &err), &err);
+        sample_ok(moment_freeze(s, a, v, v->guard.switch_to_ms + row[i].after_ms, &err), &err);
+        guard_render(&b, a, v, now_ms);
+        for (const char *const *w = row[i].want; w < row[i].want + 5 && *w; w++) {
+            if (!strstr(b.at, *w))
+                fail_msg("%s: the page lacks \"%s\"", row[i].name, *w);
+        }
+        for (const char *const *w = row[i].never; w < row[i].never + 6 && *w; w++) {
+            if (strstr(b.at, *w))
+                fail_msg("%s: the page has \"%s\"", row[i].name, *w);
+        }
+        (void)store_close(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_screen), cmocka_unit_test(test_no_refresh_when_ended),
         cmocka_unit_test(test_hostile),      cmocka_unit_test(test_fleet_says),
-        cmocka_unit_test(test_alarm),
+        cmocka_unit_test(test_alarm),        cmocka_unit_test(test_moment),
     };
     return cmocka_run_group_tests(tests, make_store, drop_store);
 }

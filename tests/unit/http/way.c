@@ -23,6 +23,7 @@ static struct store_guard guard(int state)
                                 .service = "shop",
                                 .stable = "blue",
                                 .candidate = "green",
+                                .switch_to_ms = NOW - 60000,
                                 .native = "move blue",
                                 .mode = HD_MODE_ENFORCE};
 }
@@ -41,6 +42,8 @@ static void test_way(void **state)
         enum way_state want;
         const char *line; /* one of its lines; NULL: none is asked for */
         bool native;
+        int64_t kept_for_ms;
+        bool unsafe;
     } row[] = {
         {"open", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, false, NULL, NULL, WAY_OPEN,
          "blue has 2 members ready", true},
@@ -58,6 +61,12 @@ static void test_way(void **state)
          WAY_DOUBT, "rejected (failed a guard)", true},
         {"held: an order still works", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, true, NULL, NULL,
          WAY_OPEN, "held until", true},
+        {"kept for a while", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, false, NULL, NULL, WAY_OPEN,
+         "kept for 10m 00s after the switch", true, 600000, false},
+        {"kept for long enough ago", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, false, NULL, NULL, WAY_DOUBT,
+         "it may be gone", true, 30000, false},
+        {"not safe", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, false, NULL, NULL, WAY_DOUBT,
+         "going back breaks things; haldane does not", true, 0, true},
         {"there already", HD_STATE_REVERTED, 0, 2, 2, 0, true, false, NULL, NULL, WAY_THERE, NULL,
          false},
         {"ended, and still on the candidate", HD_STATE_ADVISED, 1000000, 2, 2, 0, true, false, NULL,
@@ -84,12 +93,18 @@ static void test_way(void **state)
                               .hold = row[i].held ? &hold : NULL,
                               .rejected = row[i].rejected,
                               .alarm = row[i].alarm,
+                              .kept_for_ms = row[i].kept_for_ms,
+                              .unsafe = row[i].unsafe,
+                              .unsafe_until_ms = -1,
                               .now_ms = NOW};
         struct way w;
         way_find(a, &f, &w);
         bool line = !row[i].line;
         for (size_t k = 0; k < w.n; k++)
             line |= row[i].line && strstr(w.line[k].text, row[i].line);
+        int64_t until = row[i].kept_for_ms ? NOW - 60000 + row[i].kept_for_ms : -1;
+        if (w.until_ms != until)
+            fail_msg("%s: can be taken back until %lld", row[i].name, (long long)w.until_ms);
         if (w.state != row[i].want || !line || (w.native != NULL) != row[i].native || !w.sentence)
             fail_msg("%s: state %d, \"%s\", native %s, line %s", row[i].name, (int)w.state,
                      w.sentence, w.native, line ? "there" : "missing");

@@ -154,6 +154,54 @@ static void test_readings(void **state)
     assert_int_equal(store_reading_with_traffic(f->s, f->arena, "none", &got, &f->err), HD_ABSENT);
 }
 
+/* The reading that stood at a moment, also within the time that it was seen. */
+static void test_reading_at(void **state)
+{
+    static const struct {
+        int64_t at_ms;
+        const char *want; /* NULL: none */
+    } row[] = {{99, NULL}, {100, "w=1"}, {250, "w=1"}, {299, "w=1"}, {300, "w=2"}, {9000, "w=2"}};
+    struct fixture *f = *state;
+    struct store_reading r = reading(), got;
+    fixture_begin(f);
+    for (int i = 0; i < 3; i++) {
+        r.first_ms = r.last_ms = 100 * (i + 1);
+        r.value = i < 2 ? "w=1" : "w=2";
+        OK(f, store_put_reading(f->s, &r, &f->err));
+    }
+    fixture_commit(f);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        enum hd_code code = store_reading_at(f->s, f->arena, "shop", row[i].at_ms, &got, &f->err);
+        if (code != (row[i].want ? HD_OK : HD_ABSENT) || (row[i].want && strcmp(got.value, row[i].want) != 0))
+            fail_msg("at %lld: %d", (long long)row[i].at_ms, (int)code);
+    }
+}
+
+static void test_approvals(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const ids[] = {"01A", "01B", "01C", "01D"};
+    struct store_approval a = {.service = "shop", .approvers = "ann, bob", .expires_ms = 900}, *list;
+    size_t n = 99;
+    fixture_begin(f);
+    for (int i = 0; i < 4; i++) {
+        a.guard = ids[i];
+        a.asked_ms = 100 - i;
+        a.outcome = i == 1 || i == 3 ? APPROVAL_OPEN : APPROVAL_REJECTED;
+        a.decided_ms = a.outcome == APPROVAL_OPEN ? -1 : 500;
+        OK(f, store_put_approval(f->s, &a, &f->err));
+    }
+    fixture_commit(f);
+    OK(f, store_approvals(f->s, f->arena, &list, &n, &f->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(list[0].guard, "01D"); /* asked first */
+    OK(f, store_approvals_past(f->s, f->arena, 50, &list, &n, &f->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(list[0].guard, "01C"); /* the newest guard */
+    OK(f, store_approvals_past(f->s, f->arena, 1, &list, &n, &f->err));
+    assert_int_equal(n, 1);
+}
+
 static void test_readings_of_two(void **state)
 {
     struct fixture *f = *state;
@@ -246,6 +294,7 @@ static void test_rejected(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {T(test_facts), T(test_services), T(test_readings),
-                                       T(test_readings_of_two), T(test_holds), T(test_rejected)};
+                                       T(test_reading_at), T(test_approvals),
+        T(test_readings_of_two), T(test_holds), T(test_rejected)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
