@@ -36,6 +36,17 @@ static const char *held_text(struct hd_arena *a, const struct json *hold)
                        until ? until : "?", reason ? reason : "");
 }
 
+/* A side that was rejected and has traffic all the same; NULL: it is none. */
+static const char *rejected_text(struct hd_arena *a, const struct json *side)
+{
+    const struct json *r = json_get(side, "rejected");
+    const char *at = table_time(a, face_time(r, "at")), *guard = face_text(r, "guard"), *why = face_text(r, "why");
+    if (!at || !(face_number(side, "share") > 0))
+        return NULL;
+    return arena_print(a, "%s has traffic and was rejected by guard %s at %s UTC: %s", face_text(side, "colour"),
+                       guard ? guard : "?", at, why ? why : "");
+}
+
 /* The first (newest) guard of a service in the list, else NULL. */
 static const struct json *guard_of(const struct json *guards, const char *service)
 {
@@ -64,6 +75,12 @@ static void put_service(struct table *t, const struct json *service, const struc
               g.needs_human ? "ACT NOW" : NULL, g.headline);
     for (const struct json *h = json_first(json_get(service, "holds")); h; h = json_next(h))
         table_row(t, " ", " ", " ", " ", " ", " ", held_text(a, h));
+    const struct json *sides = json_get(json_get(service, "reading"), "sides");
+    for (const struct json *s = json_first(sides); s; s = json_next(s)) {
+        const char *text = rejected_text(a, s);
+        if (text)
+            table_row(t, " ", " ", " ", " ", " ", " ", text);
+    }
 }
 
 static void print_status(const struct json *services, const struct json *guards,

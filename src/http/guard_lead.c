@@ -42,10 +42,19 @@ static bool both_bad(const struct guard_view *v)
            (str_is(slug, both) || str_is(slug, shared));
 }
 
+/* Of a live guard that needs nobody: what is achieved already, else what is going on. */
+static const char *under_way(const struct store_guard *g)
+{
+    if (g->state == HD_STATE_AFTERCARE)
+        return g->recovered_ms >= 0 ? "Not needed: users are well again; haldane watches that it stays so"
+                                    : "Not needed yet: the traffic is back; haldane watches users recover";
+    return g->state >= HD_STATE_DECIDING ? "Not needed yet: haldane is acting"
+                                         : "Not needed: haldane is watching";
+}
+
 static void need_line(struct buf *b, const struct store_guard *g, bool alarm)
 {
     bool needed = g->needs_human || (alarm && is_live(g));
-    bool acting = g->state >= HD_STATE_DECIDING && g->state <= HD_STATE_AFTERCARE;
     enum tone tone = needed ? TONE_FAIL : is_live(g) ? TONE_RUN : TONE_PASS;
     html_print(b, "<p class=\"need %s\" role=\"%s\">", html_tone_word(tone),
                needed ? "alert" : "status");
@@ -54,8 +63,7 @@ static void need_line(struct buf *b, const struct store_guard *g, bool alarm)
                g->needs_human ? "You are needed now"
                : !is_live(g)  ? "You are not needed"
                : alarm        ? "You are needed: haldane is not watching"
-               : acting       ? "Not needed yet: haldane is acting"
-                              : "Not needed: haldane is watching");
+                              : under_way(g));
 }
 
 static void row_begin(struct buf *b, const char *name)

@@ -24,8 +24,25 @@ unsigned part_place(const struct store_reading *r, const struct store_guard *g, 
     return g && str_is(colour, g->candidate);
 }
 
+/* A side that should have no traffic is told louder when it has some. */
+static void rejected(struct buf *b, const struct store_side *s, int64_t now_ms)
+{
+    const struct store_rejection *r = s->rejected;
+    html_print(b, " <span class=\"%s\">", s->share_ppm ? "warn" : "m");
+    if (s->share_ppm)
+        html_icon(b, TONE_WARN);
+    html_print(b, "rejected by ");
+    if (r->guard)
+        html_print(b, "<a href=\"/g/%s\">guard %s</a>", r->guard, r->guard);
+    else
+        html_print(b, "a guard");
+    html_print(b, " at ");
+    html_time(b, r->at_ms, now_ms);
+    html_print(b, "%s%s%s</span>", *r->why ? " (" : "", r->why, *r->why ? ")" : "");
+}
+
 static void side(struct buf *b, size_t place, const struct store_side *s,
-                 const struct store_guard *g)
+                 const struct store_guard *g, int64_t now_ms)
 {
     bool stable = g && str_is(s->colour, g->stable), candidate = g && str_is(s->colour, g->candidate);
     const char *version = stable ? g->stable_version : candidate ? g->candidate_version : NULL;
@@ -41,6 +58,8 @@ static void side(struct buf *b, size_t place, const struct store_side *s,
         html_print(b, ", %u of %u ready", s->ready, s->wanted);
     else if (s->ready != UINT32_MAX)
         html_print(b, ", %u ready", s->ready);
+    if (s->rejected)
+        rejected(b, s, now_ms);
     html_print(b, "</li>");
 }
 
@@ -58,7 +77,7 @@ void part_sides(struct buf *b, const struct store_reading *r, const struct store
     }
     html_print(b, "</svg><ul class=\"sides\">");
     for (size_t i = 0; i < r->n_sides; i++)
-        side(b, i, &r->side[i], g);
+        side(b, i, &r->side[i], g, now_ms);
     html_print(b, "</ul>");
     bool stale = now_ms - r->last_ms > STALE_MS;
     html_print(b, "<span class=\"%s\">", stale ? "warn" : "m");

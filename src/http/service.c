@@ -199,12 +199,8 @@ static enum hd_code load(struct page *p, struct hd_error *err)
     if (target && store_rejected(c->store, c->arena, c->param, target, &f.rejected, err))
         return err->code;
     way_find(c->arena, &f, &p->way);
-    for (size_t i = 0; p->has_reading && i < p->reading.n_sides && !p->rejected; i++) {
-        const char *why;
-        if (store_rejected(c->store, c->arena, c->param, p->reading.side[i].colour, &why, err))
-            return err->code;
-        p->rejected = why != NULL;
-    }
+    for (size_t i = 0; p->has_reading && i < p->reading.n_sides; i++)
+        p->rejected |= p->reading.side[i].rejected != NULL;
     return HD_OK;
 }
 

@@ -206,6 +206,19 @@ void show_guard(struct json_out *o, const struct guard_view *v, const char *publ
     json_end(o, '}');
 }
 
+static void put_rejected(struct json_out *o, const struct store_rejection *r)
+{
+    if (!r) {
+        json_put_null(o, "rejected");
+        return;
+    }
+    json_begin(o, "rejected", '{');
+    json_put_text(o, "guard", r->guard);
+    json_put_time(o, "at", r->at_ms);
+    json_put_text(o, "why", r->why);
+    json_end(o, '}');
+}
+
 static void put_reading(struct json_out *o, const struct store_reading *r)
 {
     json_begin(o, "reading", '{');
@@ -220,6 +233,7 @@ static void put_reading(struct json_out *o, const struct store_reading *r)
         json_begin(o, NULL, '{');
         json_put_text(o, "colour", r->side[i].colour);
         put_share(o, &r->side[i]);
+        put_rejected(o, r->side[i].rejected);
         json_end(o, '}');
     }
     json_end(o, ']');

@@ -302,8 +302,18 @@ const struct store_side *view_side(const struct store_reading *r, const char *co
 enum hd_code view_reading(struct store *s, struct hd_arena *a, const char *service, bool *ret_has,
                           struct store_reading *ret, struct hd_error *err)
 {
+    struct store_rejection *rejected;
+    size_t n = 0;
     enum hd_code code = store_reading(s, a, service, ret, err);
     *ret_has = code == HD_OK;
+    if (!code)
+        code = store_rejections(s, a, service, &rejected, &n, err);
+    for (size_t i = 0; !code && i < ret->n_sides; i++) {
+        for (size_t k = 0; k < n; k++) {
+            if (str_is(rejected[k].colour, ret->side[i].colour))
+                ret->side[i].rejected = &rejected[k];
+        }
+    }
     return code == HD_ABSENT ? HD_OK : code;
 }
 

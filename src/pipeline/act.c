@@ -75,7 +75,7 @@ void act_stand_down(struct guard *g, int state, int outcome, int reason, const c
     text = arena_text(a, text); /* it may be the intent's own, which is replaced now */
     intent_outcome(g, outcome, text);
     if (state != HD_STATE_SUPERSEDED)
-        service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "failed a guard");
+        mark_reject(g, "failed a guard");
     guard_end(g, state, reason, text);
 }
 
@@ -100,6 +100,25 @@ static bool make_plan(struct guard *g, struct talk *t, struct hd_error *err)
     return true;
 }
 
+/* A human had the traffic moved to a side that was rejected: a guard of its own watches it, which judges
+ * it as a candidate and never moves it. */
+static void hand_over(struct guard *g)
+{
+    struct service *s = g->service;
+    const struct guard_start next = {
+        .stable = g->candidate,
+        .candidate = g->stable,
+        .trigger = "order",
+        .value_before = g->act.intent.from,
+        .value_after = g->goal,
+        .switch_from_ms = g->p->now.wall_ms,
+        .switch_to_ms = g->p->now.wall_ms,
+        .advise = true,
+    };
+    guard_end(g, HD_STATE_REVERTED, HD_REASON_OPERATOR, "a guard of its own watches it from here on");
+    (void)guard_start(s, &next);
+}
+
 static void proven(struct guard *g)
 {
     struct act *a = &g->act;
@@ -109,12 +128,17 @@ static void proven(struct guard *g)
     intent_outcome(g, HD_INTENT_VERIFIED, NULL);
     g->row.verified_ms = g->p->now.wall_ms;
     g->verified_t_ms = guard_time(g);
-    service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "reverted by haldane");
+    bool again = g->ordered && mark_of(g->service, guard_colour(g, HD_STABLE));
+    if (!again) /* who tries a rejected side again says nothing about the other one */
+        mark_reject(g, g->ordered ? "left by an order" : "reverted by haldane");
     guard_move(g, HD_STATE_AFTERCARE);
     event_guard(g, "intent", already ? HD_REASON_ALREADY_THERE : HD_REASON_VERIFIED, g->goal, true);
     due_drop(g->p, DUE_ACT, g->service->index);
     watch_stop(g->service); /* a reading begun before our write says nothing about it */
-    care_begin(g);
+    if (again)
+        hand_over(g);
+    else
+        care_begin(g);
 }
 
 static void send_again(struct guard *g, struct talk *t)

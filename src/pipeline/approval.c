@@ -63,7 +63,7 @@ bool approval_due(struct guard *g)
     if (!approval_open(g) || g->p->now.wall_ms < g->approval.expires_ms)
         return false;
     approval_close(g, APPROVAL_EXPIRED, NULL, NULL);
-    service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "failed a guard");
+    mark_reject(g, "failed a guard");
     guard_move(g, HD_STATE_DECIDING);
     guard_end(g, HD_STATE_ADVISED, HD_REASON_NOT_APPROVED, buf_at(&g->why));
     return true;

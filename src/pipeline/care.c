@@ -95,6 +95,7 @@ void care_reading(struct guard *g, const struct store_reading *now, bool reloade
     }
     /* Somebody took over: their change wins, and is a switch of its own if it is one. */
     bool well = g->row.recovered_ms >= 0;
+    g->taken_over = true;
     guard_end(g, well ? HD_STATE_REVERTED : HD_STATE_NOT_RECOVERED,
               well ? HD_REASON_CHANGED_BY_OTHER : HD_REASON_UNDONE, now->owner);
 }

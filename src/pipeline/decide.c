@@ -19,6 +19,7 @@
 
 #define HOUR_MS 3600000
 #define BRAKE_MS 60000 /* "within a minute" */
+#define AGAIN_MAX 2    /* who moves the traffic to the same side a third time means it, or must look */
 
 static void queue_evidence(struct guard *g, const struct hd_evidence *e, int64_t wall_ms, int64_t t_ms)
 {
@@ -222,7 +223,7 @@ static void passed(struct guard *g, int reason)
         return;
     }
     if (!g->row.analysis)
-        service_reject(g->service, guard_colour(g, HD_CANDIDATE), false, "");
+        mark_passed(g);
     guard_end(g, HD_STATE_PASSED, reason, buf_at(&g->why));
 }
 
@@ -332,6 +333,15 @@ static bool reverted_once(const struct guard *g)
     return was;
 }
 
+static size_t reverted_again(const struct guard *g)
+{
+    size_t n = 0;
+    struct hd_error err;
+    if (store_count_again(g->p->o.store, g->service->name, g->row.candidate, g->row.candidate_version, &n, &err))
+        log_warn(g->service->name, "cannot count reverts: %s", err.text);
+    return n;
+}
+
 /* Why an automatic revert must not happen; 0: it may. */
 static int forbidden(const struct guard *g, const char **ret_text)
 {
@@ -354,6 +364,8 @@ static int forbidden(const struct guard *g, const char **ret_text)
     }
     if (reverted_once(g))
         return HD_REASON_ALREADY_REVERTED;
+    if (reverted_again(g) >= AGAIN_MAX)
+        return HD_REASON_REJECTED_TWICE;
     if (policy->guard.cooldown_ms > 0 && reverts_since(g, g->service->name, policy->guard.cooldown_ms))
         return HD_REASON_COOLDOWN;
     if ((int64_t)(reverts_since(g, NULL, HOUR_MS) + reverts_coming(g)) >= c->limits.reverts_per_hour)
@@ -361,6 +373,16 @@ static int forbidden(const struct guard *g, const char **ret_text)
     if ((int64_t)decisions_since(g->p, g->p->now.boot_ms - BRAKE_MS) >= c->limits.brake)
         return HD_REASON_BRAKE;
     return HD_REASON_NONE;
+}
+
+bool decide_would(const struct guard *g, struct buf *why_not)
+{
+    const char *text, *checks[HD_CHECKS_MAX], *units[HD_CHECKS_MAX];
+    int reason = forbidden(g, &text);
+    struct reason_names names;
+    guard_names(g, &names, checks, units, text);
+    reason_render(why_not, &(struct hd_reason){.number = (uint16_t)reason, .check = HD_NO_CHECK}, &names);
+    return !reason;
 }
 
 static void detect_metric(const struct guard *g)
@@ -392,7 +414,7 @@ void decide_revert(struct guard *g, bool automatic, const char *why_now)
         return;
     }
     if (reason) {
-        service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "failed a guard");
+        mark_reject(g, "failed a guard");
         guard_end(g, HD_STATE_ADVISED, reason, text ? text : buf_at(&g->why));
         return;
     }

@@ -168,7 +168,9 @@ static void start_row(struct guard *g, const struct guard_start *start)
         .state = start->pending                 ? HD_STATE_PENDING
                  : g->policy->guard.warmup_ms > 0 ? HD_STATE_WARMING
                                                 : HD_STATE_WATCHING,
-        .mode = start->analysis ? (int32_t)HD_MODE_SHADOW : g->policy->mode,
+        .mode = start->analysis                                        ? (int32_t)HD_MODE_SHADOW
+                : start->advise && g->policy->mode == HD_MODE_ENFORCE ? (int32_t)HD_MODE_ADVISE
+                                                                       : g->policy->mode,
         .analysis = start->analysis,
         .score = NAN,
         .trigger = arena_text(g->own, start->trigger),
@@ -196,6 +198,25 @@ static void start_row(struct guard *g, const struct guard_start *start)
     buf_text(&g->change, start->change);
 }
 
+void guard_tell_switch(struct guard *g, const char *how)
+{
+    const struct side_mark *m = mark_of(g->service, guard_colour(g, HD_CANDIDATE));
+    char at[STR_TIME_MAX];
+    if (!m || g->row.analysis) {
+        event_guard(g, "state", HD_REASON_NONE, how, true);
+        return;
+    }
+    BUF_AUTO text = BUF_INIT(2 * HD_TEXT_MAX);
+    BUF_AUTO why_not = BUF_INIT(HD_TEXT_MAX);
+    buf_print(&text, "%s, rejected by guard %s at %.19sZ (%s). ", m->colour, *m->guard ? m->guard : "?",
+              str_time(m->at_ms, at), m->why);
+    if (decide_would(g, &why_not))
+        buf_print(&text, "It is watched, and taken back if it fails");
+    else
+        buf_print(&text, "It is watched, and not taken back by haldane: %s", buf_at(&why_not));
+    event_guard(g, "state", HD_REASON_REJECTED_LIVE, buf_at(&text), true);
+}
+
 struct guard *guard_start(struct service *s, const struct guard_start *start)
 {
     struct pipeline *p = s->p;
@@ -213,9 +234,10 @@ struct guard *guard_start(struct service *s, const struct guard_start *start)
         g->t_base_ms = 0;
     guard_headline(g);
     g->dirty = true;
-    event_guard(g, "state", HD_REASON_NONE, start->analysis  ? "ordered"
-                                            : start->pending ? "waiting for the switch"
-                                                             : "switch seen", true);
+    if (start->pending)
+        event_guard(g, "state", HD_REASON_NONE, "waiting for the switch", true);
+    else
+        guard_tell_switch(g, start->analysis ? "ordered" : start->advise ? "moved by an order" : "switch seen");
     guard_poll_at(g, boot_of_wall(p, sched_next_multiple(p->now.wall_ms, g->policy->guard.interval_ms)));
     due_set(p, DUE_READ, s->index, p->now.boot_ms);
     if (!start->pending && !start->analysis)
@@ -283,142 +305,6 @@ void guard_why(struct guard *g, const struct hd_reason *r, const char *text)
     buf_clear(&g->why);
     reason_render(&g->why, r, &names);
     g->dirty = true;
-}
-
-/* Of the worst reason by the last poll; the engine's alone, orders have none. */
-static bool both_turned_bad(const struct guard *g)
-{
-    return g->verdict.n && g->verdict.reason[0].number == HD_REASON_BOTH_BAD_AFTER_SWITCH;
-}
-
-static void headline_watching(const struct guard *g, struct buf *b)
-{
-    const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
-    if (g->told_shared && both_turned_bad(g))
-        buf_print(b, "Both %s and %s turned bad after the switch - act now", stable, candidate);
-    else if (g->told_shared)
-        buf_print(b, "Both %s and %s are failing: likely not the deploy - act now", stable, candidate);
-    else if (g->told_blind)
-        buf_print(b, "Watching %s (from %s), partly blind - look", candidate, stable);
-    else
-        buf_print(b, "Watching %s (from %s)%s", candidate, stable,
-                  g->row.state == HD_STATE_WARMING ? ", warming up" : "");
-}
-
-static void headline_inconclusive(const struct guard *g, struct buf *b)
-{
-    const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
-    if (g->row.cause == HD_CAUSE_SHARED)
-        buf_print(b, "Both %s and %s are failing: not the deploy - act now", stable, candidate);
-    else if (both_turned_bad(g))
-        buf_print(b, "Both %s and %s turned bad after the switch; cannot tell why - act now", stable,
-                  candidate);
-    else
-        buf_print(b, "Not enough evidence about %s%s", candidate,
-                  g->row.needs_human ? " - decide yourself" : "");
-}
-
-/* What a human ordered is not told as if the release had failed. */
-static bool headline_ordered(const struct guard *g, struct buf *b)
-{
-    const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
-    switch (g->row.state) {
-    case HD_STATE_DECIDING:
-        buf_print(b, "Ordered back to %s: checking that it can take the traffic", stable);
-        return true;
-    case HD_STATE_REVERTING:
-    case HD_STATE_VERIFYING:
-        buf_print(b, "Moving the traffic back from %s to %s, as ordered", candidate, stable);
-        return true;
-    case HD_STATE_AFTERCARE:
-    case HD_STATE_REVERTED:
-        buf_print(b, g->row.recovered_ms >= 0
-                         ? "Rolled back to %s as ordered, users are well - no action needed"
-                         : "Rolled back to %s as ordered, verified; watching that users are well",
-                  stable);
-        return true;
-    case HD_STATE_REFUSED:
-        buf_print(b, "The ordered roll-back to %s could NOT be made - act now", stable);
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* One sentence, at most 120 characters, that answers "am I needed?". */
-void guard_headline(struct guard *g)
-{
-    const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
-    struct buf *b = &g->headline;
-    buf_clear(b);
-    if (g->row.analysis) {
-        analysis_headline(g);
-        return;
-    }
-    if (approval_open(g)) {
-        buf_print(b, "%s is failing: the roll-back to %s waits for an approval - act now", candidate, stable);
-        return;
-    }
-    if (g->ordered && headline_ordered(g, b))
-        return;
-    switch (g->row.state) {
-    case HD_STATE_PENDING:
-        buf_print(b, "Waiting for the switch to %s", candidate);
-        break;
-    case HD_STATE_WARMING:
-    case HD_STATE_WATCHING:
-        headline_watching(g, b);
-        break;
-    case HD_STATE_DECIDING:
-        buf_print(b, "%s is failing: checking that %s can take the traffic back", candidate, stable);
-        break;
-    case HD_STATE_REVERTING:
-    case HD_STATE_VERIFYING:
-        buf_print(b, "Moving the traffic back from %s to %s", candidate, stable);
-        break;
-    case HD_STATE_AFTERCARE:
-        if (g->row.recovered_ms >= 0)
-            buf_print(b, "Rolled back to %s and recovered - no action needed", stable);
-        else
-            buf_print(b, "Rolled back to %s, verified; waiting for users to recover", stable);
-        break;
-    case HD_STATE_PASSED:
-        buf_print(b, "%s passed - no action needed", candidate);
-        break;
-    case HD_STATE_REVERTED:
-        buf_print(b, "Rolled back to %s and recovered - no action needed", stable);
-        break;
-    case HD_STATE_NOT_VERIFIED:
-        buf_print(b, "Revert to %s sent but NOT verified - act now", stable);
-        break;
-    case HD_STATE_NOT_RECOVERED:
-        buf_print(b, "Rolled back to %s, but users have NOT recovered - act now", stable);
-        break;
-    case HD_STATE_REFUSED:
-        buf_print(b, "%s is failing and could NOT be rolled back - act now", candidate);
-        break;
-    case HD_STATE_ADVISED:
-        if (g->row.mode == HD_MODE_SHADOW)
-            buf_print(b, "Shadow: would have rolled %s back to %s", candidate, stable);
-        else
-            buf_print(b, "%s is failing; haldane did not roll back - act now", candidate);
-        break;
-    case HD_STATE_INCONCLUSIVE:
-        headline_inconclusive(g, b);
-        break;
-    case HD_STATE_SUPERSEDED:
-        if (g->row.needs_human)
-            buf_print(b, "%s is failing, and someone else changed the traffic during the revert - look now",
-                      candidate);
-        else
-            buf_print(b, "Ended: the traffic was changed by someone else, nothing was written");
-        break;
-    case HD_STATE_CANCELLED:
-        buf_print(b, "Cancelled by an operator");
-        break;
-    default:
-        break;
-    }
 }
 
 void guard_move(struct guard *g, int state)

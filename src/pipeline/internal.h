@@ -8,6 +8,7 @@
  *   past.c     the hours before the switch, for the sequential rule
  *   decide.c   evidence -> engine -> verdict; what follows from it
  *   act.c      live read -> gate -> journal -> send -> read back (act.h: target.c intent.c send.c)
+ *   marks.c    sides that were rejected
  *   care.c     after a verified revert: did users recover, does it stay so
  *   notify.c   events, outbox, heartbeat
  *   analysis.c judgement without power to act, ordered by other tools
@@ -140,6 +141,8 @@ struct service {
     struct side_mark {          /* a side that a guard or a human rejected */
         char colour[HD_NAME_MAX + 1];
         char why[HD_TEXT_MAX];
+        char guard[27];         /* that rejected it; "": not known */
+        int64_t at_ms;          /* wall */
         bool rejected, dirty;
     } mark[HD_SIDES_MAX];
     struct guard *guard;        /* the live one, or NULL */
@@ -231,6 +234,7 @@ struct guard {
     int64_t verified_t_ms;      /* guard time of the proof */
     uint32_t well;              /* polls in a row in which stable was well */
     bool reapplied;
+    bool taken_over;            /* somebody moved the traffic after the revert */
     bool ordered;               /* a human asked for the revert */
     char *goal;                 /* value of the revert */
     struct guard *next_ended;   /* list of those to free at the end of the turn */
@@ -329,8 +333,17 @@ void pipeline_wake(struct pipeline *);
 void holds_read(struct pipeline *);
 /* The hold on this service's automatic reverts that is in force now, or NULL. */
 const struct store_hold *hold_of(const struct pipeline *, const char *service);
-void service_reject(struct service *, const char *colour, bool rejected, const char *why);
+
+/* marks.c */
+void mark_reject(struct guard *, const char *why); /* its candidate */
+void mark_passed(struct guard *);
+bool mark_rearm(struct service *, const char *colour); /* NULL: every side; false: none is rejected */
+const struct side_mark *mark_of(const struct service *, const char *colour); /* NULL: not rejected */
 const char *service_rejected(const struct service *, const char *colour); /* why, or NULL */
+void mark_take_up(struct service *);
+bool mark_waits(const struct service *);
+enum hd_code mark_write(const struct service *, struct hd_error *err);
+void mark_saved(struct service *);
 
 /* watch.c */
 void watch_due(struct service *);
@@ -361,6 +374,7 @@ struct guard_start {
     bool pending;                  /* the switch has not been read yet */
     bool analysis;                 /* judges beside the live guard, and never acts */
     int64_t duration_ms, interval_ms; /* of an analysis */
+    bool advise;                   /* a human ordered the move: haldane does not undo it */
 };
 struct guard *guard_start(struct service *, const struct guard_start *);
 /* The parts that a new guard and one from the store have in common; makes it the live one, or gives
@@ -369,6 +383,7 @@ struct guard *guard_new(struct service *, struct config *pin, const struct hd_po
 /* Every live guard, then every analysis; begin with *at = 0. NULL at the end. */
 struct guard *guard_next(const struct pipeline *, size_t *at);
 void guard_poll_at(struct guard *, int64_t boot_ms);
+void guard_tell_switch(struct guard *, const char *how); /* its candidate has traffic */
 void guard_checks_json(const struct hd_policy *, struct buf *to); /* store_guard.checks */
 struct guard *guard_free(struct guard *);
 int64_t guard_time(const struct guard *); /* t_ms now */
@@ -435,6 +450,8 @@ struct past_talk *past_free(struct past_talk *);
 /* decide.c */
 void decide_evidence(struct guard *, const struct hd_evidence *, int64_t wall_ms, int64_t t_ms);
 void decide_revert(struct guard *, bool automatic, const char *why_now);
+/* Would haldane take the candidate back by itself if it failed now? Else why not. */
+bool decide_would(const struct guard *, struct buf *why_not);
 /* An alert fails the guard, as a check would: mode, holds and budgets apply. */
 void decide_alert(struct guard *, const char *words);
 

@@ -91,16 +91,7 @@ void rearm_order(struct order *o)
 {
     struct service *s = o->s;
     const char *colour = order_text(o, "colour");
-    bool any = false;
-    for (size_t i = 0; i < HD_SIDES_MAX; i++) {
-        struct side_mark *m = &s->mark[i];
-        if (m->rejected && (!colour || str_is(m->colour, colour))) {
-            m->rejected = false;
-            m->why[0] = '\0';
-            m->dirty = any = true;
-        }
-    }
-    if (!any) {
+    if (!mark_rearm(s, colour)) {
         order_problem(o, 404, "not_rejected", "no such side is rejected");
         return;
     }

@@ -122,45 +122,6 @@ static void service_free(struct service *s)
     free(s);
 }
 
-static bool in_policy(const struct service *s, const char *colour)
-{
-    const struct hd_policy *policy = policy_of(s);
-    for (uint32_t i = 0; policy && i < policy->n_colours; i++) {
-        if (str_is(policy->colours[i].name, colour))
-            return true;
-    }
-    return false;
-}
-
-void service_reject(struct service *s, const char *colour, bool rejected, const char *why)
-{
-    struct side_mark *m = NULL;
-    for (size_t i = 0; i < HD_SIDES_MAX && !m; i++) {
-        if (str_is(s->mark[i].colour, colour))
-            m = &s->mark[i];
-    }
-    for (size_t i = 0; i < HD_SIDES_MAX && !m; i++) { /* colours come and go with the config */
-        if (!s->mark[i].dirty && (!s->mark[i].rejected || !in_policy(s, s->mark[i].colour)))
-            m = &s->mark[i];
-    }
-    if (!m || (m->rejected == rejected && str_is(m->colour, colour)))
-        return;
-    memset(m, 0, sizeof *m);
-    (void)strncpy(m->colour, colour, sizeof m->colour - 1);
-    (void)strncpy(m->why, why, sizeof m->why - 1);
-    m->rejected = rejected;
-    m->dirty = true;
-}
-
-const char *service_rejected(const struct service *s, const char *colour)
-{
-    for (size_t i = 0; i < HD_SIDES_MAX; i++) {
-        if (s->mark[i].rejected && str_is(s->mark[i].colour, colour))
-            return s->mark[i].why;
-    }
-    return NULL;
-}
-
 void holds_read(struct pipeline *p)
 {
     struct hd_arena *a = arena_new();

@@ -51,21 +51,6 @@ static void take_up_ours(struct service *s)
     s->ours_dirty = false;
 }
 
-static void take_up_marks(struct service *s)
-{
-    const struct hd_policy *policy = policy_of(s);
-    ARENA_AUTO a = arena_new();
-    for (uint32_t i = 0; policy && i < policy->n_colours; i++) {
-        const char *why = NULL;
-        struct hd_error err;
-        if (store_rejected(s->p->o.store, a, s->name, policy->colours[i].name, &why, &err) || !why)
-            continue;
-        service_reject(s, policy->colours[i].name, true, why);
-    }
-    for (size_t i = 0; i < HD_SIDES_MAX; i++)
-        s->mark[i].dirty = false;
-}
-
 static void load_counts(struct guard *g, const char *text)
 {
     JSON_AUTO j = NULL;
@@ -321,7 +306,7 @@ void recover_services(struct pipeline *p, size_t from)
     for (size_t i = from; i < p->n_services; i++) {
         take_up_reading(p->services[i]);
         take_up_ours(p->services[i]);
-        take_up_marks(p->services[i]);
+        mark_take_up(p->services[i]);
     }
 }
 
@@ -348,7 +333,7 @@ enum hd_code recover_all(struct pipeline *p, struct hd_error *err)
             live.before = rows[n - 1].id;
     } while (!code && n == live.limit);
     for (size_t i = 0; !code && i < p->n_services; i++)
-        take_up_marks(p->services[i]);
+        mark_take_up(p->services[i]);
     holds_read(p);
     return code;
 }

@@ -52,20 +52,6 @@ static enum hd_code write_events(struct pipeline *p, struct hd_error *err)
     return HD_OK;
 }
 
-static enum hd_code write_marks(struct service *s, struct hd_error *err)
-{
-    for (size_t i = 0; i < HD_SIDES_MAX; i++) {
-        struct side_mark *m = &s->mark[i];
-        if (!m->dirty)
-            continue;
-        enum hd_code code = store_set_rejected(s->p->o.store, s->name, m->colour, m->rejected, m->why,
-                                               s->p->now.wall_ms, err);
-        if (code)
-            return code;
-    }
-    return HD_OK;
-}
-
 /* "ours/SERVICE": when and what haldane wrote last; empty when that is over. */
 static enum hd_code write_ours(struct service *s, struct hd_error *err)
 {
@@ -196,11 +182,7 @@ static bool guard_waits(const struct guard *g)
 
 static bool service_waits(const struct service *s)
 {
-    for (size_t k = 0; k < HD_SIDES_MAX; k++) {
-        if (s->mark[k].dirty)
-            return true;
-    }
-    return s->last_dirty || s->ours_dirty || s->drilled_dirty;
+    return mark_waits(s) || s->last_dirty || s->ours_dirty || s->drilled_dirty;
 }
 
 static bool anything(const struct pipeline *p)
@@ -230,9 +212,7 @@ static bool only_evidence(const struct pipeline *p)
         only = !p->sources[i]->dirty;
     for (size_t i = 0; i < p->n_services && only; i++) {
         const struct service *s = p->services[i];
-        only = !s->ours_dirty && !(s->last_dirty && s->last.first_ms == s->last.last_ms);
-        for (size_t k = 0; k < HD_SIDES_MAX; k++)
-            only = only && !s->mark[k].dirty;
+        only = !s->ours_dirty && !mark_waits(s) && !(s->last_dirty && s->last.first_ms == s->last.last_ms);
     }
     size_t at = 0;
     for (const struct guard *g; only && (g = guard_next(p, &at));)
@@ -271,7 +251,7 @@ static enum hd_code write_all(struct pipeline *p, bool relaxed, struct hd_error 
         if (!code)
             code = write_drilled(s, err);
         if (!code)
-            code = write_marks(s, err);
+            code = mark_write(s, err);
     }
     size_t at = 0;
     for (struct guard *g; !code && (g = guard_next(p, &at));)
@@ -316,8 +296,7 @@ static void all_saved(struct pipeline *p)
     for (size_t i = 0; i < p->n_services; i++) {
         struct service *s = p->services[i];
         s->last_dirty = s->ours_dirty = s->drilled_dirty = false;
-        for (size_t k = 0; k < HD_SIDES_MAX; k++)
-            s->mark[k].dirty = false;
+        mark_saved(s);
     }
     size_t at = 0;
     for (struct guard *g; (g = guard_next(p, &at));)

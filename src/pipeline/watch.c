@@ -184,7 +184,7 @@ static void detect(struct service *s, const struct store_reading *last, const st
 static void superseded(struct guard *g, int reason, const struct store_reading *now)
 {
     if (reason == HD_REASON_RETURNED_TO_STABLE)
-        service_reject(g->service, guard_colour(g, HD_CANDIDATE), true, "moved away by someone else");
+        mark_reject(g, "moved away by someone else");
     guard_end(g, HD_STATE_SUPERSEDED, reason, now->owner);
 }
 
@@ -204,6 +204,8 @@ static void pending_reading(struct guard *g, const struct store_reading *last,
     g->t_base_ms = 0; /* the guard's time begins with the switch */
     g->boot_base_ms = g->p->now.boot_ms;
     guard_move(g, g->policy->guard.warmup_ms > 0 ? HD_STATE_WARMING : HD_STATE_WATCHING);
+    if (mark_of(g->service, guard_colour(g, HD_CANDIDATE)))
+        guard_tell_switch(g, NULL);
     act_rehearse(g);
 }
 

@@ -68,22 +68,42 @@ enum hd_code store_holds(struct store *s, struct hd_arena *arena, int64_t now_ms
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }
 
-enum hd_code store_set_rejected(struct store *s, const char *service, const char *colour,
-                                bool rejected, const char *why, int64_t wall_ms,
-                                struct hd_error *err)
+enum hd_code store_put_rejection(struct store *s, const char *service, const struct store_rejection *r,
+                                 struct hd_error *err)
 {
     /* Re-arming is remembered by the newest intent, not by time: wall time may step back. */
     return sql_write(
         s,
-        "INSERT INTO rejection (service, colour, rejected, why, changed_ms, rearmed)"
-        " VALUES (?1, ?2, ?3, ?4, ?5,"
+        "INSERT INTO rejection (service, colour, rejected, why, guard, changed_ms, rearmed)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
         " CASE WHEN ?3 THEN 0 ELSE (SELECT coalesce(max(seq), 0) FROM intent) END)"
         " ON CONFLICT (service, colour) DO UPDATE SET rejected = excluded.rejected,"
-        " why = excluded.why, changed_ms = excluded.changed_ms,"
+        " why = excluded.why, guard = excluded.guard, changed_ms = excluded.changed_ms,"
         " rearmed = max(rearmed, excluded.rearmed)",
-        ARGS(TEXT_ARG(service), TEXT_ARG(colour), INT_ARG(rejected), TEXT_ARG(why),
-             INT_ARG(wall_ms)),
+        ARGS(TEXT_ARG(service), TEXT_ARG(r->colour), INT_ARG(r->rejected), TEXT_ARG(r->why),
+             TEXT_ARG(r->guard), INT_ARG(r->at_ms)),
         err);
+}
+
+static enum hd_code read_rejection(struct sql_row *row, void *ret, struct hd_error *err)
+{
+    (void)err;
+    struct store_rejection *r = ret;
+    r->colour = row_text(row);
+    r->why = row_text(row);
+    r->guard = row_text(row);
+    r->at_ms = row_int(row);
+    r->rejected = true;
+    return HD_OK;
+}
+
+enum hd_code store_rejections(struct store *s, struct hd_arena *arena, const char *service,
+                              struct store_rejection **ret, size_t *ret_n, struct hd_error *err)
+{
+    struct sql_query q = {"SELECT colour, coalesce(why, ''), guard, changed_ms FROM rejection"
+                          " WHERE service = ?1 AND rejected ORDER BY colour",
+                          ARGS(TEXT_ARG(service)), read_rejection, sizeof **ret};
+    return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }
 
 static enum hd_code read_why(struct sql_row *row, void *ret, struct hd_error *err)

@@ -77,6 +77,7 @@ enum hd_code store_services(struct store *, struct hd_arena *, struct store_serv
 struct store_side {
     const char *colour;
     uint32_t share_ppm, ready, wanted; /* HD_UNKNOWN: UINT32_MAX */
+    const struct store_rejection *rejected; /* set by who shows it; NULL */
 };
 struct store_reading {
     int64_t id;
@@ -291,12 +292,24 @@ enum hd_code store_count_reverts(struct store *, const char *service, int64_t si
                                  struct hd_error *err);
 /* Has this (service, candidate, version) been reverted automatically since it was last re-armed?
  * An unknown version (NULL) never matches. */
+/* Automatic reverts of this side since it passed last or was re-armed, whose version cannot be told from
+ * this one (one of the two is not known). */
+enum hd_code store_count_again(struct store *, const char *service, const char *candidate,
+                               const char *version, size_t *ret, struct hd_error *err);
 enum hd_code store_was_reverted(struct store *, const char *service, const char *candidate,
                                 const char *version, bool *ret, struct hd_error *err);
 
 /* --- sides that were rejected: no target until they pass or are re-armed --- */
-enum hd_code store_set_rejected(struct store *, const char *service, const char *colour, bool rejected,
-                                const char *why, int64_t wall_ms, struct hd_error *err);
+struct store_rejection {
+    const char *colour, *why, *guard; /* guard: that rejected it; NULL: not known */
+    int64_t at_ms;                    /* since when it is so */
+    bool rejected;                    /* false: it passed or was re-armed */
+};
+enum hd_code store_put_rejection(struct store *, const char *service, const struct store_rejection *,
+                                 struct hd_error *err);
+/* The sides of a service that are rejected, by name. */
+enum hd_code store_rejections(struct store *, struct hd_arena *, const char *service,
+                              struct store_rejection **ret, size_t *ret_n, struct hd_error *err);
 /* ret_why: NULL when it is not rejected. */
 enum hd_code store_rejected(struct store *, struct hd_arena *, const char *service, const char *colour,
                             const char **ret_why, struct hd_error *err);

@@ -112,6 +112,10 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
     ("version_reverted_twice", "I6", ("policies",), (
         ("src/pipeline/decide.c", "    if (reverted_once(g))\n        return HD_REASON_ALREADY_REVERTED;\n",
          ""),)),
+    ("fought_without_end", "I6", ("rejected",), (
+        ("src/pipeline/decide.c", "if (reverted_again(g) >= AGAIN_MAX)", "if (reverted_again(g) > 100)"),)),
+    ("order_is_undone", "I5", ("rejected",), (
+        ("src/pipeline/act.c", "        .advise = true,\n", ""),)),
     ("gate_ignores_none_ready", "I4", ("policies",), (
         ("src/pipeline/target.c", "    if (target->ready == 0)\n        return HD_REASON_TARGET_NOT_READY;\n",
          "    if (target->ready == 0)\n        return 0;\n"),)),

@@ -274,8 +274,8 @@ static void test_rejected(void **state)
     OK(f, store_rejected(f->s, f->arena, "shop", "green", &why, &f->err));
     assert_null(why);
     fixture_begin(f);
-    OK(f, store_set_rejected(f->s, "shop", "green", true, "failed", 1, &f->err));
-    OK(f, store_set_rejected(f->s, "shop", "blue", true, NULL, 1, &f->err));
+    OK(f, store_put_rejection(f->s, "shop", &(struct store_rejection){"green", "failed", "01M7", 1, true}, &f->err));
+    OK(f, store_put_rejection(f->s, "shop", &(struct store_rejection){"blue", NULL, NULL, 1, true}, &f->err));
     fixture_commit(f);
     OK(f, store_rejected(f->s, f->arena, "shop", "green", &why, &f->err));
     assert_string_equal(why, "failed");
@@ -283,11 +283,21 @@ static void test_rejected(void **state)
     assert_string_equal(why, "");
     OK(f, store_rejected(f->s, f->arena, "api", "green", &why, &f->err));
     assert_null(why);
+    struct store_rejection *list;
+    size_t n = 0;
+    OK(f, store_rejections(f->s, f->arena, "shop", &list, &n, &f->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(list[1].colour, "green");
+    assert_string_equal(list[1].guard, "01M7");
+    assert_int_equal(list[1].at_ms, 1);
+    assert_null(list[0].guard);
     fixture_begin(f);
-    OK(f, store_set_rejected(f->s, "shop", "green", false, NULL, 2, &f->err));
+    OK(f, store_put_rejection(f->s, "shop", &(struct store_rejection){"green", NULL, NULL, 2, false}, &f->err));
     fixture_commit(f);
     OK(f, store_rejected(f->s, f->arena, "shop", "green", &why, &f->err));
     assert_null(why);
+    OK(f, store_rejections(f->s, f->arena, "shop", &list, &n, &f->err));
+    assert_int_equal(n, 1);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)

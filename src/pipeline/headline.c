@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A guard in one sentence, at most 120 characters, that answers "am I needed?": the same in title,
+ * heading, chat and CLI. Rendered here once and stored. Decides nothing. Called whenever a guard moves,
+ * and at each poll.
+ */
+#include "pipeline/internal.h"
+
+#include "base/str.h"
+
+/* Of the worst reason by the last poll; the engine's alone, orders have none. */
+static bool both_turned_bad(const struct guard *g)
+{
+    return g->verdict.n && g->verdict.reason[0].number == HD_REASON_BOTH_BAD_AFTER_SWITCH;
+}
+
+static void headline_watching(const struct guard *g, struct buf *b)
+{
+    const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
+    const struct side_mark *m = mark_of(g->service, candidate);
+    char at[STR_TIME_MAX];
+    if (g->told_shared && both_turned_bad(g))
+        buf_print(b, "Both %s and %s turned bad after the switch - act now", stable, candidate);
+    else if (g->told_shared)
+        buf_print(b, "Both %s and %s are failing: likely not the deploy - act now", stable, candidate);
+    else if (g->told_blind)
+        buf_print(b, "Watching %s (from %s), partly blind - look", candidate, stable);
+    else if (m)
+        buf_print(b, "Watching %s (from %s) again: it was rejected at %.19sZ", candidate, stable,
+                  str_time(m->at_ms, at));
+    else
+        buf_print(b, "Watching %s (from %s)%s", candidate, stable,
+                  g->row.state == HD_STATE_WARMING ? ", warming up" : "");
+}
+
+static void headline_inconclusive(const struct guard *g, struct buf *b)
+{
+    const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
+    if (g->row.cause == HD_CAUSE_SHARED)
+        buf_print(b, "Both %s and %s are failing: not the deploy - act now", stable, candidate);
+    else if (both_turned_bad(g))
+        buf_print(b, "Both %s and %s turned bad after the switch; cannot tell why - act now", stable,
+                  candidate);
+    else
+        buf_print(b, "Not enough evidence about %s%s", candidate,
+                  g->row.needs_human ? " - decide yourself" : "");
+}
+
+/* What a human ordered is not told as if the release had failed. */
+static bool headline_ordered(const struct guard *g, struct buf *b)
+{
+    const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
+    char at[STR_TIME_MAX];
+    switch (g->row.state) {
+    case HD_STATE_DECIDING:
+        buf_print(b, "Ordered back to %s: checking that it can take the traffic", stable);
+        return true;
+    case HD_STATE_REVERTING:
+    case HD_STATE_VERIFYING:
+        buf_print(b, "Moving the traffic back from %s to %s, as ordered", candidate, stable);
+        return true;
+    case HD_STATE_REVERTED:
+        if (g->row.recovered_ms < 0) {
+            buf_print(b, "Moved to %s as ordered, verified; a guard of its own watches it", stable);
+            return true;
+        }
+        /* fall through */
+    case HD_STATE_AFTERCARE:
+        if (g->row.recovered_ms >= 0)
+            buf_print(b, "Rolled back to %s as ordered, users are well - no action needed", stable);
+        else
+            buf_print(b, "Rolled back to %s as ordered, verified at %s UTC; watching that users are well", stable,
+                      str_clock(g->row.verified_ms, at));
+        return true;
+    case HD_STATE_REFUSED:
+        buf_print(b, "The ordered roll-back to %s could NOT be made - act now", stable);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* One sentence, at most 120 characters, that answers "am I needed?". */
+void guard_headline(struct guard *g)
+{
+    const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
+    struct buf *b = &g->headline;
+    char at[STR_TIME_MAX];
+    buf_clear(b);
+    if (g->row.analysis) {
+        analysis_headline(g);
+        return;
+    }
+    if (approval_open(g)) {
+        buf_print(b, "%s is failing: the roll-back to %s waits for an approval - act now", candidate, stable);
+        return;
+    }
+    if (g->taken_over) {
+        buf_print(b, "Rolled back to %s, verified%s; then someone else moved the traffic again", stable,
+                  g->row.recovered_ms >= 0 ? " and recovered" : "");
+        return;
+    }
+    if (g->ordered && headline_ordered(g, b))
+        return;
+    switch (g->row.state) {
+    case HD_STATE_PENDING:
+        buf_print(b, "Waiting for the switch to %s", candidate);
+        break;
+    case HD_STATE_WARMING:
+    case HD_STATE_WATCHING:
+        headline_watching(g, b);
+        break;
+    case HD_STATE_DECIDING:
+        buf_print(b, "%s is failing: checking that %s can take the traffic back", candidate, stable);
+        break;
+    case HD_STATE_REVERTING:
+    case HD_STATE_VERIFYING:
+        buf_print(b, "Moving the traffic back from %s to %s", candidate, stable);
+        break;
+    case HD_STATE_AFTERCARE:
+        if (g->row.recovered_ms >= 0)
+            buf_print(b, "Rolled back to %s and recovered - no action needed", stable);
+        else
+            buf_print(b, "Rolled back to %s, verified at %s UTC; waiting for users to recover", stable,
+                      str_clock(g->row.verified_ms, at));
+        break;
+    case HD_STATE_PASSED:
+        buf_print(b, "%s passed - no action needed", candidate);
+        break;
+    case HD_STATE_REVERTED:
+        buf_print(b, "Rolled back to %s and recovered - no action needed", stable);
+        break;
+    case HD_STATE_NOT_VERIFIED:
+        buf_print(b, "Revert to %s sent but NOT verified - act now", stable);
+        break;
+    case HD_STATE_NOT_RECOVERED:
+        buf_print(b, "Rolled back to %s, but users have NOT recovered - act now", stable);
+        break;
+    case HD_STATE_REFUSED:
+        buf_print(b, "%s is failing and could NOT be rolled back - act now", candidate);
+        break;
+    case HD_STATE_ADVISED:
+        if (g->row.mode == HD_MODE_SHADOW)
+            buf_print(b, "Shadow: would have rolled %s back to %s", candidate, stable);
+        else
+            buf_print(b, "%s is failing; haldane did not roll back - act now", candidate);
+        break;
+    case HD_STATE_INCONCLUSIVE:
+        headline_inconclusive(g, b);
+        break;
+    case HD_STATE_SUPERSEDED:
+        if (g->row.needs_human)
+            buf_print(b, "%s is failing, and someone else changed the traffic during the revert - look now",
+                      candidate);
+        else
+            buf_print(b, "Ended: the traffic was changed by someone else, nothing was written");
+        break;
+    case HD_STATE_CANCELLED:
+        buf_print(b, "Cancelled by an operator");
+        break;
+    default:
+        break;
+    }
+}
