@@ -31,6 +31,8 @@ struct config;
 struct config *config_ref(struct config *);
 struct config *config_unref(struct config *); /* takes NULL, returns NULL */
 const struct hd_config *config_get(const struct config *);
+/* One of its services alone, guarding for another time. */
+struct config *config_vary(struct config *, const struct hd_policy *, int64_t duration_ms);
 /* NULL: no such service. */
 const struct hd_policy *config_service(const struct config *, const char *name);
 
@@ -50,8 +52,8 @@ void config_print_mistakes(const struct config_mistakes *, struct buf *);
 /* The effective config as readable YAML: every default written, secrets masked. */
 void config_print(const struct config *, struct buf *);
 /* The normal form of one service with what it needs (data sources without secrets' values): a live
- * guard's pin. Loads back by config_load_pin to the same policy;
- * its `guard` part may differ from the config's. */
+ * guard's pin. Loads back by config_load_pin to the same policy; its `guard` part may differ from
+ * the config's. */
 void config_pin(const struct config *, const struct hd_policy *, struct buf *);
 enum hd_code config_load_pin(struct hd_span text, struct config **ret, struct hd_error *err);
 

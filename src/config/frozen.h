@@ -11,6 +11,7 @@ struct config {
     unsigned refs;
     struct hd_arena *a; /* holds everything, this struct too */
     struct raw_root *root;
+    struct config *base; /* what this is a variation of, and points into; NULL */
 };
 
 #endif

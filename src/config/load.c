@@ -26,8 +26,9 @@ struct config *config_unref(struct config *c)
 {
     if (!c || --c->refs)
         return NULL;
+    struct config *base = c->base;
     arena_free(c->a); /* it lives in there itself */
-    return NULL;
+    return config_unref(base);
 }
 
 const struct hd_config *config_get(const struct config *c) { return &c->root->config; }
@@ -39,6 +40,19 @@ const struct hd_policy *config_service(const struct config *c, const char *name)
             return &c->root->config.services[i];
     }
     return NULL;
+}
+
+struct config *config_vary(struct config *base, const struct hd_policy *policy, int64_t duration_ms)
+{
+    struct hd_arena *own = arena_new();
+    struct config *c = arena_of(own, struct config);
+    struct raw_root *root = arena_copy(own, base->root, sizeof *root);
+    struct hd_policy *one = arena_copy(own, policy, sizeof *one);
+    one->guard.duration_ms = duration_ms;
+    root->config.services = one;
+    root->config.n_services = 1;
+    *c = (struct config){.refs = 1, .a = own, .root = root, .base = config_ref(base)};
+    return c;
 }
 
 /* --- conf.d --- */
@@ -239,7 +253,7 @@ void config_pin(const struct config *c, const struct hd_policy *policy, struct b
     if (!s)
         return;
     struct raw_service one = *s;
-    one.policy.guard = policy->guard; /* which an analysis may have of its own */
+    one.policy.guard = policy->guard; /* which a guard may have of its own */
     root.service = &one;
     root.n_services = 1;
     root.n_tokens = root.n_sinks = root.n_datasources = 0;

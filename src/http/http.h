@@ -13,11 +13,10 @@
  * The loop checks the token, or the session that stands for one.
  * "service" and "guard" both null: the whole fleet. "args" is flat and holds only what orders.c
  * lists for the route, of the type and length given there: texts reason, to, from, colour, actor,
- * version, commit, url, name, role, mode, note, verdict, services (globs with commas), and the number
- * duration_ms; if_match and if_state are what the client saw of the guard. "key" beside them is the
- * Idempotency-Key, when there was one. A
- * refusal is a status of 400 or more with "body":{"code","detail","retryable"?,...}; the face makes
- * the problem document of it.
+ * version, commit, url, name, role, mode, note, verdict, services (globs with commas), the number
+ * duration_ms, the truth value rollback_safe; if_match and if_state are what the client saw of the
+ * guard. "key" beside them is the Idempotency-Key, when there was one. A refusal is a status of 400 or
+ * more with "body":{"code","detail","retryable"?,...}; the face makes the problem document of it.
  *
  * Two gauges of the loop are read here: haldane_last_tick_timestamp_seconds (wall seconds, set
  * every turn; /healthz) and haldane_ready (1: configuration loaded and not stopping; /readyz).

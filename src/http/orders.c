@@ -13,7 +13,9 @@
 #include "http/http.h"
 #include "json/json.h"
 
-enum field_type { FIELD_TEXT, FIELD_NAME, FIELD_DURATION, FIELD_TIME, FIELD_CHANGE, FIELD_GLOBS };
+enum field_type {
+    FIELD_TEXT, FIELD_NAME, FIELD_DURATION, FIELD_TIME, FIELD_FLAG, FIELD_CHANGE, FIELD_GLOBS
+};
 
 struct field {
     const char *key;
@@ -38,7 +40,8 @@ struct order {
 const struct order
     order_guard = {"guard", ABOUT_BODY,
         {{"service", FIELD_NAME, true}, {"to", FIELD_NAME, false}, {"from", FIELD_NAME, false},
-         {"change", FIELD_CHANGE, false}}},
+         {"change", FIELD_CHANGE, false}, {"duration", FIELD_DURATION, false}, {"mode", FIELD_NAME, false},
+         {"rollback_safe", FIELD_FLAG, false}}},
     order_guard_revert = {"revert", ABOUT_GUARD, {{"to", FIELD_NAME, false}, REASON}, true},
     order_guard_hold = {"hold", ABOUT_GUARD, HOLD, true},
     order_guard_release = {"release", ABOUT_GUARD, {REASON_OR_NOT}, true},
@@ -155,6 +158,20 @@ static const char *globs_fault(const struct call *c, const char *key, const stru
     return NULL;
 }
 
+/* A page's form has only texts. */
+static const char *flag_fault(const struct call *c, const char *key, const struct json *j,
+                              struct json_out *args)
+{
+    const char *text = NULL;
+    bool yes = false;
+    if (c->form && !json_text(j, "", &text, NULL) && (str_is(text, "true") || str_is(text, "false")))
+        yes = str_is(text, "true");
+    else if (json_bool(j, "", &yes, NULL))
+        return "must be true or false";
+    json_put_bool(args, key, yes);
+    return NULL;
+}
+
 static const char *field_fault(const struct call *c, const struct field *f, const struct json *j,
                                struct json_out *args)
 {
@@ -162,6 +179,8 @@ static const char *field_fault(const struct call *c, const struct field *f, cons
         return change_fault(c, j, args);
     if (f->type == FIELD_GLOBS)
         return globs_fault(c, f->key, j, args);
+    if (f->type == FIELD_FLAG)
+        return flag_fault(c, f->key, j, args);
     const char *text;
     int64_t ms;
     const char *fault = text_fault(c, j, f->type == FIELD_TEXT ? HD_TEXT_MAX : HD_NAME_MAX, &text);
@@ -347,6 +366,7 @@ static void describe_field(const struct field *f, struct json_out *out)
               [FIELD_NAME] = {"string", HD_NAME_MAX},
               [FIELD_DURATION] = {"string", HD_NAME_MAX},
               [FIELD_TIME] = {"string", HD_NAME_MAX},
+              [FIELD_FLAG] = {"boolean", 0},
               [FIELD_CHANGE] = {"object", 0},
               [FIELD_GLOBS] = {"array", 0}};
     json_begin(out, f->key, '{');

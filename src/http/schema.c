@@ -37,6 +37,8 @@ static const struct property {
     {"Ordered", "?service", "text"},
     {"Ordered", "?state", "=state"},
     {"Ordered", "?headline", "text"},
+    {"Ordered", "?mode", "=mode"},
+    {"Ordered", "?until", "time?"},
     {"Ordered", "?verdict", "=verdict"},
     {"Ordered", "?score", "number?"},
     {"Ordered", "?why", "text?"},

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Orders that change a guard without moving traffic: extend it, lower its mode, leave a note, say
- * that its verdict was a false alarm. Each is in the journal with who ordered it.
+ * that its verdict was a false alarm; and what an order to guard asks beyond the configuration. Each
+ * is in the journal with who ordered it.
  */
 #include <string.h>
 
@@ -31,14 +32,14 @@ static void tell(struct order *o, struct guard *g, const struct store_guard *row
 }
 
 /* The mode may go down from what the config says, and back up to that. */
-static bool mode_fits(struct order *o, const struct guard *g, const char *word)
+static bool mode_fits(struct order *o, const struct hd_policy *policy, const char *word)
 {
     int mode = hd_mode_of(word);
-    if (mode >= 0 && mode >= g->policy->mode)
+    if (mode >= 0 && mode >= policy->mode)
         return true;
     order_problem(o, 422, "bad_mode",
                   arena_print(o->arena, "the mode of this guard can be %s or less",
-                              hd_mode_word(g->policy->mode)));
+                              hd_mode_word(policy->mode)));
     return false;
 }
 
@@ -81,7 +82,7 @@ static void change(struct order *o, struct guard *g, const struct store_guard *r
                       arena_print(o->arena, "the guard is %s", hd_state_word(g ? g->row.state : row->state)));
         return;
     }
-    if ((mode && !mode_fits(o, g, mode)) || (by_ms && !extend(o, g, by_ms)))
+    if ((mode && !mode_fits(o, g->policy, mode)) || (by_ms && !extend(o, g, by_ms)))
         return; /* all of it, or nothing */
     if (mode)
         g->row.mode = hd_mode_of(mode);
@@ -143,4 +144,75 @@ void mark_order(struct order *o)
     const struct store_guard *row = stored(o);
     if (row)
         mark(o, o->g, row);
+}
+
+/* --- what an order to guard asks beyond the configuration --- */
+
+static bool duration_fits(struct order *o, const struct hd_policy *policy, int64_t ms)
+{
+    char least[STR_TIME_MAX];
+    int64_t three = 3 * policy->guard.interval_ms, warmup = policy->guard.warmup_ms;
+    if (ms > warmup && ms >= three && ms <= HD_GUARD_MS_MAX)
+        return true;
+    order_problem(o, 422, "bad_duration",
+                  arena_print(o->arena, "a guard of this service lasts longer than its warm-up and three "
+                              "intervals (%s), and at most a day",
+                              str_duration_exact(warmup > three ? warmup : three, least)));
+    return false;
+}
+
+bool order_read_terms(struct order *o)
+{
+    const struct hd_policy *policy = policy_of(o->s);
+    const char *mode = order_text(o, "mode");
+    int64_t duration_ms = order_number(o, "duration_ms", 0);
+    bool safe = true;
+    bool said = !json_bool(json_get(o->args, "rollback_safe"), "rollback_safe", &safe, NULL);
+    if (mode && !mode_fits(o, policy, mode))
+        return false;
+    if (duration_ms && !duration_fits(o, policy, duration_ms))
+        return false;
+    if (said && safe && decide_unsafe(policy, o->p->now.wall_ms)) {
+        order_problem(o, 422, "bad_rollback_safe", "the configuration says that going back is not safe");
+        return false;
+    }
+    o->terms = (struct terms){
+        .duration_ms = duration_ms, .mode = mode ? hd_mode_of(mode) : 0, .unsafe = said && !safe};
+    return true;
+}
+
+/* A guard that has seen nothing yet takes the time as its own. Later it is only made longer: what was
+ * seen was judged as a part of the whole. */
+static bool apply_duration(struct order *o, struct guard *g, int64_t duration_ms)
+{
+    int64_t more = duration_ms - (g->row.until_ms - g->row.switch_to_ms);
+    char lasts[STR_TIME_MAX];
+    if (!g->engine.polls && !g->engine.extended_ms) {
+        guard_take_duration(g, duration_ms);
+        return true;
+    }
+    if (more > 0 && !extend(o, g, more))
+        return false;
+    if (more > 0)
+        tell(o, g, &g->row, arena_print(o->arena, "Extended by %s", str_duration(more, lasts)));
+    return true;
+}
+
+bool order_apply_terms(struct order *o, struct guard *g)
+{
+    const struct terms *t = &o->terms;
+    int32_t mode = t->unsafe && t->mode < HD_MODE_ADVISE ? (int32_t)HD_MODE_ADVISE : t->mode;
+    if (!watches(g))
+        return true; /* it has decided: they come too late to matter */
+    if (t->duration_ms && !apply_duration(o, g, t->duration_ms))
+        return false;
+    if (t->unsafe && !g->unsafe)
+        tell(o, g, &g->row, "Said to be not safe to roll back: it only advises");
+    g->unsafe |= t->unsafe;
+    if (mode > g->row.mode) {
+        g->row.mode = mode;
+        tell(o, g, &g->row, arena_print(o->arena, "Mode set to %s", hd_mode_word(mode)));
+    }
+    g->dirty = true;
+    return true;
 }

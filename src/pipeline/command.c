@@ -259,6 +259,8 @@ static void body_out(const struct order *o, struct json_out *out)
             json_put_text(out, "service", row->service);
             json_put_text(out, "state", hd_state_word(row->state));
             json_put_text(out, "headline", g ? buf_at(&g->headline) : row->headline);
+            json_put_text(out, "mode", hd_mode_word(row->mode));
+            json_put_time(out, "until", row->until_ms);
         }
         if (row && row->analysis) {
             json_put_text(out, "verdict", hd_verdict_word(row->verdict));

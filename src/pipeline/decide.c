@@ -342,6 +342,12 @@ static size_t reverted_again(const struct guard *g)
     return n;
 }
 
+bool decide_unsafe(const struct hd_policy *policy, int64_t wall_ms)
+{
+    return !policy->rollback_safe &&
+           (policy->rollback_unsafe_until_ms < 0 || wall_ms < policy->rollback_unsafe_until_ms);
+}
+
 /* Why an automatic revert must not happen; 0: it may. */
 static int forbidden(const struct guard *g, const char **ret_text)
 {
@@ -351,12 +357,13 @@ static int forbidden(const struct guard *g, const char **ret_text)
     *ret_text = NULL;
     if (g->row.mode == HD_MODE_SHADOW)
         return HD_REASON_MODE_SHADOW;
+    if (g->unsafe)
+        return HD_REASON_NOT_ROLLBACK_SAFE;
     if (g->row.mode == HD_MODE_ADVISE)
         return HD_REASON_MODE_ADVISE;
     if (policy->on_fail == HD_ON_FAIL_PAGE)
         return HD_REASON_ON_FAIL_PAGE;
-    if (!policy->rollback_safe && (policy->rollback_unsafe_until_ms < 0 ||
-                                   g->p->now.wall_ms < policy->rollback_unsafe_until_ms))
+    if (decide_unsafe(policy, g->p->now.wall_ms))
         return HD_REASON_NOT_ROLLBACK_SAFE;
     if (hold) {
         *ret_text = hold->reason;

@@ -156,12 +156,28 @@ void guard_poll_at(struct guard *g, int64_t boot_ms)
             boot_ms);
 }
 
+static void pin_policy(struct guard *g)
+{
+    BUF_AUTO pin = BUF_INIT(HD_BLOB_BYTES_MAX);
+    config_pin(g->pin, g->policy, &pin);
+    g->row.pin = arena_text(g->own, buf_at(&pin));
+    g->row.until_ms = g->row.switch_to_ms + g->policy->guard.duration_ms;
+}
+
+void guard_take_duration(struct guard *g, int64_t duration_ms)
+{
+    struct config *own = config_vary(g->pin, g->policy, duration_ms);
+    config_unref(g->pin);
+    g->pin = own;
+    g->policy = config_get(own)->services;
+    pin_policy(g);
+    g->pin_dirty = g->dirty = true;
+}
+
 static void start_row(struct guard *g, const struct guard_start *start)
 {
     struct pipeline *p = g->p;
-    BUF_AUTO pin = BUF_INIT(HD_BLOB_BYTES_MAX);
     BUF_AUTO checks = BUF_INIT(HD_BLOB_BYTES_MAX);
-    config_pin(g->pin, g->policy, &pin);
     guard_checks_json(g->policy, &checks);
     g->row = (struct store_guard){
         .service = g->service->name,
@@ -182,7 +198,6 @@ static void start_row(struct guard *g, const struct guard_start *start)
         .switch_from_ms = start->switch_from_ms,
         .switch_to_ms = start->switch_to_ms,
         .started_ms = p->now.wall_ms,
-        .until_ms = start->switch_to_ms + g->policy->guard.duration_ms,
         .ended_ms = -1,
         .decided_ms = -1,
         .sent_ms = -1,
@@ -191,10 +206,10 @@ static void start_row(struct guard *g, const struct guard_start *start)
         .recovered_ms = -1,
         .bad_since_ms = -1,
         .config_hash = arena_text(g->own, config_get(g->pin)->hash),
-        .pin = arena_text(g->own, buf_at(&pin)),
         .checks = arena_text(g->own, buf_at(&checks)),
     };
     make_id(p, g->row.id);
+    pin_policy(g);
     buf_text(&g->change, start->change);
 }
 
@@ -458,6 +473,7 @@ static void pack_resume(struct guard *g)
     json_put_bool(&o, "from_rejected", g->from_rejected);
     json_put_bool(&o, "automatic", g->act.automatic);
     json_put_bool(&o, "ordered", g->ordered);
+    json_put_bool(&o, "unsafe", g->unsafe);
     json_put_bool(&o, "reapply", g->act.reapply);
     json_put_text(&o, "why_now", g->act.why_now);
     json_end(&o, '}');

@@ -196,6 +196,7 @@ struct guard {
     bool run_dirty;
     struct store_approval approval; /* of its revert; guard NULL: never asked */
     bool approval_dirty;
+    bool pin_dirty;             /* the policy has changed since it was stored */
     struct store_extension extension; /* a human's, that waits for the next commit; by_ms 0: none */
     bool from_rejected;         /* stable was rejected when it began: going there again is no
                                    roll-back but another try */
@@ -236,6 +237,7 @@ struct guard {
     bool reapplied;
     bool taken_over;            /* somebody moved the traffic after the revert */
     bool ordered;               /* a human asked for the revert */
+    bool unsafe;                /* whoever started it says that going back would break things */
     char *goal;                 /* value of the revert */
     struct guard *next_ended;   /* list of those to free at the end of the turn */
 };
@@ -377,6 +379,8 @@ struct guard_start {
     bool advise;                   /* a human ordered the move: haldane does not undo it */
 };
 struct guard *guard_start(struct service *, const struct guard_start *);
+/* Watches for another time. Only while no evidence was taken: that is judged by one policy. */
+void guard_take_duration(struct guard *, int64_t duration_ms);
 /* The parts that a new guard and one from the store have in common; makes it the live one, or gives
  * an analysis the free slot that there must be. */
 struct guard *guard_new(struct service *, struct config *pin, const struct hd_policy *, bool analysis);
@@ -452,6 +456,8 @@ void decide_evidence(struct guard *, const struct hd_evidence *, int64_t wall_ms
 void decide_revert(struct guard *, bool automatic, const char *why_now);
 /* Would haldane take the candidate back by itself if it failed now? Else why not. */
 bool decide_would(const struct guard *, struct buf *why_not);
+/* rollback_safe says that going back would break things. */
+bool decide_unsafe(const struct hd_policy *, int64_t wall_ms);
 /* An alert fails the guard, as a check would: mode, holds and budgets apply. */
 void decide_alert(struct guard *, const char *words);
 

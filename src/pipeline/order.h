@@ -10,6 +10,13 @@
 #include "pipeline/accounts.h"
 #include "pipeline/internal.h"
 
+/* What an order to guard asks beyond the configuration. */
+struct terms {
+    int64_t duration_ms; /* 0: as configured */
+    int32_t mode;        /* enum hd_mode; enforce: as configured */
+    bool unsafe;         /* going back would break things */
+};
+
 struct order {
     struct pipeline *p;
     struct hd_arena *arena;
@@ -20,6 +27,7 @@ struct order {
     struct account by; /* who gives it; known once it is allowed */
     struct service *s;         /* the one it names, or that of the guard it names; NULL */
     struct guard *g;           /* the live guard or analysis it names; NULL */
+    struct terms terms;
     /* the answer */
     int status;
     const char *code, *detail; /* of a problem */
@@ -42,6 +50,10 @@ int64_t order_number(const struct order *, const char *key, int64_t fallback);
 void order_about(struct order *, struct guard *, int status);
 /* -1: the service has no such colour. */
 int order_colour(const struct hd_policy *, const char *name);
+/* Fills o->terms, or refuses (false). */
+bool order_read_terms(struct order *);
+/* To a guard that the order has started, or joins. False: refused, and nothing has changed. */
+bool order_apply_terms(struct order *, struct guard *);
 /* Puts the order aside until the router has been read: what it was a second ago may be the other
  * side of the very switch that is asked about. */
 void order_read_first(struct order *);

@@ -59,6 +59,7 @@ static struct guard *start(struct order *o, struct service *s, int candidate, in
         .pending = !carries,
     };
     struct guard *made = guard_start(s, &g);
+    (void)order_apply_terms(o, made);
     watch_now(s);
     return made;
 }
@@ -90,6 +91,8 @@ static void join(struct order *o, struct guard *g)
         order_about(o, start(o, s, candidate, stable, before), 201);
         return;
     }
+    if (!order_apply_terms(o, g))
+        return;
     if (change) {
         buf_clear(&g->change);
         buf_text(&g->change, change);
@@ -155,6 +158,8 @@ void guard_order(struct order *o)
         order_read_first(o);
         return;
     }
+    if (!order_read_terms(o))
+        return;
     if (s->guard) {
         join(o, s->guard);
         return;

@@ -114,6 +114,7 @@ static void load_resume(struct guard *g, const char *text)
     g->from_rejected = resume_bool(j, "from_rejected");
     g->act.automatic = resume_bool(j, "automatic");
     g->ordered = resume_bool(j, "ordered");
+    g->unsafe = resume_bool(j, "unsafe");
     g->act.reapply = resume_bool(j, "reapply");
     if (!json_text(json_get(j, "goal"), "goal", &goal, NULL))
         g->goal = strdup(goal);

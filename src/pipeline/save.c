@@ -80,6 +80,8 @@ static enum hd_code write_guard(struct guard *g, struct hd_error *err)
     }
     if (!code && g->approval_dirty)
         code = store_put_approval(store, &g->approval, err);
+    if (!code && g->pin_dirty)
+        code = store_put_pin(store, g->row.id, g->row.pin, err);
     if (!code && g->extension.by_ms)
         code = store_add_extension(store, g->row.id, &g->extension, err);
     if (!code && g->run_dirty)
@@ -272,7 +274,7 @@ static enum hd_code write_all(struct pipeline *p, bool relaxed, struct hd_error 
 static void guard_saved(struct guard *g)
 {
     g->added = true;
-    g->dirty = g->run_dirty = g->approval_dirty = false;
+    g->dirty = g->pin_dirty = g->run_dirty = g->approval_dirty = false;
     g->extension.by_ms = 0;
     g->n_bands = 0;
     g->act.stored |= g->act.intent.seq > 0;

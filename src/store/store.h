@@ -436,6 +436,8 @@ enum hd_code store_answered(struct store *, struct hd_arena *, const char *hash,
 struct store_extension {
     int64_t polls, by_ms;
 };
+/* A guard that has taken no evidence yet gets another policy. */
+enum hd_code store_put_pin(struct store *, const char *guard, const char *pin, struct hd_error *err);
 enum hd_code store_add_extension(struct store *, const char *guard, const struct store_extension *,
                                  struct hd_error *err);
 enum hd_code store_extensions(struct store *, struct hd_arena *, const char *guard, struct store_extension **ret,

@@ -155,7 +155,8 @@ def every_operation(api, d, router, bank):
     ask("startAnalysis", body={"service": "cart", "candidate": "green", "stable": "blue"})
     router.switch("green")
     g = d.wait_state("watching", 15)["id"]
-    ask("startGuard", body={"service": "shop", "to": "green", "change": {"version": "v2", "actor": "me"}})
+    ask("startGuard", body={"service": "shop", "to": "green", "change": {"version": "v2", "actor": "me"},
+                            "duration": "2m", "mode": "advise", "rollback_safe": False})
     ask("listGuards", query={"state": "all", "limit": 5})
     ask("waitForGuard", query={"timeout": "0s"}, id=g)
     ask("changeGuard", body={"note": "x", "extend": "1s"}, headers={"If-Match": "*"}, id=g)

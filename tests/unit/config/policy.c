@@ -350,6 +350,26 @@ static void a_pin_keeps_its_queries(void **state)
     config_unref(back);
 }
 
+/* A live guard may outlive the configuration that it varies. */
+static void a_variation_keeps_its_base(void **state)
+{
+    (void)state;
+    struct config *base = load_file("minimal.yaml"), *back = NULL;
+    struct config *c = config_vary(base, config_service(base, "shop"), 420000);
+    BUF_AUTO pin = BUF_INIT(1 << 20);
+    struct hd_error err = {0};
+    assert_null(config_unref(base));
+    assert_int_equal(config_get(c)->n_services, 1);
+    const struct hd_policy *p = config_service(c, "shop");
+    assert_int_equal(p->guard.duration_ms, 420000);
+    assert_string_equal(p->colours[0].name, "blue");
+    config_pin(c, p, &pin);
+    assert_null(config_unref(c));
+    assert_int_equal(config_load_pin(buf_span(&pin), &back, &err), HD_OK);
+    assert_int_equal(config_get(back)->services[0].guard.duration_ms, 420000);
+    assert_null(config_unref(back));
+}
+
 static void a_damaged_pin_is_refused(void **state)
 {
     (void)state;
@@ -566,6 +586,7 @@ int main(void)
         cmocka_unit_test(the_normal_form_is_a_fixed_point),
         cmocka_unit_test(pins_load_back),
         cmocka_unit_test(a_pin_keeps_its_queries),
+        cmocka_unit_test(a_variation_keeps_its_base),
         cmocka_unit_test(a_damaged_pin_is_refused),
         cmocka_unit_test(the_sample_loads),
         cmocka_unit_test(references_keep_a_config_alive),
