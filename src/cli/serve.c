@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/str.h"
+#include "cli/checked.h"
 #include "cli/internal.h"
 #include "cred/cred.h"
 #include "http/http.h"
@@ -236,6 +237,8 @@ static enum hd_code start_face(struct daemon *d, const struct hd_config *c, stru
                              .store_path = c->storage.path,
                              .who = accounts_who,
                              .digest = cred_sha256_hex,
+                             .check = checked_text,
+                             .queries = d->queries,
                              .commands = pair[1]};
     enum hd_code code = loop_add(d->loop, d->commands, EPOLLIN, commands_ready, d, err);
     return code ? code : http_start(&o, &d->http, err);

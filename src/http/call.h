@@ -62,6 +62,8 @@ struct reply {
 
 struct face_facts { /* what handlers need to know of the daemon around them */
     void (*digest)(struct hd_span, char out[65]); /* NULL: none */
+    http_check *check;   /* NULL: this daemon cannot */
+    const char *queries; /* for it */
     http_who *who;       /* NULL: tokens are the loop's business alone */
     struct limits *limits;
     const char *public_url;

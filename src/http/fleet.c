@@ -82,7 +82,9 @@ static void needs_you(struct buf *b, const struct fleet_view *v)
             if (str_is(v->approval[k].guard, g->id))
                 html_print(b, "<a class=\"button\" href=\"/approvals/%s\">Approve or reject</a> ", g->id);
         }
-        html_print(b, "</p></section>");
+        html_print(b, "</p>");
+        part_runbook(b, v->runbook ? v->runbook[i] : NULL);
+        html_print(b, "</section>");
     }
 }
 
@@ -245,6 +247,17 @@ static void keep_ended(struct fleet_view *v)
     v->n_recent = kept;
 }
 
+static void load_runbooks(struct call *c, struct fleet_view *v)
+{
+    v->runbook = arena_many(c->arena, v->n_needing, const char *);
+    for (size_t i = 0; i < v->n_needing; i++) {
+        for (size_t k = 0; k < v->n_services; k++) {
+            if (str_is(v->service[k].name, v->needing[i].service))
+                v->runbook[i] = view_about(c->arena, &v->service[k], "runbook");
+        }
+    }
+}
+
 static enum hd_code load(struct call *c, struct fleet_view *v, struct hd_error *err)
 {
     const struct store_filter needing = {.needs_human = true, .verdict = -1, .limit = RECENT_MAX},
@@ -273,6 +286,7 @@ static enum hd_code load(struct call *c, struct fleet_view *v, struct hd_error *
                          err))
             return err->code;
     }
+    load_runbooks(c, v);
     keep_guardless(v);
     keep_ended(v);
     return HD_OK;

@@ -18,6 +18,7 @@
 #include "http/moment.h"
 #include "http/parts.h"
 
+#define SAMPLES_SHOWN 3
 #define OPEN_CHARTS 4 /* shown without a click; more would bury the timeline */
 
 static void value_cell(struct buf *b, const char *label, double value, const char *unit)
@@ -46,8 +47,35 @@ static void polls_cell(struct buf *b, const struct check_view *c)
         html_print(b, "%s%u of %u by both", s->broken ? ", " : "", s->shared, s->judged);
 }
 
-static void check_row(struct buf *b, const struct check_view *c, const struct store_guard *g)
+/* "06:45:19Z green 50% n=50, blue 0% n=50" of the newest polls that asked this check. */
+static void samples(struct buf *b, const struct guard_view *v, const struct check_view *c)
 {
+    const char *const name[HD_ROLES] = {v->guard.stable, v->guard.candidate};
+    size_t said = 0;
+    for (size_t i = v->n_evidence; i-- > 0 && said < SAMPLES_SHOWN;) {
+        struct view_point p;
+        if (v->evidence[i].evidence.before || !view_point(c, v->evidence, i, i + 1, &p))
+            continue;
+        html_print(b, said++ ? "<li>" : "<p class=\"m\">its newest samples:</p><ul class=\"more\"><li>");
+        html_time(b, p.at_ms, v->guard.switch_to_ms);
+        for (int r = HD_ROLES - 1; r >= 0; r--) {
+            BUF_AUTO text = BUF_INIT(64);
+            if (isfinite(p.value[r]))
+                reason_value(&text, p.value[r], c->unit);
+            else
+                buf_text(&text, hd_outcome_word(p.outcome[r]));
+            html_print(b, "%s %s %s", r == HD_STABLE ? "," : "", name[r], buf_at(&text));
+            if (p.n[r] > 0)
+                html_print(b, " n=%.0f", p.n[r]);
+        }
+        html_print(b, "</li>");
+    }
+    html_print(b, said ? "</ul>" : "");
+}
+
+static void check_row(struct buf *b, const struct guard_view *v, const struct check_view *c)
+{
+    const struct store_guard *g = &v->guard;
     html_print(b, "<tr id=\"check-%s\"><td data-l=\"state\"><span class=\"s %s\">", c->name,
                html_tone_word(c->tone));
     html_icon(b, c->tone);
@@ -67,8 +95,11 @@ static void check_row(struct buf *b, const struct check_view *c, const struct st
     html_print(b, "</td><td data-l=\"broken in\">");
     polls_cell(b, c);
     html_print(b, "</td><td data-l=\"query\" class=\"w\">");
-    if (c->query)
-        html_print(b, "<details><summary>query</summary><pre>%s</pre></details>", c->query);
+    if (c->query) {
+        html_print(b, "<details><summary>query</summary><pre class=\"cmd\">%s</pre>", c->query);
+        samples(b, v, c);
+        html_print(b, "</details>");
+    }
     html_print(b, "</td></tr>");
 }
 
@@ -102,7 +133,7 @@ static void checks_table(struct buf *b, const struct guard_view *v, const struct
         "<th scope=\"col\">query</th></tr></thead><tbody>",
         v->guard.candidate, v->guard.stable);
     for (size_t i = 0; i < v->n_checks; i++)
-        check_row(b, order[i], &v->guard);
+        check_row(b, v, order[i]);
     html_print(b, "</tbody></table>");
 }
 

@@ -14,6 +14,7 @@
 #include "http/parts.h"
 #include "json/json.h"
 
+#define BESIDE_SHOWN 5
 #define MEASURED_OLD_MS 60000 /* the share of a poll that long ago is history */
 
 static bool is_live(const struct store_guard *g)
@@ -307,17 +308,6 @@ static const char *advice(const struct guard_view *v, const struct way *w)
     }
 }
 
-static void runbook(struct buf *b, const struct guard_view *v)
-{
-    if (!v->runbook)
-        return;
-    if (str_begins(v->runbook, "https://") || str_begins(v->runbook, "http://"))
-        html_print(b, "<div>Runbook: <a rel=\"noreferrer\" href=\"%s\">%s</a></div>", v->runbook,
-                   v->runbook);
-    else
-        html_print(b, "<div>Runbook: %s</div>", v->runbook);
-}
-
 static void todo_row(struct buf *b, const struct guard_view *v, const struct way *w, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
@@ -326,7 +316,7 @@ static void todo_row(struct buf *b, const struct guard_view *v, const struct way
     row_begin(b, "To do");
     if (text)
         html_print(b, "<b>%s</b>", text);
-    runbook(b, v);
+    part_runbook(b, v->runbook);
     if (w->native && !g->analysis)
         html_print(b,
                    "<details%s><summary>by hand: moves the traffic to %s, also when haldane is down"
@@ -337,6 +327,19 @@ static void todo_row(struct buf *b, const struct guard_view *v, const struct way
 }
 
 /* --- what changed, how sure --- */
+
+static void beside(struct buf *b, const struct guard_view *v)
+{
+    if (!v->n_beside || v->at_ms)
+        return;
+    html_print(b, "<div>Within a quarter of an hour of it:");
+    for (size_t i = 0; i < v->n_beside && i < BESIDE_SHOWN; i++)
+        html_print(b, "%s <a href=\"/g/%s\">%s</a> %s", i ? "," : "", v->beside[i].id, v->beside[i].service,
+                   html_state_words(v->beside[i].state));
+    if (v->n_beside > BESIDE_SHOWN)
+        html_print(b, " and %zu more", v->n_beside - BESIDE_SHOWN);
+    html_print(b, ".</div>");
+}
 
 static void change_row(struct buf *b, const struct guard_view *v)
 {
@@ -355,6 +358,7 @@ static void change_row(struct buf *b, const struct guard_view *v)
         html_print(b, " <span class=\"m\">(nobody said which version; <code>haldane guard %s "
                       "--version</code> would)</span>",
                    g->service);
+    beside(b, v);
     row_end(b);
 }
 

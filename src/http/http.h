@@ -34,6 +34,21 @@ struct http;
 typedef enum hd_code http_who(struct store *, struct hd_arena *, const char *secret, int64_t now_ms,
                               struct store_account *ret, struct hd_error *err);
 
+/* What is wrong with a configuration that somebody pasted; nothing of it comes into force. Also on the
+ * face's thread. HD_OK with mistakes in the answer; HD_LIMIT: too large. */
+struct http_mistake {
+    int line, column;        /* from 1; 0: of the whole */
+    const char *path, *text; /* "services.shop.checks[0].max" */
+    bool warning;
+};
+struct http_checked {
+    const struct http_mistake *item;
+    size_t n, more, errors;  /* more: beyond the n of the list; errors: of all that are no warnings */
+    size_t services, checks; /* when there is no error */
+};
+typedef enum hd_code http_check(struct hd_arena *, struct hd_span yaml, const char *queries,
+                                struct http_checked *ret, struct hd_error *err);
+
 struct http_options {
     const char *listen;     /* "127.0.0.1:8417" or "[::1]:8417"; port 0: any free one */
     const char *public_url; /* NULL: http://listen */
@@ -42,6 +57,8 @@ struct http_options {
     int commands; /* our end of the pair; owned from now on, whatever is returned */
     /* SHA-256 in hexadecimal, for receipts; NULL: there are none */
     void (*digest)(struct hd_span, char out[65]);
+    http_check *check;   /* NULL: this daemon cannot */
+    const char *queries; /* folder of the query library, borrowed for good; NULL: the one built in */
     http_who *who; /* NULL: nobody is asked: all may read, and orders go on to the loop */
     int32_t command_ms, request_ms; /* 0: HD_COMMAND_MS, HD_REQUEST_MS */
     int32_t beat_ms; /* a comment on a stream that was silent for so long; 0: 15 s */

@@ -15,7 +15,7 @@
   function local(root) {
     each(root.querySelectorAll('time[datetime]'), function (t) {
       var d = new Date(t.getAttribute('datetime'));
-      if (isNaN(d) || t.lastElementChild || !d.getTimezoneOffset() || t.closest('li + li time, svg')) return;
+      if (isNaN(d) || t.lastElementChild || !d.getTimezoneOffset() || t.closest('.time li + li, .steps li + li, svg')) return;
       var s = doc.createElement('span');
       s.className = 'lt';
       s.textContent = ' (' + two(d.getHours()) + ':' + two(d.getMinutes()) + ' here)';

@@ -106,6 +106,16 @@ void part_hold(struct buf *b, const struct store_hold *h, int64_t now_ms)
     html_print(b, "): %s</p>", h->reason);
 }
 
+void part_runbook(struct buf *b, const char *runbook)
+{
+    if (!runbook)
+        return;
+    if (str_begins(runbook, "https://") || str_begins(runbook, "http://"))
+        html_print(b, "<div>Runbook: <a rel=\"noreferrer\" href=\"%s\">%s</a></div>", runbook, runbook);
+    else
+        html_print(b, "<div>Runbook: %s</div>", runbook);
+}
+
 void part_approval(struct buf *b, const struct store_approval *a, int64_t now_ms)
 {
     static const char *const words[] = {[APPROVAL_OPEN] = "too late: nobody decided", [APPROVAL_APPROVED] = "approved",

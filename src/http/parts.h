@@ -17,6 +17,8 @@ void part_sides(struct buf *, const struct store_reading *, const struct store_g
                 int64_t now_ms);
 /* "automatic reverts are held ..." */
 void part_hold(struct buf *, const struct store_hold *, int64_t now_ms);
+/* Where a human reads what to do; NULL: nothing. */
+void part_runbook(struct buf *, const char *runbook);
 /* Whom a revert was left to, and what became of that. */
 void part_approval(struct buf *, const struct store_approval *, int64_t now_ms);
 /* A table of guards; `service`: with a column for it. */

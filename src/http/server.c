@@ -182,6 +182,8 @@ enum hd_code http_start(const struct http_options *o, struct http **ret, struct 
                                   .timeout_ms = o->command_ms ? o->command_ms : HD_COMMAND_MS};
     h->facts.who = o->who;
     h->facts.digest = o->digest;
+    h->facts.check = o->check;
+    h->facts.queries = o->queries;
     h->facts.limits = &h->limits;
     h->streams.beat_ms = o->beat_ms ? o->beat_ms : BEAT_MS;
     h->request_ms = o->request_ms ? o->request_ms : HD_REQUEST_MS;

@@ -42,6 +42,7 @@ static void config_part(struct call *c, struct buf *b)
                       "<code>haldane reload</code>.</p>",
                    arena_text_n(c->arena, rest, strnlen(rest, 12)),
                    refused && *refused ? "" : "No reload was refused since. ");
+        html_print(b, "<p class=\"do\"><a class=\"button\" href=\"/settings/check\">Validate pasted YAML</a></p>");
     }
     if (refused && *refused) {
         rest = stamped(c->arena, refused, &ms);

@@ -14,6 +14,8 @@
 #include "json/json.h"
 
 #define EVENTS_SHOWN 500  /* of one guard on its page; the API has them all */
+#define BESIDE_MS ((int64_t)15 * 60 * 1000)
+#define BESIDE_MAX 20
 #define EVENTS_READ 20000 /* to find the newest among them */
 
 /* --- checks --- */
@@ -394,6 +396,24 @@ const struct store_hold *view_hold(const struct store_hold *hold, size_t n, cons
     return NULL;
 }
 
+/* What else was released around it: two changes at once are the commonest reason to blame the wrong one. */
+static enum hd_code load_beside(struct store *s, struct hd_arena *a, struct guard_view *v, struct hd_error *err)
+{
+    const struct store_filter near = {.verdict = -1,
+                                      .since_ms = v->guard.switch_to_ms - BESIDE_MS,
+                                      .until_ms = v->guard.switch_to_ms + BESIDE_MS,
+                                      .limit = BESIDE_MAX};
+    size_t n, kept = 0;
+    if (store_guards(s, a, &near, &v->beside, &n, err))
+        return err->code;
+    for (size_t i = 0; i < n; i++) {
+        if (!str_is(v->beside[i].service, v->guard.service))
+            v->beside[kept++] = v->beside[i];
+    }
+    v->n_beside = kept;
+    return HD_OK;
+}
+
 enum hd_code view_load_service(struct store *s, struct hd_arena *a, struct guard_view *v,
                                struct hd_error *err)
 {
@@ -412,7 +432,7 @@ enum hd_code view_load_service(struct store *s, struct hd_arena *a, struct guard
     if (store_guards(s, a, &recent, &v->recent, &v->n_recent, err))
         return err->code;
     record_of(a, v->recent, v->n_recent, &v->record);
-    return HD_OK;
+    return load_beside(s, a, v, err);
 }
 
 static void keep_holds(struct guard_view *v)

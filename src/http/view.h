@@ -70,7 +70,8 @@ struct guard_view {
     const char *runbook;              /* of the service; NULL */
     const char *rejected[HD_ROLES];   /* why this side is no target; NULL: it may be one */
     struct store_guard *recent;       /* the service's newest, this one among them */
-    size_t n_recent;
+    struct store_guard *beside;       /* other services' that began near it in time */
+    size_t n_recent, n_beside;
     struct record record;             /* of these */
 
     double measured[HD_ROLES];        /* share of the requests of the last poll; NaN: unknown */
