@@ -140,7 +140,7 @@ static enum hd_code dispersion(const struct eval *e, struct hd_error *err)
     struct history h;
     enum hd_code code = read_history(e, &h, err);
     if (!code)
-        json_put_double(e->out, "rho", dispersion_rho(&h));
+        json_put_double(e->out, "rho", dispersion_rho(&h, h.n));
     return code;
 }
 

@@ -6,8 +6,10 @@
 #include "engine/dispersion.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #define Z_UPPER 1.2816     /* 90 % */
+#define BATCH_MAX 16       /* polls */
 #define BATCHES_MIN 60     /* fewer batches say too little about their spread */
 #define PAIRS_MIN 10
 #define EVENTS_MIN 0.2     /* expected in a batch; below, a share is noise */
@@ -55,14 +57,17 @@ static double rho_of_batches(const struct history *h, size_t size, double p, dou
     return rho > best ? rho : best;
 }
 
-double dispersion_rho(const struct history *h)
+double dispersion_rho(const struct history *h, size_t most)
 {
     struct seq_arm all = sum_of(h, 0, h->n);
     if (!(all.exposure > 0) || !(all.events > 0) || all.events >= all.exposure)
         return 0;
     double p = all.events / all.exposure, mean_n = all.exposure / (double)h->n, best = 0;
-    for (size_t size = 1; size <= 16; size *= 2)
+    bool used = false;
+    for (size_t size = 1; size <= BATCH_MAX && (size <= most || !used); size *= 2) {
+        used |= p * mean_n * (double)size >= EVENTS_MIN;
         best = rho_of_batches(h, size, p, mean_n, best);
+    }
     return best;
 }
 

@@ -17,8 +17,9 @@ struct history {
 /* A poll shrunk to its independent requests: both divided by 1 + (n-1) rho. */
 struct seq_arm dispersion_effective(struct seq_arm, double rho);
 /* Correlation between the requests of a poll, estimated high: from successive differences of the
- * shares over batches of 1, 2, 4, 8 and 16 polls, at their 90 % upper limit (Wilson-Hilferty). */
-double dispersion_rho(const struct history *);
+ * shares over batches of 1, 2, 4, 8 and 16 polls, at their 90 % upper limit (Wilson-Hilferty). None
+ * of more than `most` polls, unless shorter ones hold too few events. */
+double dispersion_rho(const struct history *, size_t most);
 /* Relative standard deviation between the shares of blocks of `block` polls beyond chance. */
 double dispersion_between(const struct history *, double rho, size_t block);
 /* Upper limit of a rate after E events in N, at z standard deviations (closed form). */

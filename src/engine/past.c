@@ -12,6 +12,8 @@
 #define STEPS_MIN 60         /* an hour of minutes, or five minutes of polls */
 #define BLOCK_MS 600000      /* level shifts are looked for between blocks of 10 minutes */
 #define LONG_STEP_MS 60000
+#define WAVE_MS 320000       /* noise is what comes and goes faster, 16 polls and more; slower waves
+                              * move the level between blocks. Fewer, longer batches say less */
 #define LONG_BLOCK_MS 4800000 /* with longer steps: little traffic, so that few fall in a block */
 #define PAST_MS (3 * 3600000)       /* how much of the past is normal */
 #define LONG_MS (24 * 3600000)      /* the same, below LOW_RATE */
@@ -93,7 +95,8 @@ bool past_learn(const struct hd_policy *p, uint32_t check, const struct history 
         size_t block = step_ms <= LONG_STEP_MS ? (size_t)(BLOCK_MS / step_ms)
                                                : (size_t)(LONG_BLOCK_MS / step_ms);
         /* Incidents in the past can give more than 1; no poll counts as less than one request. */
-        struct past learned = dispersion_learn(h, fmin(dispersion_rho(h), 1), block);
+        double rho = dispersion_rho(h, (size_t)(WAVE_MS / step_ms));
+        struct past learned = dispersion_learn(h, fmin(rho, 1), block);
         past.rho = learned.rho;
         past.between = learned.between;
         past.events = learned.events;

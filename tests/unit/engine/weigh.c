@@ -309,6 +309,35 @@ static void correlated_requests_count_less(void **state)
     assert_true(n > 100 && n < 5000);
 }
 
+/* Batches are as long as asked for, and longer where shorter ones hold too few events to tell. */
+static void noise_is_looked_for_where_there_are_events(void **state)
+{
+    (void)state;
+    static double events[STEPS], exposure[STEPS];
+    static const struct {
+        double requests, share;
+        int wave; /* steps up, and as many down */
+        size_t most;
+        double from, to; /* how much wider than chance */
+    } rows[] = {
+        {500, .01, 1, 1, 5, 15},      {500, .01, 1, 16, 5, 15},
+        {500, .01, 16, 1, 1.2, 1.9},  {500, .01, 16, 16, 100, 250},
+        {10, .0025, 8, 1, 1.01, 1.6}, /* .2 events in eight steps */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rng r = {5};
+        for (int k = 0; k < STEPS; k++) {
+            exposure[k] = rows[i].requests;
+            double up = k / rows[i].wave % 2 ? 1.9 : .1;
+            events[k] = fmin(exposure[k], count(&r, rows[i].requests * rows[i].share * up));
+        }
+        double rho = dispersion_rho(&(struct history){events, exposure, STEPS}, rows[i].most);
+        double wider = 1 + (rows[i].requests - 1) * rho;
+        if (!(wider >= rows[i].from && wider <= rows[i].to))
+            fail_msg("row %zu: %g", i, wider);
+    }
+}
+
 /* A past with an incident in it: slower, and not blind. */
 static void an_incident_in_the_past_blinds_nobody(void **state)
 {
@@ -559,6 +588,7 @@ int main(void)
         cmocka_unit_test(equals_the_formulas),
         cmocka_unit_test(whom_it_blames),
         cmocka_unit_test(correlated_requests_count_less),
+        cmocka_unit_test(noise_is_looked_for_where_there_are_events),
         cmocka_unit_test(an_incident_in_the_past_blinds_nobody),
         cmocka_unit_test(splitting_a_poll_flips_nothing),
         cmocka_unit_test(missing_polls_are_no_evidence),
