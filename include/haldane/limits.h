@@ -8,6 +8,7 @@
 
 /* --- configuration --- */
 #define HD_SIDES_MAX 4              /* stable, candidate, and two more for A/B/n */
+#define HD_PICKS 3                  /* latency bounds that the past picks */
 #define HD_CHECKS_MAX 32            /* per service; "few metrics beat many", and a page must fit */
 #define HD_SERVICES_MAX 4096        /* per daemon; 1,000 take 36 ms to load */
 #define HD_CONFIG_BYTES_MAX (8u << 20) /* 4,096 services of 2 KiB */

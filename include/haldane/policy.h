@@ -45,15 +45,21 @@ struct hd_query {
     const char *const *values[HD_SIDES_MAX]; /* with by_label: globs of each colour, NULL-terminated */
     const char *key_label;          /* "code", "le"; NULL: none */
     const char *const *events, *const *exposure; /* globs of keys, NULL-terminated */
-    double bound;                   /* BUCKET, in the histogram's unit */
+    double bound;                   /* BUCKET, in the histogram's unit; NaN: not picked yet */
+    int32_t bound_unit;             /* of it: 0 seconds, 1 milliseconds */
     bool complement;                /* the value is 1 - events/exposure */
     const char *target_text;        /* process start times of the same targets, or NULL */
 };
+
+/* A latency bound that nearly this share of stable's requests is slower than: 30, 5 and 0.5 %. NONE:
+ * the file gives it, or there is none. */
+enum hd_pick { HD_PICK_NONE, HD_PICK_P70, HD_PICK_P95, HD_PICK_P995 };
 
 struct hd_check {
     const char *name, *title;
     const char *use;        /* query of the library, or NULL */
     const char *unit;       /* "share" "s" "1/s" "": how values are printed */
+    int32_t pick;           /* enum hd_pick: stable's past says where the bound lies */
     int32_t datasource;     /* index into hd_config.datasources */
     struct hd_query query;
     double max, min, warn;  /* limits on the candidate's value; warn goes with max or min */

@@ -11,7 +11,9 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "cred/cred.h"
+#include "config/config.h"
 #include "engine/counts.h"
+#include "engine/past.h"
 #include "pipeline/wire.h"
 
 #define ASK_MS 60000        /* one conversation, whatever the endpoints say */
@@ -204,6 +206,7 @@ struct work {
     const struct hd_config *config;
     const struct hd_policy *policy;
     const struct hd_check *check;
+    struct hd_query *own;     /* the check's query, if its bound is to be picked */
     const struct hd_provider *provider;
     const void *cfg;
     uint32_t base;            /* replica in use: one check never mixes two */
@@ -348,14 +351,36 @@ static enum hd_code count_side(const struct work *w, const struct hd_rows *rows,
     return HD_OK;
 }
 
+/* The bound that the window itself picks, of all colours' requests, as a guard's past would. */
+static void pick_bound(const struct work *w, const struct hd_rows *rows, struct hd_query *q)
+{
+    struct past_bounds bounds = {.n = 0};
+    double picked[HD_PICKS];
+    struct hd_error err;
+    struct counts_look look = {
+        .query = q, .at_ms = w->at_ms, .interval_ms = w->window_ms, .rows = rows};
+    for (uint32_t i = 0; i < HD_SIDES_MAX; i++)
+        look.role_of[i] = i < w->policy->n_colours ? HD_STABLE : -1;
+    if (!past_add_bounds(&look, w->window_ms, &bounds, &err) && past_pick(&bounds, picked))
+        q->bound = picked[w->check->pick - HD_PICK_P70];
+}
+
 static enum hd_code ask_counts(struct work *w, struct ask_side *side, struct hd_error *err)
 {
     struct hd_rows rows, targets = {.n = 0};
     enum hd_code code = fetch_sides(w, w->window_ms + 2 * SCRAPE_MS, &rows, err);
     if (!code)
         code = fetch_targets(w, &targets, err);
+    if (!code && config_unpicked(w->check))
+        pick_bound(w, &rows, w->own);
     for (uint32_t i = 0; !code && i < w->policy->n_colours; i++) {
         read_rows(&rows, i, &side[i]);
+        side[i].bound = w->check->pick ? w->check->query.bound : NAN;
+        if (config_unpicked(w->check)) {
+            side[i].reason = HD_REASON_NO_HISTOGRAM;
+            side[i].text = "too few requests in this window, or no histogram";
+            continue;
+        }
         code = count_side(w, &rows, &targets, i, &side[i], err);
     }
     return code;
@@ -400,14 +425,19 @@ enum hd_code ask_check(struct asker *asker, struct hd_arena *a, const struct hd_
 {
     struct work w;
     struct hd_rows clock = {.n = 0};
-    if (work_of(asker, a, config, policy, check, &w, err))
+    struct hd_check own = *check;
+    if (config_unpicked(check))
+        own.query = config_every_bucket(a, config, check);
+    if (work_of(asker, a, config, policy, &own, &w, err))
         return err->code;
+    w.own = &own.query;
     w.window_ms = window_ms;
     for (size_t i = 0; i < HD_SIDES_MAX; i++)
         ret[i] = (struct ask_side){.outcome = HD_OUTCOME_NO_DATA,
                                    .reason = HD_REASON_NO_SERIES,
                                    .value = NAN,
                                    .n = NAN,
+                                   .bound = NAN,
                                    .age_ms = -1};
     if (w.provider->counts &&
         fetch(&w, NULL, 0, &clock, err)) /* windows lie on the source's clock */

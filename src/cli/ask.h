@@ -30,10 +30,12 @@ struct ask_side {
     const char *text; /* the source's own words, or NULL */
     double value;     /* as the engine would see it; NaN: none */
     double n;         /* requests in the window; NaN: a gauge */
+    double bound;     /* that was picked, in the histogram's unit; NaN: none */
     int64_t age_ms;   /* of the newest sample; -1: unknown */
 };
 
-/* Asks one check for every colour over the last `window_ms`. Fails when the source gives no answer
+/* Asks one check for every colour over the last `window_ms`; a latency bound that a guard's past would
+ * pick is picked by this window. Fails when the source gives no answer
  * at all. */
 enum hd_code ask_check(struct asker *, struct hd_arena *, const struct hd_config *,
                        const struct hd_policy *, const struct hd_check *, int64_t window_ms,

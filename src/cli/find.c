@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "cli/traffic.h"
+#include "config/config.h"
 #include "engine/counts.h"
 
 #define CHUNK_MS 600000
@@ -35,6 +36,21 @@ static const struct hd_check *check_of(const struct hd_policy *p)
             return &p->checks[i];
     }
     return NULL;
+}
+
+/* The check as it is asked here: of a histogram without a bound, how many it counted. */
+static const struct hd_check *asked_of(const struct find *f)
+{
+    static const char *const all[] = {"+Inf", NULL}, *const none[] = {NULL};
+    const struct hd_check *c = check_of(f->policy);
+    if (!config_unpicked(c))
+        return c;
+    struct hd_check *counted = arena_copy(f->arena, c, sizeof *c);
+    counted->query = config_every_bucket(f->arena, f->config, c);
+    counted->query.classify = HD_CLASSIFY_KEYS;
+    counted->query.events = none;
+    counted->query.exposure = all;
+    return counted;
 }
 
 static bool too_many(const struct hd_rows *rows)
@@ -152,7 +168,7 @@ static enum hd_code scan(const struct find *f, int64_t from_ms, int64_t to_ms, s
                          size_t *ret_n, struct hd_error *err)
 {
     struct scan *s = arena_of(f->arena, struct scan);
-    *s = (struct scan){.find = f, .check = check_of(f->policy), .chunk_ms = CHUNK_MS, .counts = counts_new(),
+    *s = (struct scan){.find = f, .check = asked_of(f), .chunk_ms = CHUNK_MS, .counts = counts_new(),
                        .shift = arena_many(f->arena, SHIFTS_MAX, struct traffic_shift)};
     int64_t lead_ms = traffic_lead_ms(FIRST_SCRAPE_MS);
     enum hd_code code = scan_to(s, (from_ms - lead_ms) / 1000 * 1000, to_ms, err);

@@ -325,15 +325,17 @@ void lint_check(struct asker *asker, struct hd_arena *a, const struct hd_config 
 {
     const struct hd_datasource *source = &config->datasources[check->datasource];
     const struct hd_provider *p = hd_provider_find(source->plugin.type);
-    struct linting l = {.asker = asker, .a = a, .config = config, .policy = policy, .check = check,
+    struct hd_check every = *check; /* while its latency bound is not picked */
+    struct linting l = {.asker = asker, .a = a, .config = config, .policy = policy, .check = &every,
                         .source = source, .sides = sides, .found = ret};
     ret->n = 0;
     if (!p || !p->counts || !p->quote)
         return;
-    l.label = check->query.by_label ? check->query.by_label : differing_label(&l);
-    for (uint32_t i = 0; i < (check->query.by_label ? 1 : policy->n_colours); i++) {
-        if (check->query.text[i])
-            lint_text(&l, check->query.text[i]);
+    every.query = config_every_bucket(a, config, check);
+    l.label = every.query.by_label ? every.query.by_label : differing_label(&l);
+    for (uint32_t i = 0; i < (every.query.by_label ? 1 : policy->n_colours); i++) {
+        if (every.query.text[i])
+            lint_text(&l, every.query.text[i]);
     }
     lint_colours(&l);
 }

@@ -4,8 +4,11 @@
  */
 #include "cli/look.h"
 
+#include <math.h>
+
 #include "base/arena.h"
 #include "base/reason.h"
+#include "config/config.h"
 
 void look_head(struct table *t)
 {
@@ -25,6 +28,13 @@ static const char *outcome_text(struct hd_arena *a, const struct hd_policy *poli
         reason_render(&b, &reason, &names);
     }
     return arena_text(a, buf_at(&b));
+}
+
+static const char *name_of(struct hd_arena *a, const struct hd_check *check, const struct ask_side *side)
+{
+    if (isnan(side->bound))
+        return check->name;
+    return arena_print(a, "%s (%s)", check->name, config_bound_text(a, &check->query, side->bound));
 }
 
 bool look_check(struct asker *asker, struct table *t, const struct hd_config *config,
@@ -47,7 +57,7 @@ bool look_check(struct asker *asker, struct table *t, const struct hd_config *co
         const struct ask_side *s = &side[i];
         ok &= s->outcome != HD_OUTCOME_ERROR;
         sides->series[i] = s->outcome == HD_OUTCOME_NO_DATA ? s->series : 1;
-        table_row(t, policy->name, check->name, policy->colours[i].name,
+        table_row(t, policy->name, name_of(a, check, s), policy->colours[i].name,
                   arena_print(a, "%zu", s->series), table_count(a, s->n),
                   table_value(a, s->value, check->unit), table_duration(a, s->age_ms),
                   outcome_text(a, policy, i, s));

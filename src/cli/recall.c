@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "config/config.h"
 #include "engine/counts.h"
 #include "engine/past.h"
 
@@ -324,6 +325,60 @@ static void take_past(const struct recall *p, const struct hd_check *c, const st
         past_put(b, c, b->back_ms + (int64_t)(n - 1 - i) * b->bin_ms, &bin[i][HD_STABLE]);
 }
 
+/* --- latency bounds that the hours before pick --- */
+
+static enum hd_code pick_of(struct recall *p, uint32_t i, double ret[HD_PICKS], struct hd_error *err)
+{
+    struct hd_check every = p->policy->checks[i];
+    struct past_bins b = {.events = arena_many(p->arena, PAST_BINS_MAX, double),
+                          .exposure = arena_many(p->arena, PAST_BINS_MAX, double)};
+    struct past_bounds *bounds = arena_of(p->arena, struct past_bounds);
+    int64_t chunk_ms;
+    every.query = config_every_bucket(p->arena, p->config, &every);
+    past_begin(p->policy, &every, 0, &b);
+    while (past_bounds_requests(bounds) < PAST_PICK_ENOUGH && (chunk_ms = past_next_ms(&b, &every)) > 0) {
+        ARENA_AUTO a = arena_new();
+        struct hd_rows rows;
+        struct ask_when when = {.at_ms = p->since_ms - b.back_ms, .range_ms = chunk_ms + 2 * PAST_SCRAPE_MS};
+        struct counts_look look = {
+            .query = &every.query, .at_ms = when.at_ms, .interval_ms = b.bin_ms, .rows = &rows};
+        memcpy(look.role_of, p->role_of, sizeof look.role_of);
+        if (ask_rows(p->asker, a, p->config, p->policy, &every, &when, &rows, err) ||
+            past_add_bounds(&look, chunk_ms, bounds, err))
+            return hd_error_add(err, "%s, the hours before", every.name);
+        past_read(&b, chunk_ms);
+        b.requests = past_bounds_requests(bounds);
+        if (!bounds->n)
+            break;
+    }
+    return past_pick(bounds, ret) ? HD_OK
+                                  : hd_fail(err, HD_ABSENT, "%s: the past has no histogram that could pick "
+                                            "the bound: give `bound`", every.name);
+}
+
+/* As a guard does, once. */
+static enum hd_code pick(struct recall *p, struct hd_error *err)
+{
+    double bound[HD_CHECKS_MAX], group[HD_PICKS];
+    bool any = false;
+    for (uint32_t i = 0; i < HD_CHECKS_MAX; i++)
+        bound[i] = NAN;
+    for (uint32_t i = 0; i < p->policy->n_checks; i++) {
+        if (!config_unpicked(&p->policy->checks[i]) || isfinite(bound[i]))
+            continue;
+        if (pick_of(p, i, group, err))
+            return err->code;
+        any = true;
+        for (uint32_t k = i; k < p->policy->n_checks; k++) {
+            if (config_same_histogram(p->policy, i, k))
+                bound[k] = group[p->policy->checks[k].pick - HD_PICK_P70];
+        }
+    }
+    if (any)
+        p->policy = config_pick(p->arena, p->config, p->policy, bound);
+    return HD_OK;
+}
+
 static enum hd_code past_of(struct recall *p, uint32_t i, struct past_bins *b, struct hd_past *ret,
                             size_t *ret_n, struct hd_error *err)
 {
@@ -434,6 +489,8 @@ enum hd_code recall_collect(struct asker *asker, struct hd_arena *a, const struc
         p.role_of[i] = (int8_t)(i == colour_index(policy, t->stable)      ? HD_STABLE
                                 : i == colour_index(policy, t->candidate) ? HD_CANDIDATE
                                                                           : -1);
+    if (pick(&p, err))
+        return err->code;
     recall_open(&p);
     p.end_ms = p.end_ms / interval * interval;
     size_t polls = p.end_ms >= first ? (size_t)((p.end_ms - first) / interval) + 1 : 0;

@@ -330,6 +330,23 @@ static void check_direction(struct checking *c)
                      upper ? "more" : "less", upper ? "min" : "max");
 }
 
+/* A bound that is known only when a guard starts. */
+static void check_pick(struct checking *c)
+{
+    const struct hd_check *k = &c->raw->check;
+    bool bucket = c->raw->n_resolved && c->raw->resolved[0].query.classify == HD_CLASSIFY_BUCKET;
+    if (!k->pick || c->site->b->pin)
+        return;
+    if (!k->use || (c->raw->n_resolved && !bucket))
+        WRONG(c, "bound_at", "only a query of a histogram has a bound");
+    else if (!isnan(c->raw->bound))
+        WRONG(c, "bound_at", "goes without `bound`: one of them says where it lies");
+    else if (c->raw->rule != HD_BY_SEQUENTIAL)
+        WRONG(c, "bound_at", "goes with `rule: sequential`: a limit needs a `bound` that is known before");
+    else if (says(c, "max") || says(c, "min"))
+        WRONG(c, "bound_at", "with `max` or `min` give `bound`: slower than what is limited?");
+}
+
 /* The sequential rule: one direction; without a limit the baseline is what counts as bad. */
 static void check_sequential(struct checking *c)
 {
@@ -364,6 +381,7 @@ static void check_limits(struct checking *c)
     for (size_t i = 0; c->raw->n_resolved && i < 3; i++)
         check_unit(c, amounts[i], c->raw->resolved[0].unit);
     check_seconds(c, "bound");
+    check_pick(c);
     if (c->raw->n_resolved && str_is(c->raw->resolved[0].unit, "share")) {
         check_share(c, "max", k->max);
         check_share(c, "min", k->min);
@@ -395,16 +413,76 @@ static void check_name(struct checking *c, size_t index)
     }
 }
 
+/* A latency that is to be tested, and no word of which: the past picks the bounds. */
+static bool wants_picks(struct site *s, const struct raw_check *raw)
+{
+    const char *why;
+    const struct library_query *l =
+        raw->check.use && !s->b->pin ? library_find(s->b->library, raw->check.use, &why) : NULL;
+    return l && l->classify == HD_CLASSIFY_BUCKET && l->kind == HD_QUERY_COUNTS &&
+           raw->rule == HD_BY_SEQUENTIAL && isnan(raw->bound) && !raw->check.pick &&
+           isnan(raw->check.max) && isnan(raw->check.min);
+}
+
+/* Three in its place, by the share of requests that are faster; each has a third of its weight. */
+static uint32_t put_picks(struct site *s, const struct raw_check *raw, struct raw_check *to)
+{
+    static const char *const share[HD_PICKS] = {"p70", "p95", "p99.5"};
+    const char *name = raw->check.name ? raw->check.name : raw->check.use;
+    for (int k = 0; k < HD_PICKS; k++) {
+        to[k] = *raw;
+        to[k].check.name = name ? arena_print(s->b->a, "%s-%s", name, share[k]) : NULL;
+        to[k].check.pick = k + 1;
+        to[k].check.weight = raw->check.weight / HD_PICKS;
+    }
+    return HD_PICKS;
+}
+
+/* Fills at[]: where each check stands in the file, of `n` there. */
+static void expand_checks(struct site *s, uint32_t at[])
+{
+    struct raw_service *raw = s->raw;
+    struct raw_check *all = arena_many(s->b->a, (size_t)raw->n_checks * HD_PICKS, struct raw_check);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < raw->n_checks; i++) {
+        uint32_t from = n;
+        if (wants_picks(s, &raw->check[i]))
+            n += put_picks(s, &raw->check[i], &all[n]);
+        else
+            all[n++] = raw->check[i];
+        while (from < n)
+            at[from++] = i;
+    }
+    struct path p = PATH_KEY(&s->path, "checks");
+    if (n > HD_CHECKS_MAX && raw->n_checks <= HD_CHECKS_MAX)
+        mistake_add(s->b->m, build_at(s->node, "checks"), &p,
+                    "a latency without `bound` is three checks, and then there are %u, more than %d", n,
+                    HD_CHECKS_MAX);
+    raw->check = all;
+    raw->n_checks = n < HD_CHECKS_MAX ? n : HD_CHECKS_MAX;
+}
+
+static const struct node *node_at(const struct node *list, uint32_t index)
+{
+    const struct node *n = list && list->kind == NODE_LIST ? list->first : NULL;
+    while (n && index--)
+        n = n->next;
+    return n;
+}
+
 void build_checks(struct site *s)
 {
     struct raw_service *raw = s->raw;
     const struct node *list = node_get(s->node, "checks");
-    const struct node *n = list && list->kind == NODE_LIST ? list->first : NULL;
     struct path checks = PATH_KEY(&s->path, "checks");
+    uint32_t *at = arena_many(s->b->a, (size_t)raw->n_checks * HD_PICKS, uint32_t);
+    expand_checks(s, at);
     struct hd_check *frozen = arena_many(s->b->a, raw->n_checks, struct hd_check);
-    for (uint32_t i = 0; i < raw->n_checks; i++, n = n ? n->next : NULL) {
-        struct checking c = {.site = s, .raw = &raw->check[i], .node = n};
-        c.path = PATH_ITEM(&checks, i);
+    for (uint32_t i = 0; i < raw->n_checks; i++) {
+        struct checking c = {.site = s, .raw = &raw->check[i], .node = node_at(list, at[i])};
+        c.path = PATH_ITEM(&checks, at[i]);
+        bool told = i > 0 && at[i] == at[i - 1]; /* of the first of three */
+        s->b->m->quiet += told;
         check_name(&c, i);
         c.raw->check.datasource = -1;
         bool asks = one_question(&c);
@@ -420,6 +498,7 @@ void build_checks(struct site *s)
         check_limits(&c);
         freeze(&c);
         frozen[i] = c.raw->check;
+        s->b->m->quiet -= told;
     }
     raw->policy.checks = frozen;
     raw->policy.n_checks = raw->n_checks;

@@ -51,9 +51,23 @@ enum hd_code config_load_text(struct hd_arena *, const char *name, struct hd_spa
 void config_print_mistakes(const struct config_mistakes *, struct buf *);
 /* The effective config as readable YAML: every default written, secrets masked. */
 void config_print(const struct config *, struct buf *);
+/* A check of a histogram whose bound (`bound_at`) stable's past picks: is it not picked yet? */
+bool config_unpicked(const struct hd_check *);
+/* Both are, and ask the same histogram: one look picks for both. */
+bool config_same_histogram(const struct hd_policy *, uint32_t check, uint32_t other);
+/* Its query with every bucket asked for. */
+struct hd_query config_every_bucket(struct hd_arena *, const struct hd_config *,
+                                    const struct hd_check *);
+/* The policy with bounds put in: `bound` by check, in the histogram's unit; NaN: left as it is. It
+ * borrows from `policy`. */
+const struct hd_policy *config_pick(struct hd_arena *, const struct hd_config *,
+                                    const struct hd_policy *, const double *bound);
+/* "250ms" */
+const char *config_bound_text(struct hd_arena *, const struct hd_query *, double bound);
+
 /* The normal form of one service with what it needs (data sources without secrets' values): a live
- * guard's pin. Loads back by config_load_pin to the same policy; its `guard` part may differ from
- * the config's. */
+ * guard's pin. Loads back by config_load_pin to the same policy, with bounds that config_pick put in;
+ * its `guard` part may differ from the config's. */
 void config_pin(const struct config *, const struct hd_policy *, struct buf *);
 enum hd_code config_load_pin(struct hd_span text, struct config **ret, struct hd_error *err);
 

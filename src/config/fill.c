@@ -216,7 +216,7 @@ static void room_for_texts(const struct fill *f, struct raw_query *q, uint32_t n
 /* --- the library --- */
 
 /* A bound as it may be spelled in `le`: 0.45 0.450 4.5e-01; 1 1.0 1e+00. */
-static const char *bound_regex(const struct fill *f, double bound)
+static void regex_bound(struct buf *b, double bound)
 {
     char plain[64], e[64];
     for (int digits = 0; digits <= 17; digits++) {
@@ -229,12 +229,20 @@ static const char *bound_regex(const struct fill *f, double bound)
         if (strtod(e, NULL) == bound)
             break;
     }
-    BUF_AUTO b = BUF_INIT(256);
-    regex_glob(&b, plain);
-    buf_text(&b, strchr(plain, '.') ? "0*|" : "(\\.0+)?|");
-    regex_glob(&b, e);
-    buf_text(&b, "|\\+Inf");
-    return arena_text(f->a, buf_at(&b));
+    regex_glob(b, plain);
+    buf_text(b, strchr(plain, '.') ? "0*|" : "(\\.0+)?|");
+    regex_glob(b, e);
+    buf_byte(b, '|');
+}
+
+/* What `le` must match: these bounds, or, while they are not picked, every one. */
+static const char *bounds_matcher(const struct fill *f, const double *bound, size_t n)
+{
+    BUF_AUTO b = BUF_INIT(1024);
+    for (size_t i = 0; i < n; i++)
+        regex_bound(&b, bound[i]);
+    buf_text(&b, n ? "\\+Inf" : ".+");
+    return quote(f, buf_at(&b));
 }
 
 static const char *given(const struct raw_check *c, const char *param)
@@ -319,7 +327,7 @@ static enum hd_code choose_shape(const struct fill *f, const struct library_quer
     if (!str_is(s->provider, f->provider->name))
         return hd_fail(err, HD_INVALID, "'%s' is asked of %s, and the data source is %s", q->id,
                        s->provider, f->provider->name);
-    if (q->classify == HD_CLASSIFY_BUCKET && isnan(f->check->bound))
+    if (q->classify == HD_CLASSIFY_BUCKET && isnan(f->check->bound) && !f->check->check.pick)
         return hd_fail(err, HD_INVALID, "'%s' needs `bound`: from where on is a request slow?",
                        q->id);
     if (q->classify != HD_CLASSIFY_BUCKET && !isnan(f->check->bound))
@@ -411,6 +419,7 @@ enum hd_code fill_library(const struct fill *f, const struct library_query *l,
         .kind = l->kind,
         .classify = l->classify,
         .bound = bound,
+        .bound_unit = s->bound_unit,
         .complement = l->complement,
     };
     struct words w = {.n = 0};
@@ -419,7 +428,7 @@ enum hd_code fill_library(const struct fill *f, const struct library_query *l,
     if (code)
         return code;
     if (l->classify == HD_CLASSIFY_BUCKET)
-        word_put(&w, "le", quote(f, bound_regex(f, bound)));
+        word_put(&w, "le", f->check->check.pick ? FILL_LE : bounds_matcher(f, &bound, 1));
     struct sides_by by;
     code = sides_of(f, s, &w, &by, err);
     if (code)
@@ -436,6 +445,15 @@ enum hd_code fill_library(const struct fill *f, const struct library_query *l,
         put_values(f, &m, by.label, &q);
     *ret = q;
     return HD_OK;
+}
+
+const char *fill_bounds(const struct fill *f, const char *text, const double *bound, size_t n)
+{
+    const char *hole = text ? strstr(text, FILL_LE) : NULL;
+    if (!hole)
+        return text;
+    return arena_print(f->a, "%.*s%s%s", (int)(hole - text), text, bounds_matcher(f, bound, n),
+                       fill_bounds(f, hole + strlen(FILL_LE), bound, n));
 }
 
 /* --- free queries --- */

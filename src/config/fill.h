@@ -32,6 +32,10 @@ enum hd_code fill_free(const struct fill *, const char *text, struct raw_query *
 /* The names of a colour's servers, as its actuator is told; no list: its name, or its name with
  * digits. */
 struct raw_globs fill_servers(struct hd_arena *, const struct raw_service *, uint32_t colour);
+/* Left open in the texts of a check whose bound the past picks. */
+#define FILL_LE "{{le}}"
+/* Puts bounds in there; n = 0: every bucket. NULL stays NULL. */
+const char *fill_bounds(const struct fill *, const char *text, const double *bound, size_t n);
 /* Name of a metric or a label. */
 bool fill_is_identifier(const char *text);
 

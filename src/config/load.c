@@ -241,6 +241,24 @@ enum hd_code config_load_text(struct hd_arena *a, const char *name, struct hd_sp
 
 /* --- pins --- */
 
+/* Checks of a pin: with the bounds that were picked since. */
+static struct raw_check *picked_checks(struct hd_arena *a, const struct raw_service *s,
+                                       const struct hd_policy *policy)
+{
+    struct raw_check *checks = arena_copy(a, s->check, s->n_checks * sizeof *checks);
+    for (uint32_t i = 0; i < s->n_checks; i++) {
+        const struct hd_check *c = &policy->checks[i];
+        if (!c->pick || config_unpicked(c))
+            continue;
+        struct raw_query *q = arena_copy(a, checks[i].resolved, sizeof *q);
+        q->title = c->title;
+        q->query = c->query;
+        q->text.item = arena_copy(a, c->query.text, q->text.n * sizeof *q->text.item);
+        checks[i].resolved = q;
+    }
+    return checks;
+}
+
 void config_pin(const struct config *c, const struct hd_policy *policy, struct buf *out)
 {
     ARENA_AUTO tmp = arena_new();
@@ -254,6 +272,7 @@ void config_pin(const struct config *c, const struct hd_policy *policy, struct b
         return;
     struct raw_service one = *s;
     one.policy.guard = policy->guard; /* which a guard may have of its own */
+    one.check = s->n_checks ? picked_checks(tmp, s, policy) : s->check;
     root.service = &one;
     root.n_services = 1;
     root.n_tokens = root.n_sinks = root.n_datasources = 0;

@@ -298,6 +298,8 @@ static const struct hd_option rows_colour[] = {
 
 /* Rows of struct raw_query: only in pins. */
 static const char *const query_kind_words[] = {"counts", "rate", "gauge", NULL};
+static const char *const pick_words[] = {"none", "p70", "p95", "p99.5", NULL};
+static const char *const bound_unit_words[] = {"s", "ms", NULL};
 static const char *const classify_words[] = {"keys", "bucket", NULL};
 static const struct hd_option rows_globs[] = {
     {.key = "globs", .type = HD_OPT_TEXTS, .offset = offsetof(struct raw_globs, item),
@@ -319,6 +321,8 @@ static const struct hd_option rows_resolved[] = {
     {.key = "events", .type = HD_OPT_TEXTS, GLOBS(struct raw_query, events), .fallback = ""},
     {.key = "exposure", .type = HD_OPT_TEXTS, GLOBS(struct raw_query, exposure), .fallback = ""},
     {.key = "bound", .type = HD_OPT_NUMBER, AT(query.bound), .fallback = ""},
+    {.key = "bound_unit", .type = HD_OPT_WORD, AT(query.bound_unit), .fallback = "s",
+     .words = bound_unit_words},
     {.key = "complement", .type = HD_OPT_BOOL, AT(query.complement)},
     {.key = "target_text", .type = HD_OPT_TEXT, AT(query.target_text), .fallback = ""},
     {NULL},
@@ -334,7 +338,11 @@ const struct hd_option table_check[] = {
     {.key = "with", .type = HD_OPT_PAIRS, AT(with),
      .count_offset = offsetof(struct raw_check, n_with), .fallback = "", .help = "Parameters of that query."},
     {.key = "bound", .type = HD_OPT_AMOUNT, AT(bound), .fallback = "",
-     .help = "The latency from which a request is slow: a bucket of the histogram."},
+     .help = "The latency from which a request is slow: a bucket of the histogram; without one a "
+             "sequential check is three, one for each `bound_at`."},
+    {.key = "bound_at", .type = HD_OPT_WORD, AT(check.pick), .fallback = "none", .words = pick_words,
+     .help = "Sequential, instead of `bound`: the bucket that 70, 95 or 99.5 % of the old colour's "
+             "requests were faster than, picked from its past when a guard starts."},
     {.key = "query", .type = HD_OPT_TEXT, AT(ask), .fallback = "",
      .help = "A query of your own, with {{by}} or {{match}}: one number a poll, without counts."},
     {.key = "http", .type = HD_OPT_PLUGIN, .words = provider_http, AT(http), .fallback = "",
@@ -357,7 +365,7 @@ const struct hd_option table_check[] = {
      .help = "True: judged in the warm-up too, and must be observed for a pass."},
     {.key = "advisory", .type = HD_OPT_BOOL, AT(check.advisory), .fallback = "false",
      .help = "True: shown, and never fails a guard."},
-    {.key = "weight", .type = HD_OPT_NUMBER, AT(check.weight), .fallback = "1", .min = 0.001,
+    {.key = "weight", .type = HD_OPT_NUMBER, AT(check.weight), .fallback = "1", .min = 0.0001,
      .max = 1000, .help = "Weight in the score, and sequential: part of the false_rollbacks."},
     {.key = "min_samples", .type = HD_OPT_NUMBER, AT(check.min_samples), .fallback = "200",
      .min = 0, .max = 1e12, .help = "Like guard.min_samples, for this check."},

@@ -55,6 +55,12 @@ static int64_t scrape_or_guess(const struct counts *c)
     return scrape_ms ? scrape_ms : SCRAPE_GUESS_MS;
 }
 
+bool counts_is_new(const struct counts *c)
+{
+    return c->role[HD_STABLE].looked_ms == COUNTS_NEVER &&
+           c->role[HD_CANDIDATE].looked_ms == COUNTS_NEVER;
+}
+
 int64_t counts_window_ms(const struct counts *c, int64_t at_ms, int64_t interval_ms)
 {
     int64_t scrapes = 2 * scrape_or_guess(c);

@@ -27,6 +27,8 @@ static inline void counts_free_p(struct counts **c) { *c = counts_free(*c); }
 
 /* Learned scrape interval: the larger of the colours' median timestamp steps; 0: not known yet. */
 int64_t counts_scrape_ms(const struct counts *);
+/* Nothing was ever taken in. */
+bool counts_is_new(const struct counts *);
 /* How wide a window the next look must ask for: poll + 2 scrapes + 5 s, or as far back as the last
  * look (a stall, a restart) plus 2 scrapes. `interval_ms`: of the polls. */
 int64_t counts_window_ms(const struct counts *, int64_t at_ms, int64_t interval_ms);

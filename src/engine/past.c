@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "base/str.h"
 #include "engine/stream.h"
 
 #define STEPS_MIN 60         /* an hour of minutes, or five minutes of polls */
@@ -21,6 +22,7 @@
 #define LOW_STEP_MS 80000           /* of such a past: a step must hold some requests */
 #define CHUNK_MS 600000             /* 1,200 series at 15 s are 1.1 MB */
 #define LONG_CHUNK_MS 3600000
+#define PICK_LEAST 200.0     /* requests; of fewer the slowest would pick */
 #define QUANTILE 0.9         /* of a gauge: what is usual */
 
 struct seq_arm past_step(const struct hd_check *c, const struct hd_measurement *m)
@@ -200,4 +202,64 @@ size_t past_pick_bounds(const struct history *h, size_t n, size_t ret[3])
             ret[picked++] = best;
     }
     return picked;
+}
+
+/* --- bounds --- */
+
+static enum hd_code find_bounds(const struct hd_rows *rows, struct past_bounds *b,
+                                struct hd_error *err)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        double bound;
+        size_t k = 0;
+        if (!rows->row[i].key || !str_read_double(rows->row[i].key, &bound) || !isfinite(bound))
+            continue;
+        while (k < b->n && fabs(b->bound[k] - bound) > 1e-9 * fabs(bound))
+            k++;
+        if (k < b->n)
+            continue;
+        if (b->n == PAST_BOUNDS_MAX)
+            return hd_fail(err, HD_LIMIT, "the histogram has more than %d buckets", PAST_BOUNDS_MAX);
+        b->bound[b->n++] = bound;
+    }
+    return HD_OK;
+}
+
+enum hd_code past_add_bounds(const struct counts_look *look, int64_t chunk_ms,
+                             struct past_bounds *b, struct hd_error *err)
+{
+    enum hd_code code = b->n ? HD_OK : find_bounds(look->rows, b, err);
+    for (size_t k = 0; !code && k < b->n; k++) {
+        struct hd_query query = *look->query;
+        struct counts_look one = *look;
+        struct hd_measurement m[1][HD_ROLES] = {{{.value = NAN}}};
+        query.bound = b->bound[k];
+        one.query = &query;
+        code = counts_bins(&one, chunk_ms, 1, m, err);
+        if (code || m[0][HD_STABLE].outcome != HD_OUTCOME_OK)
+            continue;
+        b->slower[k] += m[0][HD_STABLE].events;
+        b->requests[k] += m[0][HD_STABLE].exposure;
+    }
+    return code;
+}
+
+double past_bounds_requests(const struct past_bounds *b)
+{
+    double most = 0;
+    for (size_t k = 0; k < b->n; k++)
+        most = fmax(most, b->requests[k]);
+    return most;
+}
+
+bool past_pick(const struct past_bounds *b, double ret[HD_PICKS])
+{
+    struct history h[PAST_BOUNDS_MAX];
+    size_t pick[HD_PICKS] = {0};
+    for (size_t k = 0; k < b->n; k++)
+        h[k] = (struct history){&b->slower[k], &b->requests[k], 1};
+    size_t n = past_bounds_requests(b) >= PICK_LEAST ? past_pick_bounds(h, b->n, pick) : 0;
+    for (size_t k = 0; n && k < HD_PICKS; k++)
+        ret[k] = b->bound[pick[k < n ? k : n - 1]];
+    return n > 0;
 }

@@ -6,6 +6,7 @@
 #ifndef ENGINE_PAST_H
 #define ENGINE_PAST_H
 
+#include "engine/counts.h"
 #include "engine/dispersion.h"
 #include "engine/engine.h"
 
@@ -40,6 +41,23 @@ bool past_end(const struct hd_policy *, uint32_t check, struct past_bins *, stru
 /* Steps of `step_ms`, oldest first. False: too little for anything (fewer than 60 seen steps). */
 bool past_learn(const struct hd_policy *, uint32_t check, const struct history *, int64_t step_ms,
                 struct hd_past *ret);
+
+/* A past of a histogram, bucket by bucket, to pick bounds from; zero it. Requests slower than `bound`, of
+ * so many. */
+#define PAST_BOUNDS_MAX 64
+#define PAST_PICK_ENOUGH 10000 /* 50 of them are slower than the last pick */
+struct past_bounds {
+    double bound[PAST_BOUNDS_MAX], slower[PAST_BOUNDS_MAX], requests[PAST_BOUNDS_MAX];
+    size_t n;
+};
+/* Adds what stable did in one chunk, of which `look` has the rows of every bucket. The first chunk says
+ * which bounds there are. HD_LIMIT: more than PAST_BOUNDS_MAX. */
+enum hd_code past_add_bounds(const struct counts_look *, int64_t chunk_ms, struct past_bounds *,
+                             struct hd_error *err);
+double past_bounds_requests(const struct past_bounds *);
+/* The bound of each pick, enum hd_pick less one; a histogram with too few bounds gives one twice. False:
+ * none, or too few requests to say. */
+bool past_pick(const struct past_bounds *, double ret[HD_PICKS]);
 
 /* Which of `n` histories (slower than a bound each) are nearest to 30 %, 5 % and 0.5 % of slow
  * requests: fills at most 3 indexes in this order, no two alike, and returns how many. */

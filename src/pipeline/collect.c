@@ -46,7 +46,7 @@ static int64_t window_of(const struct collect *c, uint32_t check, const struct s
 {
     const struct guard *g = c->g;
     int64_t window = counts_window_ms(g->counts[check], at, g->policy->guard.interval_ms);
-    if (g->polls == 0) {
+    if (counts_is_new(g->counts[check])) {
         int64_t first = at - collect_since(g, s) + 2 * FIRST_SCRAPE_MS;
         window = window > first ? window : first;
     }
@@ -117,7 +117,7 @@ static void ask_all(struct collect *c)
     for (uint32_t i = 0; i < c->g->policy->n_checks; i++) {
         const struct hd_provider *provider =
             source_find(c->g->p, collect_source(c->g, &c->g->policy->checks[i]))->provider;
-        bool open = false; /* left over from the poll before */
+        bool open = config_unpicked(&c->g->policy->checks[i]); /* or left over from the poll before */
         for (uint32_t k = 0; k < PIECES; k++)
             open |= c->piece[i][k].asked;
         if (!open && (!c->before || provider->counts))
@@ -235,9 +235,12 @@ static void join_check(struct collect *c, uint32_t check, struct hd_measurement 
     struct guard *g = c->g;
     uint16_t failed[HD_ROLES];
     struct hd_rows rows = join_rows(c, check, a, failed);
+    bool asked = c->when[check].at_ms != 0; /* a bound may have been picked since */
     for (uint8_t r = 0; r < HD_ROLES; r++)
-        m[r] = empty_measurement(check, r, HD_OUTCOME_NO_DATA, HD_REASON_NO_SERIES);
-    if (failed[HD_STABLE] && failed[HD_CANDIDATE])
+        m[r] = empty_measurement(check, r, HD_OUTCOME_NO_DATA,
+                                 asked ? HD_REASON_NO_SERIES : HD_REASON_NOT_PICKED);
+    bool open = g->policy->checks[check].pick && !asked;
+    if (open || (failed[HD_STABLE] && failed[HD_CANDIDATE]))
         ; /* nothing came */
     else if (counted(&g->policy->checks[check].query))
         join_counts(c, check, &rows, m);

@@ -159,9 +159,18 @@ void guard_poll_at(struct guard *g, int64_t boot_ms)
 static void pin_policy(struct guard *g)
 {
     BUF_AUTO pin = BUF_INIT(HD_BLOB_BYTES_MAX);
+    BUF_AUTO checks = BUF_INIT(HD_BLOB_BYTES_MAX);
     config_pin(g->pin, g->policy, &pin);
+    guard_checks_json(g->policy, &checks);
     g->row.pin = arena_text(g->own, buf_at(&pin));
-    g->row.until_ms = g->row.switch_to_ms + g->policy->guard.duration_ms;
+    g->row.checks = arena_text(g->own, buf_at(&checks));
+    g->pin_dirty = g->dirty = true;
+}
+
+void guard_take_policy(struct guard *g, const struct hd_policy *policy)
+{
+    g->policy = policy;
+    pin_policy(g);
 }
 
 void guard_take_duration(struct guard *g, int64_t duration_ms)
@@ -170,15 +179,13 @@ void guard_take_duration(struct guard *g, int64_t duration_ms)
     config_unref(g->pin);
     g->pin = own;
     g->policy = config_get(own)->services;
+    g->row.until_ms = g->row.switch_to_ms + duration_ms;
     pin_policy(g);
-    g->pin_dirty = g->dirty = true;
 }
 
 static void start_row(struct guard *g, const struct guard_start *start)
 {
     struct pipeline *p = g->p;
-    BUF_AUTO checks = BUF_INIT(HD_BLOB_BYTES_MAX);
-    guard_checks_json(g->policy, &checks);
     g->row = (struct store_guard){
         .service = g->service->name,
         .state = start->pending                 ? HD_STATE_PENDING
@@ -198,6 +205,7 @@ static void start_row(struct guard *g, const struct guard_start *start)
         .switch_from_ms = start->switch_from_ms,
         .switch_to_ms = start->switch_to_ms,
         .started_ms = p->now.wall_ms,
+        .until_ms = start->switch_to_ms + g->policy->guard.duration_ms,
         .ended_ms = -1,
         .decided_ms = -1,
         .sent_ms = -1,
@@ -206,10 +214,10 @@ static void start_row(struct guard *g, const struct guard_start *start)
         .recovered_ms = -1,
         .bad_since_ms = -1,
         .config_hash = arena_text(g->own, config_get(g->pin)->hash),
-        .checks = arena_text(g->own, buf_at(&checks)),
     };
     make_id(p, g->row.id);
     pin_policy(g);
+    g->pin_dirty = false; /* it is stored with the guard */
     buf_text(&g->change, start->change);
 }
 

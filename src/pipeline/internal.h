@@ -208,6 +208,7 @@ struct guard {
     struct collect *collect;    /* poll in progress, or NULL */
     struct past_talk *past;     /* hours before the switch, on their way; or NULL */
     bool past_asked;
+    uint8_t past_tries;
     bool past_taken;            /* it is evidence, which is stored once: not asked again after a restart */
     bool before_done;
     uint32_t polls;
@@ -388,6 +389,7 @@ struct guard *guard_new(struct service *, struct config *pin, const struct hd_po
 struct guard *guard_next(const struct pipeline *, size_t *at);
 void guard_poll_at(struct guard *, int64_t boot_ms);
 void guard_tell_switch(struct guard *, const char *how); /* its candidate has traffic */
+void guard_take_policy(struct guard *, const struct hd_policy *); /* lives as long as the guard or its pin */
 void guard_checks_json(const struct hd_policy *, struct buf *to); /* store_guard.checks */
 struct guard *guard_free(struct guard *);
 int64_t guard_time(const struct guard *); /* t_ms now */

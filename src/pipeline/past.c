@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What stable did in the hours before the switch, for the sequential rule: raw samples in chunks,
- * one question at a time beside the polls, counted as the polls are, and learned from once. It
- * decides nothing, and no poll waits for it. Called by collect.c; the result is evidence.
+ * one question at a time beside the polls, counted as the polls are, and learned from once. First the
+ * latency bounds that it picks, which the guard then keeps. It decides nothing, and no poll waits
+ * for it. Called by collect.c; the result is evidence.
  */
 #include "pipeline/internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,9 +15,16 @@
 #include "engine/past.h"
 #include "engine/weigh.h"
 
+#define TRIES_MAX 5 /* of a source that fails before the bounds are picked: as many polls */
+
 struct past_talk {
     struct guard *g;
     uint32_t check; /* the one that is asked */
+    bool picking;   /* for its bound: every bucket is asked for */
+    struct past_bounds bounds;
+    double pick[HD_CHECKS_MAX];
+    bool any_picked;
+    struct hd_arena *arena; /* of the texts that are asked */
     struct past_bins bins;
     struct hd_past past[HD_CHECKS_MAX];
     size_t n;
@@ -36,6 +45,7 @@ struct past_talk *past_free(struct past_talk *t)
         return NULL;
     t->g->p->n_pasts--;
     talk_cancel(t->talk);
+    arena_free(t->arena);
     free(t->bins.events);
     free(t->bins.exposure);
     free(t);
@@ -61,17 +71,23 @@ static enum hd_code next(void *what, struct talk *talk, struct hd_ask *ret, stru
                                       &t->reason, err);
 }
 
+static struct counts_look look_of(const struct past_talk *t)
+{
+    struct counts_look look = {.query = &check_of(t)->query, .at_ms = t->question.at_ms,
+                               .interval_ms = t->bins.bin_ms, .rows = &t->rows};
+    for (uint32_t k = 0; k < HD_SIDES_MAX; k++)
+        look.role_of[k] = k == t->g->stable ? HD_STABLE : -1;
+    return look;
+}
+
 static void take_counts(struct past_talk *t)
 {
     ARENA_AUTO a = arena_new();
     int64_t bin_ms = t->bins.bin_ms;
     size_t n = (size_t)(t->chunk_ms / bin_ms);
     struct hd_measurement(*bin)[HD_ROLES] = arena_array(a, n, sizeof *bin);
-    struct counts_look look = {.query = &check_of(t)->query, .at_ms = t->question.at_ms,
-                               .interval_ms = bin_ms, .rows = &t->rows};
+    struct counts_look look = look_of(t);
     struct hd_error err;
-    for (uint32_t k = 0; k < HD_SIDES_MAX; k++)
-        look.role_of[k] = k == t->g->stable ? HD_STABLE : -1;
     memset(bin, 0, n * sizeof *bin);
     if (counts_bins(&look, bin_ms, n, bin, &err))
         log_warn(t->g->service->name, "the past: %s", err.text);
@@ -110,9 +126,10 @@ static void done(void *user, struct talk *talk, enum hd_code code, const struct 
 static bool ask(struct past_talk *t)
 {
     struct guard *g = t->g;
-    const struct hd_query *q = &check_of(t)->query;
     const struct hd_datasource *ds = collect_source(g, check_of(t));
     const struct hd_config *config = config_get(g->pin);
+    struct hd_query every = config_every_bucket(t->arena, config, check_of(t));
+    const struct hd_query *q = t->picking ? &every : &check_of(t)->query;
     uint32_t text = q->by_label ? 0 : g->stable;
     int64_t scrape_ms = scrape_of(t);
     t->source = source_find(g->p, ds);
@@ -136,17 +153,116 @@ static bool ask(struct past_talk *t)
     return true;
 }
 
+/* --- picking bounds --- */
+
+/* The guard keeps them: they go into its pin. */
+static void keep_picks(struct past_talk *t)
+{
+    struct guard *g = t->g;
+    BUF_AUTO text = BUF_INIT(2000);
+    guard_take_policy(g, config_pick(g->own, config_get(g->pin), g->policy, t->pick));
+    for (uint32_t i = 0; i < g->policy->n_checks; i++) {
+        if (isfinite(t->pick[i]))
+            buf_print(&text, "%s%s %s", text.len ? ", " : "", g->policy->checks[i].name,
+                      config_bound_text(t->arena, &g->policy->checks[i].query, t->pick[i]));
+    }
+    event_guard(g, "check", HD_REASON_BOUNDS_PICKED, buf_at(&text), false);
+}
+
+static void cannot_pick(struct past_talk *t)
+{
+    struct guard *g = t->g;
+    bool seen = t->bounds.n > 0;
+    BUF_AUTO text = BUF_INIT(1000);
+    buf_print(&text, seen ? "%s: the histogram of %s counted too few requests before the switch"
+                          : "%s: no histogram of %s was there before the switch: give `bound`, or another metric",
+              check_of(t)->name, guard_colour(g, HD_STABLE));
+    event_guard(g, "check", HD_REASON_NO_HISTOGRAM, buf_at(&text), false);
+}
+
+static void take_bounds(struct past_talk *t)
+{
+    struct counts_look look = look_of(t);
+    struct hd_error err;
+    if (past_add_bounds(&look, t->chunk_ms, &t->bounds, &err))
+        log_warn(t->g->service->name, "the past: %s", err.text);
+    t->bins.requests = past_bounds_requests(&t->bounds);
+}
+
+static void pick(struct past_talk *t)
+{
+    const struct hd_policy *p = t->g->policy;
+    double bound[HD_PICKS];
+    if (!past_pick(&t->bounds, bound)) {
+        cannot_pick(t);
+        return;
+    }
+    for (uint32_t i = 0; i < p->n_checks; i++) {
+        if (config_same_histogram(p, t->check, i))
+            t->pick[i] = bound[p->checks[i].pick - HD_PICK_P70];
+    }
+    t->any_picked = true;
+}
+
+/* The next check whose bound is to be picked; true: it is asked for. */
+static bool ask_bounds(struct past_talk *t)
+{
+    for (; t->check < t->g->policy->n_checks; t->check++) {
+        bool told = false; /* by another check of the same histogram, which had none */
+        for (uint32_t i = 0; i < t->check; i++)
+            told |= config_same_histogram(t->g->policy, t->check, i);
+        if (!config_unpicked(check_of(t)) || told)
+            continue;
+        memset(&t->bounds, 0, sizeof t->bounds);
+        past_begin(t->g->policy, check_of(t), 0, &t->bins);
+        if (ask(t))
+            return true;
+    }
+    t->picking = false;
+    t->check = 0;
+    if (t->any_picked)
+        keep_picks(t);
+    return false;
+}
+
+/* --- one check after the other --- */
+
 /* The next check that wants to know its past. */
 static void ask_next(struct past_talk *t)
 {
+    if (t->picking && ask_bounds(t))
+        return;
     for (; t->check < t->g->policy->n_checks; t->check++) {
-        if (!weigh_wants_past(t->g->policy, &t->g->engine, t->check))
+        if (!weigh_wants_past(t->g->policy, &t->g->engine, t->check) ||
+            config_unpicked(check_of(t)))
             continue;
         past_begin(t->g->policy, check_of(t), scrape_of(t), &t->bins);
         if (ask(t))
             return;
     }
     finish(t);
+}
+
+/* The same after a chunk of buckets. A source that gave none is asked again at a later poll. */
+static void done_picking(struct past_talk *t, enum hd_code code)
+{
+    struct guard *g = t->g;
+    if (code && !t->bounds.n && g->past_tries < TRIES_MAX) {
+        g->past_tries++;
+        g->past_asked = false;
+        g->past = past_free(t);
+        return;
+    }
+    if (!code) {
+        take_bounds(t);
+        past_read(&t->bins, t->chunk_ms);
+        bool enough = past_bounds_requests(&t->bounds) >= PAST_PICK_ENOUGH;
+        if (t->bounds.n && !enough && ask(t)) /* without a histogram now, what it was is no use */
+            return;
+    }
+    pick(t);
+    t->check++;
+    ask_next(t);
 }
 
 /* A chunk that fails ends the walk back: what is known until there must do. */
@@ -157,6 +273,12 @@ static void done(void *user, struct talk *talk, enum hd_code code, const struct 
     t->talk = NULL;
     if (code)
         log_warn(t->source->name, "the past of %s: %s", t->g->service->name, err->text);
+    if (t->picking) {
+        done_picking(t, code);
+        return;
+    }
+    if (code)
+        ; /* said */
     else if (counted(t))
         take_counts(t);
     else
@@ -194,5 +316,9 @@ void past_poll(struct guard *g)
     g->p->n_pasts++;
     g->past = t;
     t->g = g;
+    t->arena = arena_new();
+    t->picking = true;
+    for (uint32_t i = 0; i < HD_CHECKS_MAX; i++)
+        t->pick[i] = NAN;
     ask_next(t);
 }

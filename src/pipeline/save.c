@@ -81,7 +81,7 @@ static enum hd_code write_guard(struct guard *g, struct hd_error *err)
     if (!code && g->approval_dirty)
         code = store_put_approval(store, &g->approval, err);
     if (!code && g->pin_dirty)
-        code = store_put_pin(store, g->row.id, g->row.pin, err);
+        code = store_put_pin(store, g->row.id, g->row.checks, g->row.pin, err);
     if (!code && g->extension.by_ms)
         code = store_add_extension(store, g->row.id, &g->extension, err);
     if (!code && g->run_dirty)
@@ -202,7 +202,7 @@ static bool anything(const struct pipeline *p)
 
 static bool is_evidence(const struct guard *g)
 {
-    return g->added && !g->act.intent_dirty && !g->run_dirty && !g->approval_dirty;
+    return g->added && !g->act.intent_dirty && !g->run_dirty && !g->approval_dirty && !g->pin_dirty;
 }
 
 /* What waits can be asked for again, and the guards' memory goes back with it: nothing acts, answers or

@@ -46,13 +46,14 @@ enum hd_code store_answered(struct store *s, struct hd_arena *arena, const char 
     return code == HD_ABSENT ? hd_fail(err, HD_ABSENT, "no order had this key") : code;
 }
 
-enum hd_code store_put_pin(struct store *s, const char *guard, const char *pin, struct hd_error *err)
+enum hd_code store_put_pin(struct store *s, const char *guard, const char *checks, const char *pin,
+                           struct hd_error *err)
 {
     int64_t seq;
     enum hd_code code = guard_seq(s, guard, &seq, err);
     return code ? code
-                : sql_write(s, "UPDATE guard_pin SET pin = ?2 WHERE guard = ?1",
-                            ARGS(INT_ARG(seq), TEXT_ARG(pin)), err);
+                : sql_write(s, "UPDATE guard_pin SET checks = ?2, pin = ?3 WHERE guard = ?1",
+                            ARGS(INT_ARG(seq), TEXT_ARG(checks), TEXT_ARG(pin)), err);
 }
 
 enum hd_code store_add_extension(struct store *s, const char *guard,

@@ -126,9 +126,9 @@ struct store_guard {
     const char *rehearsal;  /* what the rehearsal said; NULL: none yet */
     const char *change;     /* JSON {version, commit, url, actor}; NULL */
     const char *config_hash;
-    const char *pin;        /* normal form of the service it started with; set once */
+    const char *pin;        /* normal form of the service it started with; see store_put_pin */
     const char *checks;     /* JSON array [{"name","title","unit","limit","warn","critical","advisory",
-                               "query","kind"}]; set once */
+                               "query","kind"}]; likewise */
     const char *resume;     /* JSON of the pipeline: what is needed to go on; NULL */
     const char *counts;     /* text of the collector: series memories; NULL */
     const struct hd_guard_state *engine; /* NULL: none stored */
@@ -138,7 +138,7 @@ struct store_guard {
     const char *mark_reason, *mark_actor; /* NULL */
 };
 enum hd_code store_add_guard(struct store *, const struct store_guard *, struct hd_error *err);
-/* Everything but what is set once. HD_ABSENT: no such guard. */
+/* Everything but its pin and its checks. HD_ABSENT: no such guard. */
 enum hd_code store_put_guard(struct store *, const struct store_guard *, struct hd_error *err);
 enum hd_code store_guard(struct store *, struct hd_arena *, const char *id, struct store_guard *ret,
                          struct hd_error *err);
@@ -436,8 +436,9 @@ enum hd_code store_answered(struct store *, struct hd_arena *, const char *hash,
 struct store_extension {
     int64_t polls, by_ms;
 };
-/* A guard that has taken no evidence yet gets another policy. */
-enum hd_code store_put_pin(struct store *, const char *guard, const char *pin, struct hd_error *err);
+/* A guard gets another policy: it has taken no evidence yet, or its latency bounds were picked. */
+enum hd_code store_put_pin(struct store *, const char *guard, const char *checks, const char *pin,
+                           struct hd_error *err);
 enum hd_code store_add_extension(struct store *, const char *guard, const struct store_extension *,
                                  struct hd_error *err);
 enum hd_code store_extensions(struct store *, struct hd_arena *, const char *guard, struct store_extension **ret,

@@ -8,10 +8,8 @@ evidence outlives the daemon (I9), is shown, and decides alike when it is replay
 
 One service each, all behind one HAProxy. Polls come every second, so that a blip is 3 s.
 """
-import contextlib
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import time
@@ -24,6 +22,7 @@ HALF = {"blue": 50, "green": 50}
 RULE = {"rule": "sequential", "ignore_blips": "3s", "duration": "120s"}
 CHECK = "[{{use: http-5xx-ratio, with: {{job: {}}}}}]"
 SLO = "[{{use: http-5xx-ratio, with: {{job: {}}}, max: 5%}}]"
+SLOW = "[{{use: http-slower-than, with: {{job: {}}}}}]"
 PAIR = "[{{use: http-5xx-ratio, name: one, with: {{job: {0}}}}}, {{use: http-5xx-ratio, name: two, with: {{job: late}}}}]"
 
 # service -> (checks, guard, traffic after the switch, green, blue, is it taken back)
@@ -31,6 +30,8 @@ PLAY = {
     "past": (CHECK, {}, w.GREEN, BAD, None, True),
     "beside": (CHECK, {}, HALF, BAD, BASE, True),
     "objective": (SLO, {}, w.GREEN, BAD, None, True),
+    "slow": (SLOW, {}, w.GREEN, BAD, None, True),
+    "strange": (SLOW, {"duration": "100s"}, HALF, None, None, False),
     "shared": (CHECK, {}, HALF, BAD, BAD, False),
     "blip": (CHECK, {"ignore_blips": "8s"}, w.GREEN, None, None, False),
     "good": (CHECK, {"duration": "20s"}, HALF, BASE, BASE, False),
@@ -75,11 +76,29 @@ def shown(world, d, guard):
     w.ok(json.loads(out.stdout)["equal"], "a replay decides alike", out)
 
 
+def picked(world, d, prometheus):
+    """A latency without a bound: three, picked from the past, kept by the guard, asked for alone."""
+    g = d.guard("slow")
+    def said(name):
+        return " ".join(r["text"] or "" for r in d.rows("SELECT text FROM event WHERE service = ?", name))
+
+    pin = d.rows("SELECT pin FROM guard_pin JOIN guard ON seq = guard_pin.guard WHERE id = ?", g["id"])[0]["pin"]
+    w.ok("{{le}}" not in pin, "slow: the pin has the bounds", pin[-3000:])
+    titles = " ".join(c["title"] for c in whole(d, "slow")["checks"])
+    w.ok(all(f"({b})" in titles for b in ("100ms", "250ms", "500ms")), "slow: its checks say which were picked", titles)
+    w.ok("p70 100ms, http-slower-than-p95 250ms, http-slower-than-p99.5 500ms" in said("slow"), "slow: and so does its record",
+         said("slow"))
+    out = subprocess.run([world.binary, "replay", g["id"], "--store", d.db, "-o", "json"],
+                         capture_output=True, text=True, timeout=20)
+    w.ok(json.loads(out.stdout)["equal"], "slow: a replay decides alike", out)
+    w.ok(prometheus.buckets["slow"] == {"0.1", "0.25", "0.5", "+Inf"}, "slow: only these are asked for", prometheus.buckets)
+    w.ok("no histogram of blue was there" in said("strange"), "strange: says why it cannot be told", said("strange"))
+
+
 def pasts(d, name):
     """How many pasts of a service's guards are evidence in the store."""
-    with contextlib.closing(sqlite3.connect(f"file:{d.db}?mode=ro", uri=True)) as db:
-        return db.execute("SELECT count(*) FROM evidence JOIN guard ON guard.seq = evidence.guard"
-                          " WHERE service = ? AND after = 0 AND poll > 5", (name,)).fetchone()[0]
+    return d.rows("SELECT count(*) AS n FROM evidence JOIN guard ON guard.seq = evidence.guard"
+                  " WHERE service = ? AND after = 0 AND poll > 5", name)[0]["n"]
 
 
 def main(world):
@@ -87,32 +106,34 @@ def main(world):
     prometheus = w.Prometheus()
     services = {}
     for n, (checks, guard, *_) in PLAY.items():
-        if n != "late":
-            prometheus.say(n, blue=BASE, green=None)
+        if n not in ("late", "strange"):
+            prometheus.say(n, blue=BASE if n != "slow" else (200, 0), green=None)
         services[n] = w.service(router, n, checks=checks.format(n), guard={**RULE, **guard})
     d = w.Daemon(world, w.config(services, prometheus, limits="reverts_per_hour: 100, brake: 100")).start()
     d.wait_read(PLAY)
     for n, (_, _, traffic, *_) in PLAY.items():
         router.set(traffic, n)
         blue = None if traffic == w.GREEN else (BASE[0] // 2, 1)
-        if n != "late":
+        if n not in ("late", "strange"):
             prometheus.say(n, blue=blue, green=BASE if blue is None else blue)
     for n in PLAY:
         d.wait_state("watching", 10, n)
     time.sleep(6)  # a release that turns bad later, once its past is known
     for n, (_, _, _, green, blue, _) in PLAY.items():
-        if n not in ("blip", "late"):
+        if n not in ("blip", "late", "strange"):
             prometheus.say(n, green=green, blue=blue)
     prometheus.say("blip", green=BAD)
     time.sleep(2)
     prometheus.say("blip", green=BASE)
     before = whole(d, "shared")["weigh"]
+    w.wait(lambda: pasts(d, "half"), 20, "the past of what has samples")
     w.equal((pasts(d, "half"), pasts(d, "late")), (1, 0), "what has no samples teaches nothing")
     prometheus.say("late", blue=BASE, green=BASE)  # with a past, from now on
     d.kill()
     d.start()
     taken_back(d, router, [n for n in PLAY if PLAY[n][-1]])
     shown(world, d, d.guard("past"))
+    picked(world, d, prometheus)
     g = d.wait_state("passed", 40, "good")
     w.equal(g["verdict"], "pass", "good: passes", g["why"])
     w.ok(whole(d, "good")["weigh"]["meter"] < 1 and "evidence_meter" in reasons(d, "good"),

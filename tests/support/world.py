@@ -136,11 +136,16 @@ def serve(handler):
     return server
 
 
+# le, and the share of good and bad requests up to there.
+BUCKETS = (("0.05", (.3, 0)), ("0.1", (.7, 0)), ("0.25", (.95, 0)), ("0.5", (.995, 0)), ("1.0", (1, 0)), ("+Inf", (1, 1)))
+
+
 class Prometheus:
     """Answers the queries of the library from a timetable. `job` in a selector picks the timetable.
 
     say(job, blue=(good, bad), green=(good, bad)) sets requests per second from now on; None: the
-    colour's series vanish. `fault` makes it misbehave: None html 503 garbage truncated hang slow
+    colour's series vanish. A histogram has the same requests in the buckets of BUCKETS; bad ones take
+    more than a second. `fault` makes it misbehave: None html 503 garbage truncated hang slow
     nan empty refuse. `hook` is called before samples are sent.
     """
 
@@ -149,6 +154,7 @@ class Prometheus:
         self.tables = {}  # job -> [(from, {colour: (good, bad) or None})]
         self.fault, self.delay, self.hook = None, 0.0, None
         self.asked = 0
+        self.buckets = {}  # job -> those that were asked for last
         world = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -184,6 +190,16 @@ class Prometheus:
             sum_ += (rate[bad] if rate else 0) * (until - since)
         return math.floor(sum_) if there else None
 
+    def series(self, query):
+        """Labels, and the shares of good and bad requests that a counter counts."""
+        if "_bucket" not in query:
+            return [({"__name__": "http_requests_total", "code": c}, of) for c, of in (("200", (1, 0)), ("500", (0, 1)))]
+        le = re.search(r'le=~("(?:[^"\\\\]|\\\\.)*")', query)
+        found = [({"__name__": "http_request_duration_seconds_bucket", "le": b}, of) for b, of in BUCKETS
+                 if re.fullmatch(json.loads(le[1]), b)]
+        self.buckets[re.search(r'job="([^"]*)"', query)[1]] = {labels["le"] for labels, _ in found}
+        return found
+
     def result(self, form):
         query, now = form.get("query", ""), float(form.get("time", time.time()))
         if query == "time()":
@@ -199,16 +215,16 @@ class Prometheus:
                     if self.counter(job, colour, 0, now) is not None:
                         rows.append({"metric": metric, "value": [now, "1000"]})
                     continue
-                for bad, code in ((0, "200"), (1, "500")):
+                for name, of in self.series(query):
                     first = math.floor((now - int(window[1]) / 1000) / SCRAPE) + 1
                     values = []
                     for k in range(first, math.floor(now / SCRAPE) + 1):
-                        v = self.counter(job, colour, bad, k * SCRAPE)
-                        if v is not None:
-                            values.append([k * SCRAPE, "NaN" if self.fault == "nan" else str(v)])
+                        v = [self.counter(job, colour, bad, k * SCRAPE) for bad in range(2)]
+                        if v[0] is not None:
+                            n = math.floor(sum(x * y for x, y in zip(v, of)))
+                            values.append([k * SCRAPE, "NaN" if self.fault == "nan" else str(n)])
                     if values:
-                        rows.append({"metric": {"__name__": "http_requests_total", "code": code,
-                                                **metric}, "values": values})
+                        rows.append({"metric": {**name, **metric}, "values": values})
         if self.fault == "empty":
             rows = []
         return "matrix" if window else "vector", rows

@@ -332,6 +332,80 @@ static void pins_load_back(void **state)
     }
 }
 
+/* --- latency bounds that the past picks --- */
+
+static struct config *load_picks(void)
+{
+    static const char text[] =
+        "version: 1\ndatasources: {p: {type: prometheus, url: \"http://h\"}}\n"
+        "services:\n  s:\n    colours: [blue, green]\n"
+        "    actuator: {type: haproxy, socket: /s, backend: b}\n    guard: {rule: sequential}\n"
+        "    checks:\n      - {use: http-5xx-ratio}\n      - {use: http-slower-than, weight: 3}\n"
+        "      - {name: pay, use: http-slower-than, with: {handler: pay}, bound_at: p95}\n";
+    return load_text((struct hd_span){text, strlen(text)});
+}
+
+static void a_latency_without_bound_is_three(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"http-5xx-ratio", "http-slower-than-p70", "http-slower-than-p95",
+                                        "http-slower-than-p99.5", "pay"};
+    static const int32_t picks[] = {HD_PICK_NONE, HD_PICK_P70, HD_PICK_P95, HD_PICK_P995, HD_PICK_P95};
+    CONFIG_AUTO c = load_picks();
+    const struct hd_policy *p = config_service(c, "s");
+    assert_int_equal(p->n_checks, 5);
+    for (uint32_t i = 0; i < p->n_checks; i++) {
+        assert_string_equal(p->checks[i].name, names[i]);
+        assert_int_equal(p->checks[i].pick, picks[i]);
+        assert_int_equal(config_unpicked(&p->checks[i]), i > 0);
+        assert_true(p->checks[i].weight == 1);
+    }
+    assert_true(config_same_histogram(p, 1, 3));
+    assert_false(config_same_histogram(p, 1, 4) || config_same_histogram(p, 0, 1));
+    ARENA_AUTO a = arena_new();
+    struct hd_query every = config_every_bucket(a, config_get(c), &p->checks[4]);
+    assert_string_equal(every.text[0], "http_request_duration_seconds_bucket{ version=~\"blue|green\", "
+                                       "handler=\"pay\", le=~\".+\" }");
+    assert_non_null(strstr(every.target_text, "le=~\".+\""));
+    BUF_AUTO once = BUF_INIT(1 << 20);
+    config_print(c, &once);
+    CONFIG_AUTO again = load_text(buf_span(&once));
+    assert_string_equal(config_get(again)->hash, config_get(c)->hash);
+}
+
+/* What was picked is kept by the pin, and what was not stays open. */
+static void a_pin_keeps_its_picks(void **state)
+{
+    (void)state;
+    CONFIG_AUTO c = load_picks();
+    ARENA_AUTO a = arena_new();
+    double bound[] = {NAN, .1, .25, .5, NAN};
+    const struct hd_policy *p = config_pick(a, config_get(c), config_service(c, "s"), bound);
+    BUF_AUTO pin = BUF_INIT(1 << 20);
+    config_pin(c, p, &pin);
+    struct config *back = NULL;
+    struct hd_error err = {0};
+    if (config_load_pin(buf_span(&pin), &back, &err))
+        fail_msg("%s", err.text);
+    const struct hd_policy *q = config_service(back, "s");
+    for (uint32_t i = 0; i < q->n_checks; i++) {
+        assert_string_equal(q->checks[i].name, p->checks[i].name);
+        assert_string_equal(q->checks[i].title, p->checks[i].title);
+        assert_string_equal(q->checks[i].query.text[0], p->checks[i].query.text[0]);
+        assert_int_equal(config_unpicked(&q->checks[i]), i == 4);
+        if (isfinite(bound[i]))
+            assert_true(q->checks[i].query.bound == bound[i]);
+    }
+    assert_non_null(strstr(q->checks[2].title, "(250ms)"));
+    const char *le = strstr(q->checks[3].query.text[0], "le=~");
+    assert_string_equal(le, "le=~\"0\\\\.10*|1e-01|0\\\\.250*|2\\\\.5e-01|0\\\\.50*|5e-01|\\\\+Inf\" }");
+    assert_string_equal(q->checks[1].query.text[0], q->checks[3].query.text[0]); /* one question */
+    BUF_AUTO twice = BUF_INIT(1 << 20);
+    config_pin(back, q, &twice);
+    assert_string_equal(buf_at(&twice), buf_at(&pin));
+    config_unref(back);
+}
+
 /* A pin carries its queries: the library may have changed since. */
 static void a_pin_keeps_its_queries(void **state)
 {
@@ -585,6 +659,8 @@ int main(void)
         cmocka_unit_test(printing_is_a_fixed_point),
         cmocka_unit_test(the_normal_form_is_a_fixed_point),
         cmocka_unit_test(pins_load_back),
+        cmocka_unit_test(a_latency_without_bound_is_three),
+        cmocka_unit_test(a_pin_keeps_its_picks),
         cmocka_unit_test(a_pin_keeps_its_queries),
         cmocka_unit_test(a_variation_keeps_its_base),
         cmocka_unit_test(a_damaged_pin_is_refused),

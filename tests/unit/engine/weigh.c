@@ -338,6 +338,37 @@ static void noise_is_looked_for_where_there_are_events(void **state)
     }
 }
 
+/* Bounds near 30, 5 and 0.5 % of slow requests; too few bounds give one twice, too few requests none. */
+static void the_past_picks_bounds(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t n;
+        double share[6], requests, want[HD_PICKS]; /* slower than bound 1, 2, ...; want 0: none */
+    } rows[] = {
+        {6, {.6, .31, .04, .02, .004, .0001}, 1e4, {2, 3, 5}},
+        {6, {.9, .8, .7, .6, .5, .4}, 1e4, {6, 6, 6}},
+        {1, {.2}, 1e4, {1, 1, 1}},
+        {2, {.3, .006}, 1e4, {1, 2, 2}},
+        {3, {1, .05, 0}, 1e4, {1, 2, 2}},
+        {3, {.3, .05, .005}, 199, {0}},
+        {0, {0}, 0, {0}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct past_bounds b = {.n = rows[i].n};
+        double got[HD_PICKS] = {0};
+        for (size_t k = 0; k < b.n; k++) {
+            b.bound[k] = (double)k + 1;
+            b.requests[k] = rows[i].requests;
+            b.slower[k] = rows[i].share[k] * rows[i].requests;
+        }
+        bool any = past_pick(&b, got);
+        assert_int_equal(any, rows[i].want[0] > 0);
+        if (memcmp(got, rows[i].want, sizeof got) != 0)
+            fail_msg("row %zu: %g %g %g", i, got[0], got[1], got[2]);
+    }
+}
+
 /* A past with an incident in it: slower, and not blind. */
 static void an_incident_in_the_past_blinds_nobody(void **state)
 {
@@ -589,6 +620,7 @@ int main(void)
         cmocka_unit_test(whom_it_blames),
         cmocka_unit_test(correlated_requests_count_less),
         cmocka_unit_test(noise_is_looked_for_where_there_are_events),
+        cmocka_unit_test(the_past_picks_bounds),
         cmocka_unit_test(an_incident_in_the_past_blinds_nobody),
         cmocka_unit_test(splitting_a_poll_flips_nothing),
         cmocka_unit_test(missing_polls_are_no_evidence),
