@@ -102,6 +102,10 @@
                                        who drips bytes is cut off */
 #define HD_IDLE_MS 15000            /* a silent connection; longer than the page's own refresh is
                                        not worth a slot */
+#define HD_LIMITS_GUARDS 20         /* over which other limits are tried for the page: weeks of a service */
+#define HD_LIMITS_POLLS 4320        /* of one of them: 6 h at 5 s; 32 checks of it are 20 MB */
+#define HD_LIMITS_MS 60000          /* how long that may take: 20 guards of an hour take a second or two */
+#define HD_LIMITS_BYTES (256u << 10) /* what comes of it: 170 rows of a few hundred bytes */
 #define HD_HTTP_HEAD_MAX (32u << 10) /* request line and headers; most of a connection's memory */
 #define HD_REPLY_BYTES_MAX (8u << 20)   /* one page or answer; /metrics at its cap needs 4 MiB */
 #define HD_PAGE_ITEMS_MAX 200       /* guards on one page of a list */

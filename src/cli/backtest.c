@@ -7,9 +7,9 @@
  */
 #include "cli/backtest.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -436,6 +436,8 @@ static int run(const struct cli_args *args)
     k->b.service = cli_word(args, 0);
     k->b.tried = arena_many(a, BACKTEST_TRIALS_MAX, struct tried);
     int status;
+    if (cli_option(args, "background"))
+        (void)setpriority(PRIO_PROCESS, 0, 19); /* a sandbox may forbid even that */
     if (cli_option(args, "guards")) {
         status = load(k);
         if (!status)
@@ -457,6 +459,8 @@ static const struct cli_option options[] = {
     {"bad", '\0', "WHICH,...", "these were bad"},
     {"sweep", 'w', "NAME=VALUES",
      "what to try of CHECK, false_rollbacks or tolerance, as 5xx=0.5%,1%"},
+    {"svg", '\0', "FILE", "draw the sweeps, beside what is printed"},
+    {"background", '\0', NULL, "yield to everything else that runs on this machine"},
     {"last", '\0', "N", "with --guards: only the newest N that have ended"},
     {"polls", '\0', "N", "with --guards: leave those out that have more polls"},
     {"store", 's', "PATH", "with --guards: the store (default: as the configuration says)"},

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "cli/backtest.h"
 #include "cli/table.h"
+#include "http/limits.h"
 #include "json/json.h"
 
 static const char *const truth_words[] = {
@@ -149,14 +150,30 @@ static void put_json(struct backtest *b, struct buf *to)
     json_end(&out, '}');
 }
 
+/* --- the picture --- */
+
+static int draw(struct backtest *b, struct hd_span json, const char *file)
+{
+    BUF_AUTO svg = BUF_INIT(HD_REPLY_BYTES_MAX);
+    struct limits limits;
+    if (limits_read(b->arena, json, &limits, &b->err))
+        return cli_fail(CLI_USAGE, "%s", b->err.text);
+    limits_svg(&svg, b->arena, b->service, &limits);
+    FILE *to = fopen(file, "w");
+    bool ok = to && fwrite(buf_at(&svg), 1, svg.len, to) == svg.len;
+    if (to && fclose(to) != 0)
+        ok = false;
+    return ok ? CLI_OK : cli_fail(CLI_USAGE, "%s cannot be written", file);
+}
+
 int backtest_say(struct backtest *b)
 {
     BUF_AUTO text = BUF_INIT(HD_REPLY_BYTES_MAX);
-    if (!cli_json(b->args)) {
-        print_text(b);
-        return CLI_OK;
-    }
+    const char *file = cli_option(b->args, "svg");
     put_json(b, &text);
-    (void)puts(buf_at(&text));
-    return CLI_OK;
+    if (cli_json(b->args))
+        (void)puts(buf_at(&text));
+    else
+        print_text(b);
+    return file ? draw(b, buf_span(&text), file) : CLI_OK;
 }

@@ -254,6 +254,8 @@ static enum hd_code start_pipeline(struct daemon *d, struct hd_error *err)
         .config = d->config,
         .seed = seed,
         .boot_id = clock_boot_id(),
+        .program = "/proc/self/exe",
+        .store_path = config_get(d->config)->storage.path,
         .admin_token_hash = d->token_hash,
         .answer = send_answer,
         .answer_ctx = d,

@@ -25,6 +25,10 @@ enum hd_code export_receipt(struct call *, struct hd_error *);
 /* history.c */
 enum hd_code history_csv(struct call *, struct hd_error *);
 enum hd_code history_json(struct call *, struct hd_error *);
+/* limits.c */
+enum hd_code limits_page(struct call *, struct hd_error *);
+enum hd_code api_limits(struct call *, struct hd_error *);
+enum hd_code api_limits_svg(struct call *, struct hd_error *);
 /* api.c */
 enum hd_code api_services(struct call *, struct hd_error *);
 enum hd_code api_service(struct call *, struct hd_error *);

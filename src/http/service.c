@@ -87,6 +87,14 @@ static void about_rows(struct buf *b, const struct page *p)
     html_print(b, "</dd></div>");
 }
 
+static void limits_row(struct buf *b, const struct page *p)
+{
+    row(b, "Limits");
+    html_print(b, "<a href=\"/s/");
+    html_segment(b, p->call->param);
+    html_print(b, "/limits\">what other limits would have done</a> to its last guards</dd></div>");
+}
+
 /* A way back that nobody ever tried is a hope. */
 static void drill_row(struct buf *b, const struct page *p)
 {
@@ -118,6 +126,8 @@ static void lead(struct buf *b, const struct page *p)
         drill_row(b, p);
     record_rows(b, p);
     about_rows(b, p);
+    if (p->n_recent)
+        limits_row(b, p);
     html_print(b, "</dl>");
     if (p->configured)
         actions_of_service(b, p->call->param, &p->way,

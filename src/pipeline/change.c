@@ -114,6 +114,9 @@ static void mark(struct order *o, struct guard *g, const struct store_guard *row
         order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
         return;
     }
+    struct service *of = service_find(o->p, row->service);
+    if (of)
+        limits_old(of);
     tell(o, g, row, alarm ? "Marked as a false alarm" : "Marked as a right alarm");
     o->status = 200;
 }

@@ -435,6 +435,7 @@ void guard_end(struct guard *g, int state, int reason, const char *text)
         due_drop(p, DUE_ACT, s->index);
         due_drop(p, DUE_CARE, s->index);
         s->guard = NULL;
+        limits_old(s);
     }
     act_quiet(g);
     g->rehearse = talk_cancel(g->rehearse);

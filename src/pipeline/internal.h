@@ -13,6 +13,7 @@
  *   notify.c   events, outbox, heartbeat
  *   analysis.c judgement without power to act, ordered by other tools
  *   drill.c    a rehearsal on order
+ *   limits.c   what other limits would have done, for the page
  *   command.c  orders of humans (order.h: the files of their families)
  *   recover.c  what a start finds
  *   save.c     the one transaction per turn
@@ -134,6 +135,7 @@ struct service {
     char *our_value;            /* what haldane wrote last; NULL: that is over */
     int64_t ours_ms;            /* wall: when */
     bool ours_dirty;
+    char *limits;               /* what other limits would have done, until it is stored; or NULL */
     struct drill *drill;        /* the one on its way, or NULL */
     char *drilled;              /* what the last one found; NULL: none since the start */
     int64_t drilled_ms;         /* wall */
@@ -312,6 +314,7 @@ struct pipeline {
     bool services_dirty;
     int64_t config_ms;          /* wall: since when this configuration is in force */
     char *refused;              /* "MS TEXT" of a reload that failed, until it is stored; or NULL */
+    struct limits *limits;      /* what is being computed, or NULL */
     bool store_lost;
     int64_t store_try_ms;       /* boot: when to try again */
     int64_t durable_ms;         /* boot: newest commit that waited for the disk */
@@ -322,7 +325,7 @@ struct pipeline {
 };
 
 /* --- keys of the schedule: kind in the upper half, index of the service below; ANALYSE: slot --- */
-enum due_kind { DUE_READ = 1, DUE_POLL = 2, DUE_ACT = 3, DUE_CARE = 4, DUE_ANALYSE = 5 };
+enum due_kind { DUE_READ = 1, DUE_POLL = 2, DUE_ACT = 3, DUE_CARE = 4, DUE_ANALYSE = 5, DUE_LIMITS = 6 };
 void due_set(struct pipeline *, enum due_kind, uint32_t index, int64_t boot_ms);
 void due_drop(struct pipeline *, enum due_kind, uint32_t index);
 int64_t boot_of_wall(const struct pipeline *, int64_t wall_ms);
@@ -479,6 +482,13 @@ bool rehearse_target(const struct hd_policy *, uint8_t side, const struct hd_liv
 
 /* drill.c */
 struct drill *drill_cancel(struct drill *); /* takes NULL, returns NULL */
+
+/* limits.c */
+void limits_start(struct pipeline *); /* looks at every service once */
+void limits_old(struct service *);    /* what is known of it no longer holds */
+void limits_due(struct pipeline *, uint32_t service);
+void limits_yield(struct pipeline *); /* while a revert is on its way */
+void limits_stop(struct pipeline *);
 
 /* care.c */
 void care_begin(struct guard *);

@@ -47,6 +47,7 @@ static const struct stage {
     {DUE_POLL, poll_due},  /* collect.c, then decide.c or care.c */
     {DUE_ACT, acting_due}, /* act.c: the next read or send of a revert, or its deadline */
     {DUE_CARE, caring_due}, /* care.c: recovered in time? closed? */
+    {DUE_LIMITS, limits_due}, /* limits.c: has a guard ended since other limits were tried? */
     {DUE_ANALYSE, analysis_due}, /* analysis.c: a poll, or the end of its run */
 };
 
@@ -118,6 +119,7 @@ static void service_free(struct service *s)
     free(s->forgets_to);
     free(s->our_value);
     free(s->drilled);
+    free(s->limits);
     free(s->name);
     free(s);
 }
@@ -260,6 +262,7 @@ enum hd_code pipeline_new(const struct pipeline_options *o, struct hd_now now, s
     /* Series that an alert looks for must be there before the first fault. */
     (void)metric_get("haldane_db_write_errors_total", METRIC_COUNTER, "Transactions that could not be committed", "");
     (void)metric_get("haldane_clock_jumps_total", METRIC_COUNTER, "Jumps of the wall clock", "");
+    limits_start(p);
     enum hd_code code = recover_all(p, err);
     if (!code)
         code = save_all(p, err);
@@ -274,6 +277,7 @@ struct pipeline *pipeline_free(struct pipeline *p)
 {
     if (!p)
         return NULL;
+    limits_stop(p);
     for (size_t i = 0; i < HD_ANALYSES_MAX; i++)
         guard_free(p->analyses[i]);
     for (size_t i = 0; i < p->n_services; i++)
@@ -397,6 +401,7 @@ int64_t pipeline_tick(struct pipeline *p, struct hd_now now)
     clock_check(p);
     talk_run_later(p);
     run_due(p);
+    limits_yield(p);
     talk_run_later(p);
     if (!p->store_lost || now.boot_ms >= p->store_try_ms)
         (void)save_turn(p, &err);

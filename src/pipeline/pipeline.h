@@ -30,6 +30,8 @@ struct pipeline_options {
     struct config *config;   /* a reference is taken */
     uint64_t seed;           /* of ids and jitter */
     const char *boot_id;     /* of this boot of the machine */
+    const char *program;     /* haldane itself, for what a process of its own computes; NULL: nothing is */
+    const char *store_path;  /* for it */
     const char *admin_token_hash; /* hex SHA-256 of the local admin token; NULL: none */
     /* Takes the answer of a command that had to wait (pipeline_command). */
     void (*answer)(void *ctx, struct hd_span packet);

@@ -70,6 +70,12 @@ static enum hd_code write_drilled(struct service *s, struct hd_error *err)
     return s->drilled_dirty ? store_put_drill(s->p->o.store, s->name, &drill, err) : HD_OK;
 }
 
+static enum hd_code write_limits(struct service *s, struct hd_error *err)
+{
+    ARENA_AUTO a = arena_new();
+    return s->limits ? store_put_fact(s->p->o.store, arena_print(a, "limits/%s", s->name), s->limits, err) : HD_OK;
+}
+
 static enum hd_code write_guard(struct guard *g, struct hd_error *err)
 {
     struct store *store = g->p->o.store;
@@ -184,7 +190,7 @@ static bool guard_waits(const struct guard *g)
 
 static bool service_waits(const struct service *s)
 {
-    return mark_waits(s) || s->last_dirty || s->ours_dirty || s->drilled_dirty;
+    return mark_waits(s) || s->last_dirty || s->ours_dirty || s->drilled_dirty || s->limits;
 }
 
 static bool anything(const struct pipeline *p)
@@ -253,6 +259,8 @@ static enum hd_code write_all(struct pipeline *p, bool relaxed, struct hd_error 
         if (!code)
             code = write_drilled(s, err);
         if (!code)
+            code = write_limits(s, err);
+        if (!code)
             code = mark_write(s, err);
     }
     size_t at = 0;
@@ -298,6 +306,8 @@ static void all_saved(struct pipeline *p)
     for (size_t i = 0; i < p->n_services; i++) {
         struct service *s = p->services[i];
         s->last_dirty = s->ours_dirty = s->drilled_dirty = false;
+        free(s->limits);
+        s->limits = NULL;
         mark_saved(s);
     }
     size_t at = 0;

@@ -179,6 +179,8 @@ def every_operation(api, d, router, bank):
     ask("revertService", body={"reason": "test"}, service="shop")
     d.wait_state("reverted", 20)
     ask("rearmService", body={"reason": "test"}, service="shop")
+    w.wait(lambda: ask("getLimits", service="shop")[1]["backtest"], 30, "what other limits would have done")
+    ask("drawLimits", service="shop")
     router.switch("green")
     third = w.wait(lambda: d.guard()["id"] != second and d.guard()["live"] and d.guard()["id"], 15, "a third guard")
     ask("cancelGuard", body={"reason": "test"}, id=third)
