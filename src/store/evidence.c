@@ -20,71 +20,22 @@
  *         9 x      1 byte form and a double as above: rho, between, events, exposure, limit, bad,
  *                  polls
  */
-#include <math.h>
-
 #include "base/arena.h"
+#include "base/pack.h"
 #include "store/sql.h"
 
 #define VERSION 2
 #define VERSION_BARE 1 /* without a past: an older haldane reads it too */
 #define PAST_DOUBLES 9
 #define MEASUREMENTS_MAX ((size_t)HD_CHECKS_MAX * HD_ROLES)
-#define WHOLE_MAX 9007199254740992.0 /* 2^53 */
-
-enum form { FORM_ZERO, FORM_WHOLE, FORM_NAN, FORM_RAW };
-
-static uint64_t bits_of(double v)
-{
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits;
-}
-
-static double double_of(uint64_t bits)
-{
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
-static enum form form_of(double v)
-{
-    if (bits_of(v) == 0)
-        return FORM_ZERO;
-    if (bits_of(v) == bits_of((double)NAN))
-        return FORM_NAN;
-    return v > 0 && v <= WHOLE_MAX && floor(v) == v ? FORM_WHOLE : FORM_RAW;
-}
-
-static void put_varint(struct buf *to, uint64_t v)
-{
-    for (; v >= 0x80; v >>= 7)
-        buf_byte(to, (char)(v | 0x80));
-    buf_byte(to, (char)v);
-}
-
-static void put_signed(struct buf *to, int64_t v)
-{
-    put_varint(to, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
-}
-
-static void put_double(struct buf *to, double v)
-{
-    enum form form = form_of(v);
-    uint64_t bits = bits_of(v);
-    if (form == FORM_WHOLE)
-        put_varint(to, (uint64_t)v);
-    for (int i = 0; form == FORM_RAW && i < 8; i++)
-        buf_byte(to, (char)(bits >> (8 * i)));
-}
 
 static void put_presence(struct buf *to, const struct hd_presence *presence)
 {
     if (!presence->known)
         return;
-    put_varint(to, presence->share_ppm);
-    put_varint(to, (uint32_t)(presence->ready + 1));
-    put_varint(to, (uint32_t)(presence->wanted + 1));
+    pack_varint(to, presence->share_ppm);
+    pack_varint(to, (uint32_t)(presence->ready + 1));
+    pack_varint(to, (uint32_t)(presence->wanted + 1));
 }
 
 static void put_measurement(struct buf *to, const struct hd_measurement *m)
@@ -92,13 +43,13 @@ static void put_measurement(struct buf *to, const struct hd_measurement *m)
     buf_byte(to, (char)m->check);
     buf_byte(to, (char)(m->role | (m->fresh ? 0x80 : 0)));
     buf_byte(to, (char)m->outcome);
-    put_varint(to, m->reason);
-    buf_byte(to, (char)(form_of(m->events) | form_of(m->exposure) << 2 | form_of(m->value) << 4));
-    put_double(to, m->events);
-    put_double(to, m->exposure);
-    put_double(to, m->value);
-    put_signed(to, m->age_ms);
-    put_signed(to, m->covers_ms);
+    pack_varint(to, m->reason);
+    buf_byte(to, (char)(pack_form(m->events) | pack_form(m->exposure) << 2 | pack_form(m->value) << 4));
+    pack_double(to, m->events);
+    pack_double(to, m->exposure);
+    pack_double(to, m->value);
+    pack_signed(to, m->age_ms);
+    pack_signed(to, m->covers_ms);
 }
 
 static void put_past(struct buf *to, const struct hd_past *past)
@@ -107,10 +58,10 @@ static void put_past(struct buf *to, const struct hd_past *past)
                                     past->limit, past->bad[0], past->bad[1], past->polls[0],
                                     past->polls[1]};
     buf_byte(to, (char)past->check);
-    put_signed(to, past->step_ms);
+    pack_signed(to, past->step_ms);
     for (size_t i = 0; i < PAST_DOUBLES; i++) {
-        buf_byte(to, (char)form_of(v[i]));
-        put_double(to, v[i]);
+        buf_byte(to, (char)pack_form(v[i]));
+        pack_double(to, v[i]);
     }
 }
 
@@ -119,104 +70,51 @@ void store_evidence_pack(const struct hd_evidence *e, struct buf *to)
     buf_byte(to, e->n_past ? VERSION : VERSION_BARE);
     buf_byte(to, (char)(e->backfill | e->presence[HD_STABLE].known << 1 |
                         e->presence[HD_CANDIDATE].known << 2));
-    put_signed(to, e->scrape_ms);
+    pack_signed(to, e->scrape_ms);
     put_presence(to, &e->presence[HD_STABLE]);
     put_presence(to, &e->presence[HD_CANDIDATE]);
-    put_varint(to, e->n);
+    pack_varint(to, e->n);
     for (size_t i = 0; i < e->n; i++)
         put_measurement(to, &e->m[i]);
     if (e->n_past)
-        put_varint(to, e->n_past);
+        pack_varint(to, e->n_past);
     for (size_t i = 0; i < e->n_past; i++)
         put_past(to, &e->past[i]);
 }
 
-/* The rest of a blob; `bad` stays set once anything did not fit. */
-struct reader {
-    const unsigned char *at, *end;
-    bool bad;
-};
-
-static uint8_t take_byte(struct reader *in)
-{
-    if (in->at == in->end) {
-        in->bad = true;
-        return 0;
-    }
-    return *in->at++;
-}
-
-static uint64_t take_varint(struct reader *in, uint64_t max)
-{
-    uint64_t v = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t byte = take_byte(in);
-        v |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            in->bad |= v > max;
-            return v;
-        }
-    }
-    in->bad = true;
-    return 0;
-}
-
-static int64_t take_signed(struct reader *in)
-{
-    uint64_t v = take_varint(in, UINT64_MAX);
-    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
-}
-
-static double take_double(struct reader *in, unsigned form)
-{
-    uint64_t bits = 0;
-    switch (form & 3) {
-    case FORM_WHOLE:
-        return (double)take_varint(in, (uint64_t)WHOLE_MAX);
-    case FORM_NAN:
-        return NAN;
-    case FORM_RAW:
-        for (int i = 0; i < 8; i++)
-            bits |= (uint64_t)take_byte(in) << (8 * i);
-        return double_of(bits);
-    default:
-        return 0.0;
-    }
-}
-
-static void take_presence(struct reader *in, bool known, struct hd_presence *ret)
+static void take_presence(struct unpack *in, bool known, struct hd_presence *ret)
 {
     ret->known = known;
     if (!known)
         return;
-    ret->share_ppm = (uint32_t)take_varint(in, UINT32_MAX);
-    ret->ready = (uint32_t)take_varint(in, UINT32_MAX) - 1;
-    ret->wanted = (uint32_t)take_varint(in, UINT32_MAX) - 1;
+    ret->share_ppm = (uint32_t)unpack_varint(in, UINT32_MAX);
+    ret->ready = (uint32_t)unpack_varint(in, UINT32_MAX) - 1;
+    ret->wanted = (uint32_t)unpack_varint(in, UINT32_MAX) - 1;
 }
 
-static void take_measurement(struct reader *in, struct hd_measurement *ret)
+static void take_measurement(struct unpack *in, struct hd_measurement *ret)
 {
-    ret->check = take_byte(in);
-    uint8_t role = take_byte(in);
+    ret->check = unpack_byte(in);
+    uint8_t role = unpack_byte(in);
     ret->role = role & 0x7f;
     ret->fresh = role & 0x80;
-    ret->outcome = take_byte(in);
-    ret->reason = (uint16_t)take_varint(in, UINT16_MAX);
-    uint8_t forms = take_byte(in);
-    ret->events = take_double(in, forms);
-    ret->exposure = take_double(in, forms >> 2);
-    ret->value = take_double(in, forms >> 4);
-    ret->age_ms = take_signed(in);
-    ret->covers_ms = take_signed(in);
+    ret->outcome = unpack_byte(in);
+    ret->reason = (uint16_t)unpack_varint(in, UINT16_MAX);
+    uint8_t forms = unpack_byte(in);
+    ret->events = unpack_double(in, forms);
+    ret->exposure = unpack_double(in, forms >> 2);
+    ret->value = unpack_double(in, forms >> 4);
+    ret->age_ms = unpack_signed(in);
+    ret->covers_ms = unpack_signed(in);
 }
 
-static void take_past(struct reader *in, struct hd_past *ret)
+static void take_past(struct unpack *in, struct hd_past *ret)
 {
     double v[PAST_DOUBLES];
-    ret->check = take_byte(in);
-    ret->step_ms = take_signed(in);
+    ret->check = unpack_byte(in);
+    ret->step_ms = unpack_signed(in);
     for (size_t i = 0; i < PAST_DOUBLES; i++)
-        v[i] = take_double(in, take_byte(in));
+        v[i] = unpack_double(in, unpack_byte(in));
     ret->rho = v[0];
     ret->between = v[1];
     ret->events = v[2];
@@ -232,17 +130,17 @@ enum hd_code store_evidence_unpack(struct hd_arena *arena, struct hd_span blob, 
                                    struct hd_error *err)
 {
     const unsigned char *at = (const unsigned char *)blob.at;
-    struct reader in = {at, at + blob.len, false};
-    uint8_t version = take_byte(&in);
+    struct unpack in = {at, at + blob.len, false};
+    uint8_t version = unpack_byte(&in);
     if (!in.bad && version != VERSION && version != VERSION_BARE)
         return hd_fail(err, version > VERSION ? HD_VERSION : HD_CORRUPT,
                        "evidence of version %u; this haldane reads %d", version, VERSION);
-    uint8_t flags = take_byte(&in);
+    uint8_t flags = unpack_byte(&in);
     ret->backfill = flags & 1;
-    ret->scrape_ms = take_signed(&in);
+    ret->scrape_ms = unpack_signed(&in);
     take_presence(&in, flags & 2, &ret->presence[HD_STABLE]);
     take_presence(&in, flags & 4, &ret->presence[HD_CANDIDATE]);
-    size_t n = (size_t)take_varint(&in, MEASUREMENTS_MAX);
+    size_t n = (size_t)unpack_varint(&in, MEASUREMENTS_MAX);
     if (!in.bad) {
         struct hd_measurement *m = arena_many(arena, n, struct hd_measurement);
         for (size_t i = 0; i < n; i++)
@@ -250,7 +148,7 @@ enum hd_code store_evidence_unpack(struct hd_arena *arena, struct hd_span blob, 
         ret->m = m;
         ret->n = n;
     }
-    size_t n_past = version == VERSION ? (size_t)take_varint(&in, HD_CHECKS_MAX) : 0;
+    size_t n_past = version == VERSION ? (size_t)unpack_varint(&in, HD_CHECKS_MAX) : 0;
     if (!in.bad && n_past) {
         struct hd_past *past = arena_many(arena, n_past, struct hd_past);
         for (size_t i = 0; i < n_past; i++)
