@@ -52,7 +52,7 @@ void buf_text(struct buf *b, const char *text)
         buf_add(b, text, strlen(text));
 }
 
-void buf_byte(struct buf *b, char c) { buf_add(b, &c, 1); }
+void buf_byte_slow(struct buf *b, char c) { buf_add(b, &c, 1); }
 
 /* Most texts fit into what is there; only else they are formatted a second time. */
 void buf_vprint(struct buf *b, const char *format, va_list args)

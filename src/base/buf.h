@@ -24,10 +24,20 @@ struct buf {
 void buf_clear(struct buf *);            /* frees; the maximum stays */
 void buf_add(struct buf *, const void *at, size_t len);
 void buf_text(struct buf *, const char *text); /* NULL adds nothing */
-void buf_byte(struct buf *, char c);
 void buf_print(struct buf *, const char *format, ...) HD_PRINTF(2, 3);
 void buf_vprint(struct buf *, const char *format, va_list args) HD_PRINTF(2, 0);
 const char *buf_at(const struct buf *);  /* "" when empty, never NULL */
 struct hd_span buf_span(const struct buf *);
+
+void buf_byte_slow(struct buf *, char c);
+static inline void buf_byte(struct buf *b, char c)
+{
+    if (b->len + 1 >= b->size || b->len >= b->max || b->full) {
+        buf_byte_slow(b, c);
+        return;
+    }
+    b->at[b->len++] = c;
+    b->at[b->len] = '\0';
+}
 
 #endif

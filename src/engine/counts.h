@@ -54,7 +54,7 @@ enum hd_code counts_look(struct counts *, const struct counts_look *,
 enum hd_code counts_bins(const struct counts_look *, int64_t bin_ms, size_t n,
                          struct hd_measurement (*ret)[HD_ROLES], struct hd_error *err);
 
-/* Versioned text, so that a restart goes on where it was. load: HD_PARSE, HD_VERSION. */
+/* Versioned bytes, so that a restart goes on where it was. load: HD_PARSE, HD_VERSION. */
 void counts_save(const struct counts *, struct buf *);
 enum hd_code counts_load(struct hd_span text, struct counts **ret, struct hd_error *err);
 

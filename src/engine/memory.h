@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What counting remembers between two looks. Flat on purpose: a series is known by a 128-bit hash
- * of its labels, so that 5,000 of them fit in 280 KiB and save as fixed lines. Shared by counts.c
- * (which changes it) and memory.c (which saves and loads it).
+ * of its labels, so that 5,000 of them fit in 240 KiB, and in half of that saved. Shared by counts.c
+ * (which changes it), memory.c (which saves and loads it) and memory_text.c (which reads the form of
+ * before).
  */
 #ifndef ENGINE_MEMORY_H
 #define ENGINE_MEMORY_H
@@ -38,5 +39,8 @@ struct counts {
 /* Order of the memory: < 0, 0, > 0. */
 int counts_series_order(uint64_t target_a, const uint64_t id_a[2], uint64_t target_b,
                         const uint64_t id_b[2]);
+
+/* memory_text.c. False: damaged, or none; `ret` is freed all the same. */
+bool counts_load_text(struct hd_span text, struct counts *ret);
 
 #endif

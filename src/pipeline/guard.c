@@ -12,10 +12,13 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/pack.h"
 #include "base/reason.h"
 #include "base/str.h"
 #include "engine/rules.h"
 #include "json/json.h"
+
+#define SERIES_HEADS (4 * HD_CHECKS_MAX) /* bytes of the lengths between the checks' memories */
 
 const char *guard_colour(const struct guard *g, enum hd_role role)
 {
@@ -109,7 +112,7 @@ static void init_bufs(struct guard *g)
     g->native = BUF_INIT(16384);
     g->change = BUF_INIT(16384);
     g->resume = BUF_INIT(HD_BLOB_BYTES_MAX);
-    g->counts_text = BUF_INIT(8u << 20);
+    g->series = BUF_INIT(HD_BLOB_BYTES_MAX);
     g->act.again_ms = INT64_MAX;
 }
 
@@ -284,7 +287,7 @@ struct guard *guard_free(struct guard *g)
     if (!g)
         return NULL;
     struct buf *const bufs[] = {&g->headline, &g->why,    &g->reasons, &g->rehearsal,
-                                &g->native,   &g->change, &g->resume,  &g->counts_text};
+                                &g->native,   &g->change, &g->resume,  &g->series};
     collect_free(g->collect);
     past_free(g->past);
     act_clear(g);
@@ -447,19 +450,23 @@ void guard_end(struct guard *g, int state, int reason, const char *text)
     p->ended = g;
 }
 
+/* A check whose memory does not fit any more has none after a restart. */
 static void pack_counts(struct guard *g)
 {
-    buf_clear(&g->counts_text);
+    g->series.len = 0;
     if (hd_state_terminal(g->row.state))
         return;
-    struct json_out o = json_out(&g->counts_text);
-    json_begin(&o, NULL, '[');
+    BUF_AUTO one = BUF_INIT(HD_BLOB_BYTES_MAX);
+    buf_byte(&g->series, GUARD_SERIES_VERSION);
     for (uint32_t i = 0; i < g->policy->n_checks; i++) {
-        BUF_AUTO one = BUF_INIT(2u << 20);
+        one.len = 0;
         counts_save(g->counts[i], &one);
-        json_put_text(&o, NULL, one.full ? "" : buf_at(&one));
+        if (one.full || g->series.len + one.len + SERIES_HEADS > g->series.max)
+            one.len = 0;
+        one.full = false;
+        pack_varint(&g->series, one.len);
+        buf_add(&g->series, one.at, one.len);
     }
-    json_end(&o, ']');
 }
 
 static void pack_resume(struct guard *g)
@@ -501,7 +508,7 @@ void guard_pack(struct guard *g)
     g->row.rehearsal = text_or_null(&g->rehearsal);
     g->row.change = text_or_null(&g->change);
     g->row.resume = hd_state_terminal(g->row.state) ? NULL : buf_at(&g->resume);
-    g->row.counts = text_or_null(&g->counts_text);
+    g->row.counts = g->series.len ? buf_span(&g->series) : (struct hd_span){0};
     g->row.engine = &g->engine;
     g->row.version++;
 }

@@ -180,6 +180,10 @@ struct act {
     bool refused;               /* the router said no: one more reading to say what is done */
 };
 
+/* What counting remembers, in guard.series: this byte, then for each check its length as a varint
+ * and what counts_save made; length 0: nothing. */
+#define GUARD_SERIES_VERSION 1
+
 #define PENDING_EVIDENCE_MAX 720 /* an hour of polls while the store cannot commit */
 
 struct guard {
@@ -190,7 +194,7 @@ struct guard {
     const struct hd_actuator *actuator;
     struct hd_arena *own;       /* texts that live as long as the guard */
     struct store_guard row;     /* texts point into own or the bufs below */
-    struct buf headline, why, reasons, rehearsal, native, change, resume, counts_text;
+    struct buf headline, why, reasons, rehearsal, native, change, resume, series;
     bool added, dirty;          /* row is in the store · row must be saved */
     uint8_t stable, candidate;  /* colour indices */
     uint32_t slot;              /* of an analysis: its place in pipeline.analyses */

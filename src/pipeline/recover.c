@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/pack.h"
 #include "base/str.h"
 #include "json/json.h"
 
@@ -51,21 +52,46 @@ static void take_up_ours(struct service *s)
     s->ours_dirty = false;
 }
 
-static void load_counts(struct guard *g, const char *text)
+static void load_check_counts(struct guard *g, uint32_t check, struct hd_span bytes)
+{
+    struct counts *loaded = NULL;
+    struct hd_error err;
+    if (!bytes.len || counts_load(bytes, &loaded, &err))
+        return;
+    counts_free(g->counts[check]);
+    g->counts[check] = loaded;
+}
+
+/* Until schema 9: a JSON array of texts. */
+static void load_counts_text(struct guard *g, struct hd_span text)
 {
     JSON_AUTO j = NULL;
     struct hd_error err;
-    if (!text || json_parse((struct hd_span){text, strlen(text)}, &j, &err))
+    if (json_parse(text, &j, &err))
         return;
     const struct json *item = json_first(j);
     for (uint32_t i = 0; i < g->policy->n_checks && item; i++, item = json_next(item)) {
-        const char *one;
-        struct counts *loaded = NULL;
-        if (json_text(item, "counts", &one, &err) || !*one ||
-            counts_load((struct hd_span){one, strlen(one)}, &loaded, &err))
-            continue;
-        counts_free(g->counts[i]);
-        g->counts[i] = loaded;
+        const char *one = "";
+        (void)json_text(item, "counts", &one, &err);
+        load_check_counts(g, i, (struct hd_span){one, strlen(one)});
+    }
+}
+
+static void load_counts(struct guard *g, struct hd_span bytes)
+{
+    const unsigned char *at = (const unsigned char *)bytes.at;
+    struct unpack in = {at, at + bytes.len, false};
+    if (bytes.len && *bytes.at == '[') {
+        load_counts_text(g, bytes);
+        return;
+    }
+    bool known = unpack_byte(&in) == GUARD_SERIES_VERSION;
+    for (uint32_t i = 0; known && i < g->policy->n_checks && !in.bad; i++) {
+        size_t len = (size_t)unpack_varint(&in, HD_BLOB_BYTES_MAX);
+        if (len > (size_t)(in.end - in.at))
+            return;
+        load_check_counts(g, i, (struct hd_span){(const char *)in.at, len});
+        in.at += len;
     }
 }
 

@@ -42,13 +42,13 @@ static enum hd_code put_memory(struct store *s, int64_t seq, const struct store_
     if (guard->engine)
         store_state_save(guard->engine, &engine);
     return sql_write(s,
-                     "INSERT INTO guard_memory (guard, engine, resume, counts)"
+                     "INSERT INTO guard_memory (guard, engine, resume, series)"
                      " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (guard) DO UPDATE SET"
                      " engine = coalesce(excluded.engine, engine), resume = excluded.resume,"
-                     " counts = excluded.counts",
+                     " series = excluded.series, counts = NULL",
                      ARGS(INT_ARG(seq), TEXT_ARG(guard->engine ? buf_at(&engine) : NULL),
                           TEXT_ARG(live ? guard->resume : NULL),
-                          TEXT_ARG(live ? guard->counts : NULL)),
+                          BLOB_ARG(live ? guard->counts : (struct hd_span){0})),
                      err);
 }
 
@@ -110,8 +110,12 @@ static enum hd_code read_guard(struct sql_row *row, void *ret, struct hd_error *
     struct store_guard *guard = ret;
     read_columns(row, guard);
     guard->pin = row_text(row);
-    guard->counts = row_text(row);
-    struct hd_span text = row_blob(row);
+    struct hd_span counts = row_blob(row), text;
+    if (counts.at) {
+        guard->counts.at = arena_text_n(row->arena, counts.at, counts.len);
+        guard->counts.len = counts.len;
+    }
+    text = row_blob(row);
     if (!text.at)
         return HD_OK;
     struct hd_guard_state *engine = arena_of(row->arena, struct hd_guard_state);
@@ -135,7 +139,7 @@ static enum hd_code read_guard(struct sql_row *row, void *ret, struct hd_error *
 enum hd_code store_guard(struct store *s, struct hd_arena *arena, const char *id,
                          struct store_guard *ret, struct hd_error *err)
 {
-    struct sql_query q = {LISTED ", pin, counts, engine" TABLES " WHERE id = ?1",
+    struct sql_query q = {LISTED ", pin, coalesce(series, counts), engine" TABLES " WHERE id = ?1",
                           ARGS(TEXT_ARG(id)), read_guard, sizeof *ret};
     enum hd_code code = sql_one(s, arena, &q, ret, err);
     return code == HD_ABSENT ? hd_fail(err, HD_ABSENT, "no guard %s is stored", id) : code;

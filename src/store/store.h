@@ -130,7 +130,7 @@ struct store_guard {
     const char *checks;     /* JSON array [{"name","title","unit","limit","warn","critical","advisory",
                                "query","kind"}]; likewise */
     const char *resume;     /* JSON of the pipeline: what is needed to go on; NULL */
-    const char *counts;     /* text of the collector: series memories; NULL */
+    struct hd_span counts;  /* of the pipeline: series memories; at NULL: none */
     const struct hd_guard_state *engine; /* NULL: none stored */
     /* What a human said of it, by store_mark_guard; -1: nothing was said. */
     int64_t marked_ms;

@@ -102,7 +102,7 @@ FIXTURE struct store_guard fixture_guard(unsigned n)
         .verified_ms = 7, .recovered_ms = 8, .bad_since_ms = 9, .headline = "head", .why = "",
         .reasons = "[]", .native = "echo", .rehearsal = "fine", .change = "{}",
         .config_hash = "abc", .pin = "the pin", .checks = "[1]", .resume = "{\"r\":1}",
-        .counts = "counts 1",
+        .counts = {"\1\0counts", 8},
     };
     (void)snprintf(g.id, sizeof g.id, "%s", fixture_id(n));
     return g;

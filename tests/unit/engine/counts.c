@@ -4,6 +4,7 @@
  * the window that haldane would ask for, and what is counted must be what the pods counted.
  */
 #include "engine/counts.h"
+#include "engine/memory.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -653,7 +654,11 @@ static void I8_series_are_capped(void **state)
     rows = (struct hd_rows){.row = row + HD_SERIES_MAX, .n = 1}; /* one more to remember */
     assert_int_equal(counts_look(c, &look, m, &err), HD_LIMIT);
     counts_save(c, &after);
-    assert_string_equal(buf_at(&before), buf_at(&after));
+    assert_int_equal(before.len, after.len);
+    assert_memory_equal(before.at, after.at, before.len);
+    struct counts *again;
+    assert_int_equal(counts_load(buf_span(&before), &again, &err), HD_OK);
+    counts_free(again);
     for (size_t i = 0; i < N; i++)
         row[i].outcome = HD_OUTCOME_NO_DATA; /* nothing of it would be remembered */
     rows = (struct hd_rows){.row = row, .n = N};
@@ -666,52 +671,119 @@ static void I8_series_are_capped(void **state)
     free(name);
 }
 
-static void damaged_memory_is_refused(void **state)
+/* As haldane wrote it before schema 10. */
+static void save_text(const struct counts *c, struct buf *to)
 {
-    (void)state;
-    struct counts *c = counts_new();
-    struct hd_point p = {BEGIN + 1000, 12.5};
-    struct hd_row row[] = {{.side = 1, .key = "200", .series = "a", .target = "t", .point = &p,
-        .n = 1},
-                           {.side = 1, .key = "200", .series = "b", .target = "t", .point = &p,
-                            .n = 1}};
-    struct hd_rows rows = {.row = row, .n = 2};
-    struct hd_measurement m[HD_ROLES] = {{0}};
-    struct counts_look look = look_of(&http, BEGIN + 2000, &rows);
-    assert_int_equal(counts_look(c, &look, m, NULL), HD_OK);
-    struct buf text = BUF_INIT(1 << 20);
-    counts_save(c, &text);
-    counts_free(c);
-    struct hd_error err;
-    for (size_t n = 0; n < text.len; n++) { /* cut anywhere */
-        c = NULL;
-        assert_int_equal(counts_load((struct hd_span){text.at, n}, &c, &err), HD_PARSE);
-        assert_null(c);
+    buf_text(to, "haldane-counts 1\n");
+    for (int r = 0; r < HD_ROLES; r++) {
+        const struct counts_role *role = &c->role[r];
+        buf_print(to, "%llx %llx %llx %llx", (unsigned long long)role->looked_ms, (unsigned long long)role->covered_ms,
+                  (unsigned long long)role->newest_ms, (unsigned long long)role->steps);
+        for (int i = 0; i < COUNTS_STEPS; i++)
+            buf_print(to, " %llx", (unsigned long long)role->step[i]);
+        buf_byte(to, '\n');
     }
-    for (size_t i = 0; i < text.len; i++) { /* any byte damaged: refused, or a memory that works */
-        char was = text.at[i];
-        for (const char *with = "z \n9f-"; *with; with++) {
-            text.at[i] = *with;
+    buf_print(to, "%zx\n", c->n);
+    for (size_t i = 0; i < c->n; i++) {
+        const struct counts_series *s = &c->series[i];
+        unsigned long long bits;
+        memcpy(&bits, &s->last, sizeof bits);
+        buf_print(to, "%llx %llx %llx %llx %llx %llx\n", (unsigned long long)s->target, (unsigned long long)s->id[0],
+                  (unsigned long long)s->id[1], (unsigned long long)s->first_ms, (unsigned long long)s->last_ms, bits);
+    }
+}
+
+/* Two series of one target and one of another; irregular steps, and a value that is no whole number. */
+static struct counts *small_memory(void)
+{
+    struct counts *c = counts_new();
+    static const struct hd_point p[] = {{BEGIN + 1000, 12.5}, {BEGIN + 6000, 13}, {BEGIN + 12000, 14.25}};
+    struct hd_row row[] = {{.side = 1, .key = "200", .series = "a", .target = "t", .point = p, .n = 3},
+                           {.side = 1, .key = "200", .series = "b", .target = "t", .point = p, .n = 2},
+                           {.side = 1, .key = "200", .series = "c", .target = "u", .point = p, .n = 1}};
+    struct hd_rows rows = {.row = row, .n = 3};
+    struct hd_measurement m[HD_ROLES] = {{0}};
+    struct counts_look look = look_of(&http, BEGIN + 13000, &rows);
+    assert_int_equal(counts_look(c, &look, m, NULL), HD_OK);
+    assert_int_equal(c->n, 3);
+    return c;
+}
+
+/* Cut anywhere: refused. Any byte damaged: refused, or a memory that works. */
+static void damage(struct buf *bytes, const char *with, size_t n_with)
+{
+    struct hd_error err;
+    struct counts *c = NULL;
+    struct hd_rows none = {0};
+    struct counts_look look = look_of(&http, BEGIN + 14000, &none);
+    for (size_t n = 0; n < bytes->len; n++) {
+        char *copy = malloc(n + 1); /* of its own size, so that a read past it is seen */
+        memcpy(copy, bytes->at, n);
+        copy[n] = '\0';
+        assert_int_equal(counts_load((struct hd_span){copy, n}, &c, &err), HD_PARSE);
+        assert_null(c);
+        free(copy);
+    }
+    for (size_t i = 0; i < bytes->len; i++) {
+        char was = bytes->at[i];
+        for (size_t k = 0; k < n_with; k++) {
+            struct hd_measurement m[HD_ROLES] = {{0}};
+            bytes->at[i] = with[k];
             c = NULL;
-            if (counts_load(buf_span(&text), &c, &err) == HD_OK)
+            if (counts_load(buf_span(bytes), &c, &err) == HD_OK)
                 assert_int_equal(counts_look(c, &look, m, NULL), HD_OK);
             counts_free(c);
         }
-        text.at[i] = was;
+        bytes->at[i] = was;
     }
-    char *last = strrchr(text.at, '\n'); /* the last two lines are the two series */
-    *last = '\0';
-    char *second = strrchr(text.at, '\n');
-    *second = '\0';
-    char *first = strrchr(text.at, '\n');
-    struct buf swapped = BUF_INIT(1 << 20);
-    buf_add(&swapped, text.at, (size_t)(first + 1 - text.at));
-    buf_print(&swapped, "%s\n%s\n", second + 1, first + 1);
-    assert_int_equal(counts_load(buf_span(&swapped), &c, &err), HD_PARSE);
-    buf_clear(&swapped);
-    static const char newer[] = "haldane-counts 2\nwhatever", other[] = "{}";
-    assert_int_equal(counts_load((struct hd_span){newer, sizeof newer - 1}, &c, &err), HD_VERSION);
-    assert_int_equal(counts_load((struct hd_span){other, 2}, &c, &err), HD_PARSE);
+}
+
+static void damaged_memory_is_refused(void **state)
+{
+    (void)state;
+    struct counts *c = small_memory(), *got = NULL;
+    struct buf bytes = BUF_INIT(1 << 20), text = BUF_INIT(1 << 20);
+    struct hd_error err;
+    counts_save(c, &bytes);
+    save_text(c, &text);
+    damage(&bytes, "\0\1\2\3\x7f\x80\xff", 7);
+    damage(&text, "z \n9f-", 6);
+    struct counts_series first = c->series[0];
+    c->series[0] = c->series[1];
+    c->series[1] = first;
+    bytes.len = text.len = 0;
+    counts_save(c, &bytes);
+    save_text(c, &text);
+    assert_int_equal(counts_load(buf_span(&bytes), &got, &err), HD_PARSE); /* not in order */
+    assert_int_equal(counts_load(buf_span(&text), &got, &err), HD_PARSE);
+    assert_int_equal(counts_load((struct hd_span){"\3new", 4}, &got, &err), HD_VERSION);
+    assert_int_equal(counts_load((struct hd_span){"{}", 2}, &got, &err), HD_PARSE);
+    counts_free(c);
+    buf_clear(&bytes);
+    buf_clear(&text);
+}
+
+/* Bytes, and the text of before: the same memory, to the bit. */
+static void both_forms_are_read(void **state)
+{
+    (void)state;
+    struct counts *c = small_memory();
+    struct buf bytes = BUF_INIT(1 << 20), text = BUF_INIT(1 << 20);
+    struct hd_error err;
+    counts_save(c, &bytes);
+    save_text(c, &text);
+    const struct buf *form[] = {&bytes, &text};
+    for (size_t i = 0; i < 2; i++) {
+        struct counts *got = NULL;
+        assert_int_equal(counts_load(buf_span(form[i]), &got, &err), HD_OK);
+        assert_memory_equal(got->role, c->role, sizeof c->role);
+        assert_int_equal(got->n, c->n);
+        assert_memory_equal(got->series, c->series, c->n * sizeof *c->series);
+        counts_free(got);
+    }
+    assert_true(bytes.len * 3 < text.len); /* that is what it is for */
+    counts_free(c);
+    buf_clear(&bytes);
     buf_clear(&text);
 }
 
@@ -745,6 +817,7 @@ int main(void)
         cmocka_unit_test(bins_before_the_switch),
         cmocka_unit_test(I8_series_are_capped),
         cmocka_unit_test(damaged_memory_is_refused),
+        cmocka_unit_test(both_forms_are_read),
         cmocka_unit_test(a_foreign_side_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "../../support/store_fixture.h"
 
@@ -61,7 +62,8 @@ static void test_round_trip(void **state)
     same_guard(&got, &g);
     assert_int_equal(got.version, 1);
     assert_string_equal(got.pin, "the pin");
-    assert_string_equal(got.counts, "counts 1");
+    assert_int_equal(got.counts.len, g.counts.len);
+    assert_memory_equal(got.counts.at, g.counts.at, g.counts.len);
     assert_non_null(got.engine);
     assert_int_equal(got.engine->polls, 7);
     assert_true(got.engine->check[0].value == 0.1);
@@ -112,7 +114,7 @@ static void test_finished(void **state)
     fixture_commit(f);
     struct store_guard got = load(f, g.id);
     assert_null(got.resume);
-    assert_null(got.counts);
+    assert_null(got.counts.at);
     assert_non_null(got.engine);
     assert_int_equal(got.engine->polls, 7);
 }
@@ -199,7 +201,7 @@ static void test_list_leaves_out(void **state)
     OK(f, store_guards(f->s, f->arena, &(struct store_filter){.verdict = -1}, &got, &n, &f->err));
     assert_int_equal(n, 1);
     same_guard(&got[0], &g);
-    assert_true(!got[0].pin && !got[0].counts && !got[0].engine);
+    assert_true(!got[0].pin && !got[0].counts.at && !got[0].engine);
 }
 
 /* What a human says of a verdict is kept beside it, the last word counts, and whoever holds the
@@ -265,6 +267,33 @@ static void test_list_cap(void **state)
     assert_int_equal(n, HD_ROWS_MAX);
 }
 
+static void raw(struct fixture *f, const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    (void)sqlite3_close(db);
+}
+
+/* What schema 9 kept as text is read until the guard's next poll, and gone with it. */
+static void test_counts_of_schema_9(void **state)
+{
+    struct fixture *f = *state;
+    static const char text[] = "[\"haldane-counts 1\\n\"]";
+    fixture_begin(f);
+    fixture_add_guard(f, 1);
+    fixture_commit(f);
+    raw(f, "UPDATE guard_memory SET series = NULL, counts = '[\"haldane-counts 1\\n\"]'");
+    struct store_guard g = load(f, fixture_id(1));
+    assert_int_equal(g.counts.len, sizeof text - 1);
+    assert_memory_equal(g.counts.at, text, sizeof text - 1);
+    g.counts = (struct hd_span){0};
+    fixture_begin(f);
+    OK(f, store_put_guard(f->s, &g, &f->err));
+    fixture_commit(f);
+    assert_null(load(f, g.id).counts.at);
+}
+
 /* I8: the longest text that is stored, and one byte more. */
 static void test_longest_text(void **state)
 {
@@ -274,11 +303,21 @@ static void test_longest_text(void **state)
     assert_non_null(text);
     memset(text, 'x', HD_BLOB_BYTES_MAX + 1);
     text[HD_BLOB_BYTES_MAX] = '\0';
-    g.counts = text;
+    g.resume = text;
+    g.counts = (struct hd_span){text, HD_BLOB_BYTES_MAX};
     fixture_begin(f);
     OK(f, store_add_guard(f->s, &g, &f->err));
     fixture_commit(f);
-    assert_string_equal(load(f, g.id).counts, text);
+    struct store_guard got = load(f, g.id);
+    assert_string_equal(got.resume, text);
+    assert_int_equal(got.counts.len, HD_BLOB_BYTES_MAX);
+    g.counts.len++;
+    g.resume = NULL;
+    fixture_begin(f);
+    assert_int_equal(store_put_guard(f->s, &g, &f->err), HD_LIMIT);
+    store_rollback(f->s);
+    g.counts.len--;
+    g.resume = text;
     text[HD_BLOB_BYTES_MAX] = 'x';
     text[HD_BLOB_BYTES_MAX + 1] = '\0';
     fixture_begin(f);
@@ -293,7 +332,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_round_trip), T(test_put), T(test_finished), T(test_same_id_twice), T(test_list),
-        T(test_list_leaves_out), T(test_pages), T(test_list_cap), T(test_mark), T(test_longest_text),
+        T(test_list_leaves_out), T(test_pages), T(test_list_cap), T(test_mark), T(test_counts_of_schema_9),
+        T(test_longest_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
