@@ -61,8 +61,9 @@ class Origin:
 
 
 class Haproxy:
-    def __init__(self, folder, name, origins, tcp_port=None):
+    def __init__(self, folder, name, origins, tcp_port=None, backup=(), master=False):
         self.folder, self.name = folder, name
+        self.master = f"{folder}/{name}-master.sock" if master else None
         self.sock, self.user = f"{folder}/{name}.sock", f"{folder}/{name}-user.sock"
         self.front, self.map = f"{folder}/{name}-front.sock", f"{folder}/{name}.map"
         with open(self.map, "w") as f:
@@ -70,7 +71,7 @@ class Haproxy:
         tcp = f"    stats socket ipv4@127.0.0.1:{tcp_port} level admin\n" if tcp_port else ""
         weight = lambda n: 100 if n.startswith("blue") else 0
         rows = "".join(f"    server {n} 127.0.0.1:{o.port} weight {weight(n)} check inter 100ms "
-                       f"fall 1 rise 1\n" for n, o in origins.items())
+                       f"fall 1 rise 1{' backup' if n in backup else ''}\n" for n, o in origins.items())
         pools = "".join(f"backend {c}\n" + "".join(
             f"    server {n} 127.0.0.1:{o.port} check inter 100ms fall 1 rise 1\n"
             for n, o in origins.items() if n.startswith(c)) for c in ("blue", "green"))
@@ -90,7 +91,8 @@ class Haproxy:
 
     def start(self):
         self.log = open(f"{self.folder}/{self.name}.log", "a")
-        self.process = subprocess.Popen(["haproxy", "-db", "-f", self.config], cwd=self.folder,
+        self.process = subprocess.Popen(["haproxy", *(["-W", "-S", self.master] if self.master else []),
+                                         "-db", "-f", self.config], cwd=self.folder,
                                         stdout=self.log, stderr=self.log)
         wait(lambda: "Pid:" in self.say("show info"), f"{self.name} answers")
 
@@ -255,6 +257,23 @@ def maps(h):
     equal(h.served("/map"), ["green1"], "requests go to green")
 
 
+def backups(h):
+    wait(lambda: look(h.sock)["blue.ready"] == "2", "checks")
+    equal(h.served(), ["blue1"], "a backup server gets nothing while another one is up")
+    code, out, _ = drive(h.sock, "shop", "rehearse", GREEN)
+    equal((code, out), (1, "rehearse: refused: blue2 is a `backup` server, which gets no traffic while others are "
+                           "up: its weight moves nothing\n"), "the rehearsal refuses it")
+    equal(drive(h.sock, f"{h.map} shop", "rehearse", "shop=green")[1], "rehearse: accepted\n",
+          "a pool that is switched as a whole may have one")
+
+
+def master(h):
+    code, _, err = drive(h.master, "shop", "observe")
+    ok(code and "the socket of HAProxy's master" in err and "give the `stats socket`" in err,
+       "the master's socket is refused with the reason", err)
+    equal(look(h.sock)["value"], BLUE, "the worker's own socket is read as ever")
+
+
 def failures(h, tcp_port):
     equal(look(f"tcp:127.0.0.1:{tcp_port}")["blue.wanted"], "2", "a TCP socket reads the same")
     ok("Can't find backend" in drive(h.sock, "nope", "observe")[2], "no such backend is named")
@@ -281,7 +300,11 @@ def main():
             running.append(a)
             b = Haproxy(folder, "b", origins)
             running.append(b)
+            c = Haproxy(folder, "c", origins, backup=("blue2",), master=True)
+            running.append(c)
             one_instance(a)
+            backups(c)
+            master(c)
             reverts(a)
             two_instances(a, b)
             holds(a, origins)

@@ -58,8 +58,8 @@ static const struct hd_option side_options[] = {
      .offset = offsetof(struct haproxy_side, servers),
      .count_offset = offsetof(struct haproxy_side, n_servers),
      .fallback = "",
-     .help = "Names or globs of the colour's servers; without it: its name, or its name and "
-             "digits."},
+     .help = "Names or globs of the colour's servers; without it: its name, alone "
+             "or with a number (blue1, blue-1; v4-1)."},
     {.key = "backend",
      .type = HD_OPT_TEXT,
      .offset = offsetof(struct haproxy_side, backend),

@@ -120,6 +120,9 @@ static enum hd_code read_info(struct hd_arena *a, char *section, struct instance
                               struct hd_error *err)
 {
     int64_t pid = -1, start = 0;
+    if (str_begins(section, "Unknown command") && strstr(section, "show proc"))
+        return hd_fail(err, HD_INVALID, "this is the socket of HAProxy's master (`-S`), which knows neither weights "
+                                        "nor maps: give the `stats socket` of its workers");
     if (!str_begins(section, "Name: "))
         return fail_words("show info", section, err);
     for (char *line; (line = line_next(&section));) {
@@ -209,23 +212,37 @@ static enum hd_code read_server(char *const word[], const size_t place[N_COLUMNS
     return HD_OK;
 }
 
-static bool belongs(const struct hd_site *site, size_t k, const char *server)
+/* Without a list: the colour's name, alone or with a number. A number that follows a digit is another
+ * name: v41 is no server of v4, and v4-1 is. */
+static bool numbered(const char *colour, const char *server)
+{
+    size_t len = strlen(colour);
+    if (!len || !str_begins(server, colour))
+        return false;
+    const char *rest = server + len;
+    if (!*rest)
+        return true;
+    if (strchr("-_.", *rest))
+        rest++;
+    else if (isdigit((unsigned char)colour[len - 1]))
+        return false;
+    return *rest && rest[strspn(rest, "0123456789")] == '\0';
+}
+
+bool haproxy_belongs(const struct hd_site *site, size_t k, const char *server)
 {
     const struct haproxy_side *s = site->side[k];
     for (uint32_t i = 0; i < s->n_servers; i++) {
         if (str_glob(s->servers[i], server))
             return true;
     }
-    if (s->n_servers > 0 || !str_begins(server, site->colour[k]))
-        return false;
-    const char *rest = server + strlen(site->colour[k]);
-    return rest[strspn(rest, "0123456789")] == '\0';
+    return s->n_servers == 0 && numbered(site->colour[k], server);
 }
 
 static enum hd_code find_side(const struct hd_site *site, struct server *s, struct hd_error *err)
 {
     for (size_t k = 0; k < site->n_sides; k++) {
-        if (!belongs(site, k, s->name))
+        if (!haproxy_belongs(site, k, s->name))
             continue;
         if (s->side >= 0)
             return hd_fail(err, HD_INVALID, "server %s belongs to %s and to %s", s->name,

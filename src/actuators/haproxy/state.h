@@ -68,6 +68,8 @@ bool haproxy_name_ok(const char *text, const char *more);
 const char *haproxy_side_backend(const struct hd_site *, size_t side);
 const char *haproxy_side_value(const struct hd_site *, size_t side);
 
+/* The server is one of the colour's, by its name. */
+bool haproxy_belongs(const struct hd_site *, size_t side, const char *server);
 /* The request that reads one instance. */
 const struct hd_request *haproxy_ask(struct hd_arena *, const struct hd_site *, uint32_t instance);
 /* All instances of a finished talk, in the order of the config. Errors as hd_actuator.observe. */

@@ -137,6 +137,8 @@ static enum hd_code add_weights(struct hd_arena *a, const struct hd_site *site,
         else
             add_server(to, cfg->backend, s, want[i]);
     }
+    if (!code && rehearse) /* says which servers are `backup`: 4 servers, -1 all of them */
+        add_command(&to->stage[RAISE], "show stat %s 4 -1", cfg->backend);
     return code;
 }
 
@@ -248,10 +250,47 @@ static size_t count(const struct hd_span text, char c)
     return n;
 }
 
-/* Leaves the answers that only say that the number is missing: they prove the permission. */
+static size_t count_commas(const char *from, const char *to)
+{
+    size_t n = 0;
+    for (; from < to; from++)
+        n += *from == ',';
+    return n;
+}
+
+/* The n-th field of a CSV line (no quotes before ours: names and numbers); NULL: it has not so many. */
+static const char *csv_field(const char *line, size_t n)
+{
+    while (n > 0 && *line && *line != '\n')
+        n -= *line++ == ',';
+    return n ? NULL : line;
+}
+
+/* A server of a colour that is `backup` in this `show stat`; NULL: none. While others are up it gets
+ * nothing, whatever its weight. */
+static const char *find_backup(struct hd_arena *a, const struct hd_site *site, const char *csv)
+{
+    const char *column = strstr(csv, ",bck,"), *line = strchr(csv, '\n');
+    if (!column || !line || column > line)
+        return NULL;
+    for (line++; *line && *line != '\n'; line += strcspn(line, "\n"), line += *line == '\n') {
+        const char *name = csv_field(line, 1), *backup = csv_field(line, count_commas(csv, column + 1));
+        if (!name || !backup || !str_begins(backup, "1,"))
+            continue;
+        const char *server = arena_text_n(a, name, strcspn(name, ",\n"));
+        for (size_t k = 0; k < site->n_sides; k++) {
+            if (haproxy_belongs(site, k, server))
+                return server;
+        }
+    }
+    return NULL;
+}
+
+/* Leaves the answers that only say that the number is missing, which prove the permission, and the list
+ * of servers. */
 static size_t skip_allowed(const char *body)
 {
-    static const char *const allowed[] = {"Require <weight>", "'set map' expects"};
+    static const char *const allowed[] = {"Require <weight>", "'set map' expects", "# pxname,"};
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
         const char *end = strstr(body, "\n\n");
         if (end && str_begins(body, allowed[i]))
@@ -265,12 +304,14 @@ static size_t skip_allowed(const char *body)
 enum hd_code haproxy_reply(struct hd_arena *a, const struct hd_site *site,
                            const struct hd_exchange *x, struct hd_reply *ret, struct hd_error *err)
 {
-    (void)site;
     (void)err;
     size_t commands = count(x->request->body, ';') + 1, seen = 0;
     const char *at = arena_text_n(a, x->response->body.at, x->response->body.len);
     bool rehearsal = x->request->effect == HD_EFFECT_READ;
+    const char *backup = NULL;
     for (size_t n; *at; at += n, seen++) {
+        if (rehearsal && str_begins(at, "# pxname,"))
+            backup = find_backup(a, site, at);
         n = rehearsal ? skip_allowed(at) : (*at == '\n');
         if (n == 0)
             break;
@@ -282,6 +323,10 @@ enum hd_code haproxy_reply(struct hd_arena *a, const struct hd_site *site,
         str_clean(words, HD_TEXT_MAX);
         ret->answer = HD_ANSWER_REFUSED;
         ret->text = *words ? words : "an answer of another shape";
+    } else if (backup) {
+        ret->answer = HD_ANSWER_REFUSED;
+        ret->text = arena_print(a, "%s is a `backup` server, which gets no traffic while others are up: its "
+                                   "weight moves nothing", backup);
     } else if (seen != commands) {
         ret->answer = HD_ANSWER_CONFLICT;
         ret->text = arena_print(a, "%zu of %zu commands were answered", seen, commands);

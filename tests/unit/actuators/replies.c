@@ -10,12 +10,35 @@
 
 #include <haldane/actuator.h>
 
+#include "actuators/haproxy/state.h"
+
 #include "../../support/options.h"
 #include "../../support/wire.h"
 
 #define TWO "set server shop/a weight 1;set server shop/b weight 1\n"
 #define REHEARSAL "set server shop/a weight;set server shop/b weight\n"
 #define REQUIRE "Require <weight> or <weight%>.\n\n"
+
+/* Which servers a colour has when its config lists none. */
+static void a_server_has_its_colour(void **state)
+{
+    static const struct {
+        const char *colour, *server;
+        bool want;
+    } row[] = {
+        {"blue", "blue", true},   {"blue", "blue1", true},  {"blue", "blue12", true}, {"blue", "blue-1", true},
+        {"blue", "blue_2", true}, {"blue", "blue.3", true}, {"blue", "blue1a", false}, {"blue", "bluebird", false},
+        {"blue", "blue-", false}, {"blue", "blu", false},   {"v4", "v4", true},        {"v4", "v4-1", true},
+        {"v4", "v41", false},     {"v4", "v41-1", false},   {"v41", "v41-2", true},    {"v41", "v412", false},
+    };
+    const struct haproxy_side side = {.n_servers = 0};
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct hd_site site = {.n_sides = 1, .colour = {row[i].colour}, .side = {&side}};
+        if (haproxy_belongs(&site, 0, row[i].server) != row[i].want)
+            fail_msg("%s of colour %s: not %d", row[i].server, row[i].colour, row[i].want);
+    }
+}
 
 static const struct {
     const char *name, *actuator;
@@ -275,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_reply_has_its_answer),
         cmocka_unit_test(configurations_are_checked),
+        cmocka_unit_test(a_server_has_its_colour),
         cmocka_unit_test(registry_is_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
