@@ -91,6 +91,7 @@
 #define HD_TOKENS_MAX 1000          /* made by orders; one a team and pipeline */
 #define HD_GLOBS_MAX 32             /* of services, of one token */
 #define HD_SESSIONS_MAX 1000        /* browsers logged in; the oldest is logged out */
+#define HD_SESSIONS_OF_ONE 10 /* of one token: a browser, a phone and old ones; so nobody pushes others out */
 #define HD_SESSION_MS (12 * 3600 * 1000) /* a login lasts a shift */
 #define HD_KEY_MS (24 * 3600 * 1000) /* an Idempotency-Key is good for a day */
 #define HD_KEYS_MAX 20000           /* kept answers; the oldest go: 14 a minute for a day */

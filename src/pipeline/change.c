@@ -62,8 +62,8 @@ static bool extend(struct order *o, struct guard *g, int64_t by_ms)
 
 static bool watches(const struct guard *g)
 {
-    return g->row.state == HD_STATE_PENDING || g->row.state == HD_STATE_WARMING ||
-           g->row.state == HD_STATE_WATCHING;
+    return !g->row.analysis && (g->row.state == HD_STATE_PENDING || g->row.state == HD_STATE_WARMING ||
+                                 g->row.state == HD_STATE_WATCHING);
 }
 
 static void change(struct order *o, struct guard *g, const struct store_guard *row)

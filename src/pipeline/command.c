@@ -135,7 +135,7 @@ enum about {
     ABOUT_SERVICE, /* a service, or a live guard of it */
     ABOUT_PAST,    /* a service, or any guard of it */
     ABOUT_LIVE,    /* a live guard or analysis */
-    ABOUT_GUARD,   /* any guard */
+    ABOUT_GUARD,   /* any guard or analysis */
 };
 
 /* What the order is about, from the names in its packet. */
@@ -147,7 +147,7 @@ static void look_up(struct order *o, enum about about)
     struct hd_error err;
     if (o->guard)
         o->g = live_guard(p, o->guard);
-    if (!o->g && about == ABOUT_LIVE)
+    if (o->guard && !o->g && (about == ABOUT_LIVE || about == ABOUT_GUARD))
         o->g = analysis_live(p, o->guard);
     if (o->g)
         o->service = o->g->service->name;

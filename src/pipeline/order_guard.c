@@ -4,6 +4,7 @@
  * gave), move the traffic back, cancel it, acknowledge it. A human may order what a policy would not
  * do, but not what the gate forbids. Called by command.c.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -257,7 +258,6 @@ void acknowledge_order(struct order *o)
 {
     struct pipeline *p = o->p;
     struct guard *g = o->g;
-    struct store_guard row;
     struct hd_error err;
     if (g) {
         g->row.needs_human = false;
@@ -265,25 +265,22 @@ void acknowledge_order(struct order *o)
         order_about(o, g, 200);
         return;
     }
-    if (store_guard(p->o.store, o->arena, o->guard, &row, &err)) {
-        order_problem(o, 404, "no_guard", "there is no such guard");
-        return;
-    }
-    row.needs_human = false;
-    row.version++;
     enum hd_code code = store_begin(p->o.store, &err);
     if (!code)
-        code = store_put_guard(p->o.store, &row, &err);
+        code = store_acknowledge(p->o.store, o->guard, &err);
     if (!code)
-        code = store_resolve_acts(p->o.store, row.id, NULL, p->now.wall_ms, &err);
+        code = store_resolve_acts(p->o.store, o->guard, NULL, p->now.wall_ms, &err);
     if (!code)
         code = store_commit(p->o.store, &err);
     if (code) {
         store_rollback(p->o.store);
-        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+        if (code == HD_ABSENT)
+            order_problem(o, 404, "no_guard", "there is no such guard");
+        else
+            order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
         return;
     }
     p->outbox_ms = p->now.boot_ms;
-    memcpy(o->about_id, row.id, sizeof o->about_id);
+    (void)snprintf(o->about_id, sizeof o->about_id, "%s", o->guard);
     o->status = 200;
 }

@@ -183,6 +183,20 @@ static enum hd_code write_services(struct pipeline *p, struct hd_error *err)
     return store_put_services(p->o.store, row, p->c->n_services, err);
 }
 
+/* What was found out of sources and services that are configured no longer. */
+static enum hd_code forget_names(struct pipeline *p, struct hd_error *err)
+{
+    ARENA_AUTO a = arena_new();
+    const char **source = arena_many(a, p->c->n_datasources, const char *);
+    const char **service = arena_many(a, p->c->n_services, const char *);
+    for (uint32_t i = 0; i < p->c->n_datasources; i++)
+        source[i] = p->c->datasources[i].name;
+    for (uint32_t i = 0; i < p->c->n_services; i++)
+        service[i] = p->c->services[i].name;
+    enum hd_code code = store_keep_facts(p->o.store, "source/", source, p->c->n_datasources, err);
+    return code ? code : store_keep_facts(p->o.store, "drill/", service, p->c->n_services, err);
+}
+
 static bool guard_waits(const struct guard *g)
 {
     return g->dirty || g->queue || g->n_bands || g->act.intent_dirty || g->run_dirty || g->approval_dirty;
@@ -242,6 +256,8 @@ static enum hd_code write_all(struct pipeline *p, bool relaxed, struct hd_error 
         code = write_services(p, err);
     if (!code && p->services_dirty)
         code = write_config(p, err);
+    if (!code && p->services_dirty)
+        code = forget_names(p, err);
     if (!code && p->services_dirty)
         code = accounts_save(p, err);
     if (!code && p->refused)

@@ -84,8 +84,11 @@ enum hd_code store_add_session(struct store *s, const char *hash, const char *to
     enum hd_code code = sql_write(
         s,
         "DELETE FROM session WHERE until_ms <= ?1 OR seq IN"
+        " (SELECT seq FROM session WHERE token_hash = ?3 ORDER BY seq DESC LIMIT -1 OFFSET ?4) OR seq IN"
         " (SELECT seq FROM session ORDER BY seq DESC LIMIT -1 OFFSET ?2)",
-        ARGS(INT_ARG(now_ms), INT_ARG(HD_SESSIONS_MAX - 1)), err);
+        ARGS(INT_ARG(now_ms), INT_ARG(HD_SESSIONS_MAX - 1), TEXT_ARG(token_hash),
+             INT_ARG(HD_SESSIONS_OF_ONE - 1)),
+        err);
     return code ? code
                 : sql_write(s,
                             "INSERT INTO session (hash, token_hash, until_ms) VALUES (?1, ?2, ?3)",

@@ -56,6 +56,23 @@ enum hd_code store_facts(struct store *s, struct hd_arena *arena, const char *pr
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }
 
+enum hd_code store_keep_facts(struct store *s, const char *prefix, const char *const *name, size_t n,
+                              struct hd_error *err)
+{
+    ARENA_AUTO a = arena_new();
+    struct store_fact *fact;
+    size_t n_facts = 0, len = strlen(prefix);
+    enum hd_code code = store_facts(s, a, prefix, &fact, &n_facts, err);
+    for (size_t i = 0; !code && i < n_facts; i++) {
+        bool known = false;
+        for (size_t k = 0; k < n && !known; k++)
+            known = str_is(fact[i].key + len, name[k]);
+        if (!known)
+            code = sql_write(s, "DELETE FROM fact WHERE key = ?1", ARGS(TEXT_ARG(fact[i].key)), err);
+    }
+    return code;
+}
+
 /* "drill/SERVICE": "ok AT_MS TEXT" or "bad AT_MS TEXT". */
 enum hd_code store_put_drill(struct store *s, const char *service, const struct store_drill *drill,
                              struct hd_error *err)

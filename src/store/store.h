@@ -140,6 +140,8 @@ struct store_guard {
 enum hd_code store_add_guard(struct store *, const struct store_guard *, struct hd_error *err);
 /* Everything but its pin and its checks. HD_ABSENT: no such guard. */
 enum hd_code store_put_guard(struct store *, const struct store_guard *, struct hd_error *err);
+/* A human has seen it; nothing else of the row changes. HD_ABSENT: no such guard. */
+enum hd_code store_acknowledge(struct store *, const char *id, struct hd_error *err);
 enum hd_code store_guard(struct store *, struct hd_arena *, const char *id, struct store_guard *ret,
                          struct hd_error *err);
 enum store_analyses { STORE_GUARDS, STORE_GUARDS_AND_ANALYSES, STORE_ANALYSES };
@@ -445,6 +447,9 @@ enum hd_code store_extensions(struct store *, struct hd_arena *, const char *gua
                               size_t *ret_n, struct hd_error *err);
 
 /* --- small facts: "boot_id", "last_tick_ms", "clean_stop", "anonymous" --- */
+/* Forgets "PREFIX..." of every other name. */
+enum hd_code store_keep_facts(struct store *, const char *prefix, const char *const *name, size_t n,
+                              struct hd_error *err);
 enum hd_code store_put_fact(struct store *, const char *key, const char *value, struct hd_error *err);
 struct store_fact {
     const char *key, *value;

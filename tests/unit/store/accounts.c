@@ -91,11 +91,12 @@ static void I8_sessions_cap(void **state)
 {
     struct fixture *f = *state;
     const char *of;
-    char hash[20];
+    char hash[20], token[20];
     fixture_begin(f);
     for (int i = 0; i <= HD_SESSIONS_MAX; i++) {
         (void)snprintf(hash, sizeof hash, "s%d", i);
-        OK(f, store_add_session(f->s, hash, "token", 0, 100, &f->err));
+        (void)snprintf(token, sizeof token, "t%d", i / HD_SESSIONS_OF_ONE);
+        OK(f, store_add_session(f->s, hash, token, 0, 100, &f->err));
     }
     fixture_commit(f);
     assert_int_equal(store_session(f->s, f->arena, "s0", 1, &of, &f->err), HD_ABSENT);
@@ -103,9 +104,30 @@ static void I8_sessions_cap(void **state)
     OK(f, store_session(f->s, f->arena, hash, 1, &of, &f->err));
 }
 
+/* Who logs in again and again ends their own oldest session, and nobody else's. */
+static void I8_sessions_of_one(void **state)
+{
+    struct fixture *f = *state;
+    const char *of;
+    char hash[20];
+    fixture_begin(f);
+    OK(f, store_add_session(f->s, "other", "theirs", 0, 100, &f->err));
+    for (int i = 0; i <= HD_SESSIONS_MAX; i++) {
+        (void)snprintf(hash, sizeof hash, "s%d", i);
+        OK(f, store_add_session(f->s, hash, "mine", 0, 100, &f->err));
+    }
+    fixture_commit(f);
+    OK(f, store_session(f->s, f->arena, "other", 1, &of, &f->err));
+    (void)snprintf(hash, sizeof hash, "s%d", HD_SESSIONS_MAX - HD_SESSIONS_OF_ONE);
+    assert_int_equal(store_session(f->s, f->arena, hash, 1, &of, &f->err), HD_ABSENT);
+    (void)snprintf(hash, sizeof hash, "s%d", HD_SESSIONS_MAX - HD_SESSIONS_OF_ONE + 1);
+    OK(f, store_session(f->s, f->arena, hash, 1, &of, &f->err));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(I8_sessions_of_one, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_tokens, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(I8_tokens_cap, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_sessions, fixture_setup, fixture_teardown),

@@ -34,6 +34,9 @@ static void fill(struct fixture *f)
         }
         OK(f, store_put_band(f->s, g.id, &band, &f->err));
         OK(f, store_add_extension(f->s, g.id, &(struct store_extension){1, 1}, &f->err));
+        OK(f, store_put_approval(f->s, &(struct store_approval){.guard = g.id, .service = "shop", .approvers = "ann"},
+                                 &f->err));
+        OK(f, store_mark_guard(f->s, g.id, true, "known", "ann", 1, &f->err));
         OK(f, store_add_event(f->s, &e, NULL, 0, &seq, &f->err));
         if (n == 0) /* still to be told */
             OK(f, store_add_event(f->s, &e, sinks, 1, &seq, &f->err));
@@ -139,6 +142,10 @@ static void test_all_that_may_go(void **state)
         assert_string_equal(g.headline, "head");
         assert_string_equal(g.checks, "[1]");
         assert_int_equal(g.pin != NULL, live);
+        assert_true(g.false_alarm); /* a part of the verdict; its words are not */
+        assert_int_equal(g.mark_reason != NULL, live);
+        struct store_approval approval;
+        assert_int_equal(store_approval(f->s, f->arena, fixture_id(i), &approval, &f->err), live ? HD_OK : HD_ABSENT);
         enum hd_code code = evidence_of(f, i, &n);
         assert_int_equal(code, live ? HD_OK : HD_ABSENT);
         struct store_band *band;

@@ -267,6 +267,27 @@ static void test_holds(void **state)
     assert_int_equal(holds_at(f, 150), 0);
 }
 
+/* What is configured no longer is forgotten, and nothing else. */
+static void I8_names_that_are_gone(void **state)
+{
+    static const char *const keep[] = {"prom", "cw"};
+    struct fixture *f = *state;
+    struct store_fact *list;
+    const char *value;
+    size_t n = 0;
+    fixture_begin(f);
+    OK(f, store_put_fact(f->s, "source/prom", "ok 1", &f->err));
+    OK(f, store_put_fact(f->s, "source/prometheus", "ok 1", &f->err));
+    OK(f, store_put_fact(f->s, "source/old", "ok 1", &f->err));
+    OK(f, store_put_fact(f->s, "sourced", "1", &f->err));
+    OK(f, store_keep_facts(f->s, "source/", keep, 2, &f->err));
+    fixture_commit(f);
+    OK(f, store_facts(f->s, f->arena, "source/", &list, &n, &f->err));
+    assert_int_equal(n, 1);
+    assert_string_equal(list[0].key, "source/prom");
+    OK(f, store_fact(f->s, f->arena, "sourced", &value, &f->err));
+}
+
 static void test_rejected(void **state)
 {
     struct fixture *f = *state;
@@ -304,7 +325,7 @@ static void test_rejected(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {T(test_facts), T(test_services), T(test_readings),
-                                       T(test_reading_at), T(test_approvals),
-        T(test_readings_of_two), T(test_holds), T(test_rejected)};
+                                       T(test_reading_at), T(test_approvals), T(test_readings_of_two),
+                                       T(test_holds), T(test_rejected), T(I8_names_that_are_gone)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
