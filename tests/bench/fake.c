@@ -280,6 +280,10 @@ static void run(struct text *t, const char *command)
                "1795220358\n\n");
     } else if (sscanf(command, "show servers state s%d", &b) == 1 && b >= 0 && b < backends) {
         put_backend(t, b);
+    } else if (strncmp(command, "show stat ", 10) == 0) {
+        put(t, "# pxname,svname,act,bck,\n\n");
+    } else if (strncmp(command, "quit", 4) == 0) {
+        return;
     } else if (strncmp(command, "set server ", 11) == 0) {
         set_weight(t, command);
     } else if (sscanf(command, "bench live %15s %d %d", word, &from, &to) == 3) {

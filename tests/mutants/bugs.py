@@ -177,7 +177,8 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
     ("message_not_retried", "outbox", ("hanging",), (
         ("src/pipeline/notify.c", "outbox_put(d, 0, p->now.wall_ms +", "outbox_put(d, 1, p->now.wall_ms +"),)),
     ("any_text_is_accepted", "actuators", ("actuators_replies",), (
-        ("src/actuators/haproxy/write.c", "        ret->answer = HD_ANSWER_REFUSED;\n", ""),)),
+        ("src/actuators/haproxy/write.c",
+         "        ret->answer = HD_ANSWER_REFUSED;\n        ret->text = *words", "        ret->text = *words"),)),
     ("rehearsal_writes", "actuators", ("router",), (
         ("src/pipeline/rehearse.c", "    goal.rehearse = true;\n", ""),
         ("src/pipeline/rehearse.c", "rehearsal.step[i]->effect != HD_EFFECT_READ",

@@ -203,7 +203,12 @@ void router_talk(struct sim *sim, struct app *s, const char *line, enum who by, 
         } else if (str_begins(c, "set server ")) {
             set_server(s, c, &next, answer);
             changes = true;
-        } else {
+        } else if (str_begins(c, "show stat ")) {
+            buf_text(answer, "# pxname,svname,act,bck,\n");
+            for (int i = 0; i < N_MEMBERS; i++)
+                buf_print(answer, "%s,%s,1,0,\n", s->name, s->router.server[i].name);
+            buf_byte(answer, '\n');
+        } else if (!str_is(c, "quit")) {
             buf_text(answer, "Unknown command.\n\n");
         }
     }

@@ -53,7 +53,7 @@ const struct hd_request *haproxy_ask(struct hd_arena *a, const struct hd_site *s
         buf_print(&line, ";show servers state %s", haproxy_side_backend(site, k));
     if (!cfg->map.file)
         buf_print(&line, ";show servers state %s", cfg->backend);
-    buf_byte(&line, '\n');
+    buf_text(&line, ";quit\n"); /* a worker closes by itself, the master only so */
     *r = (struct hd_request){
         .via = HD_VIA_LINE,
         .effect = HD_EFFECT_READ,
