@@ -255,15 +255,18 @@ static enum hd_code load(struct ask *q, struct hd_error *err)
     return HD_OK;
 }
 
-/* What the reader decides by, in a word that comes back with the form. Shares to the percent: a
- * canary's next step is another question. */
+/* What the reader decides by, in a word that comes back with the form: where the traffic is (to the percent:
+ * a canary's next step is another question), and for what moves it whether it would be refused. What
+ * moves nothing depends on neither. */
 static const char *saw(const struct ask *q)
 {
     const struct guard_view *v = q->view;
     BUF_AUTO b = BUF_INIT(1000);
-    if (q->row->on == ON_FLEET)
+    if (!(q->row->flags & (MOVES | STARTS)))
         return "";
-    buf_print(&b, "%d %s", (int)q->way.state, q->way.to ? q->way.to : "-");
+    if (q->row->flags & MOVES)
+        buf_print(&b, "%d %s", q->way.state == WAY_DOUBT ? (int)WAY_OPEN : (int)q->way.state,
+                  q->way.to ? q->way.to : "-");
     for (size_t i = 0; v->has_reading && i < v->reading.n_sides; i++)
         buf_print(&b, " %u", (v->reading.side[i].share_ppm + 5000) / 10000);
     return arena_text(q->call->arena, buf_at(&b));

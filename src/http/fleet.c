@@ -178,7 +178,8 @@ static void empty(struct buf *b)
                "lines are enough (<code>haldane.yaml</code>)</li>"
                "<li><code>haldane check haldane.yaml</code> names every mistake at its place</li>"
                "<li><code>haldane reload</code>, and move traffic as you always do: the guard "
-               "starts by itself</li></ol></section>");
+               "starts by itself</li></ol><p><code>haldane doctor</code> says what is still missing. "
+               "<a href=\"/demo\">An invented example</a> shows what a guard's page says.</p></section>");
 }
 
 void fleet_render(struct buf *b, const struct fleet_view *v)

@@ -119,7 +119,7 @@ static void link_order(struct buf *b, const struct guard_view *v, bool by_name, 
 static void checks_table(struct buf *b, const struct guard_view *v, const struct check_view **order)
 {
     html_print(b, "<h2 id=\"checks\">Checks</h2>");
-    if (v->n_checks > 1) {
+    if (v->n_checks > 1 && !v->demo) {
         html_print(b, "<p class=\"m\">sorted:");
         link_order(b, v, false, "worst first");
         link_order(b, v, true, "by name");
@@ -200,7 +200,10 @@ static void chart_figure(struct buf *b, const struct guard_view *v, const struct
         mark_legend(b, 'V', "verified", g->verified_ms, g->switch_to_ms);
         html_print(b, "</p><details><summary>the numbers</summary>");
         chart_table(b, &chart);
-        html_print(b, "</details><p class=\"m\"><a href=\"/api/v1/guards/%s/chart.svg?check=", g->id);
+        html_print(b, "</details>");
+    }
+    if (series->n && !v->demo) {
+        html_print(b, "<p class=\"m\"><a href=\"/api/v1/guards/%s/chart.svg?check=", g->id);
         html_segment(b, c->name);
         html_print(b, "\">%s as SVG</a></p>", c->name);
     }
@@ -235,8 +238,11 @@ static void head(struct buf *b, struct hd_arena *a, const struct guard_view *v, 
     const struct store_guard *g = &v->guard;
     char text[STR_TIME_MAX];
     const char *title = guard_sentence(a, g);
-    html_head(b, &(struct html_page){.title = v->at_ms ? arena_print(a, "At %s, %s", str_time(v->at_ms, text), title)
-                                                       : title,
+    if (v->demo)
+        title = arena_print(a, "Invented example: %s", title);
+    else if (v->at_ms)
+        title = arena_print(a, "At %s, %s", str_time(v->at_ms, text), title);
+    html_head(b, &(struct html_page){.title = title,
                                      .tone = g->needs_human ? TONE_FAIL : html_state_tone(g->state),
                                      .live = !v->at_ms && !hd_state_terminal(g->state),
                                      .alarm = v->alarm,

@@ -451,7 +451,7 @@ static void sure_then(struct buf *b, const struct guard_view *v, int64_t at_ms)
 static void sure_row(struct buf *b, const struct guard_view *v, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
-    if (v->at_ms)
+    if (v->at_ms && !g->engine)
         sure_then(b, v, now_ms);
     if (!g->engine)
         return;
@@ -475,6 +475,14 @@ static void tools(struct buf *b, const struct store_guard *g)
     html_print(b, " &middot; <a id=\"export\" href=\"/api/v1/guards/%s/export.md\">post-mortem</a>", g->id);
     if (hd_state_terminal(g->state))
         html_print(b, " &middot; <a href=\"/api/v1/guards/%s/receipt\">receipt</a>", g->id);
+}
+
+static void demo_banner(struct buf *b)
+{
+    html_print(b, "<p class=\"note warn\">");
+    html_icon(b, TONE_WARN);
+    html_print(b, "<b>An invented example</b>: no such service, release or rollback was ever there. It is kept in the "
+                  "program, not in the history, and nothing can be ordered from it. <a href=\"/\">To the fleet</a></p>");
 }
 
 /* A page that shows another time than now must not be taken for the state of things. */
@@ -517,11 +525,16 @@ void guard_lead(struct buf *b, struct hd_arena *a, const struct guard_view *v, i
                      : g->state == HD_STATE_REVERTED ? TONE_NONE
                                                      : html_state_tone(g->state);
     html_print(b, "<p class=\"crumb\"><a href=\"/\">fleet</a> / ");
-    part_service_link(b, g->service);
-    html_print(b, "/ guard %s", g->id);
-    tools(b, g);
-    html_print(b, "</p>");
-    if (v->at_ms)
+    if (v->demo) {
+        html_print(b, "an invented guard</p>");
+        demo_banner(b);
+    } else {
+        part_service_link(b, g->service);
+        html_print(b, "/ guard %s", g->id);
+        tools(b, g);
+        html_print(b, "</p>");
+    }
+    if (v->at_ms && !v->demo)
         moment_banner(b, v, now_ms);
     html_print(b, "<section class=\"lead %s\" data-copy=\"%s&#10;%s\" data-url=\"/g/%s\">",
                html_tone_word(tone), guard_sentence(a, g), g->why, g->id);

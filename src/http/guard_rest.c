@@ -30,9 +30,10 @@ static void timeline(struct buf *b, const struct guard_view *v, int64_t now_ms)
                          : e->severity == HD_SEVERITY_WARN ? TONE_WARN
                                                            : TONE_NONE;
         html_print(b, "<li id=\"e%lld\">", (long long)e->seq);
-        html_print(b, "<a href=\"?at=%s\">", str_time(e->wall_ms, at));
+        if (!v->demo)
+            html_print(b, "<a href=\"?at=%s\">", str_time(e->wall_ms, at));
         html_time(b, e->wall_ms, i ? v->event[i - 1].wall_ms : now_ms);
-        html_print(b, "</a><div>");
+        html_print(b, v->demo ? "<div>" : "</a><div>");
         if (tone != TONE_NONE)
             html_icon(b, tone);
         html_print(b, "%s", e->headline);
@@ -43,7 +44,7 @@ static void timeline(struct buf *b, const struct guard_view *v, int64_t now_ms)
             html_print(b, "<div class=\"m pre\">%s</div>", e->text);
         html_print(b, "</div></li>");
     }
-    html_print(b, v->n_events ? "</ol><p class=\"m\">A time leads to this page as it was then.</p>"
+    html_print(b, v->demo ? "</ol>" : v->n_events ? "</ol><p class=\"m\">A time leads to this page as it was then.</p>"
                               : "</ol><p class=\"m\">Nothing happened yet.</p>");
 }
 
@@ -166,5 +167,6 @@ void guard_rest(struct buf *b, const struct guard_view *v, int64_t now_ms)
     if (!v->at_ms)
         history(b, v, now_ms);
     told(b, v, now_ms);
-    facts(b, v, now_ms);
+    if (!v->demo)
+        facts(b, v, now_ms);
 }

@@ -12,6 +12,7 @@ enum hd_code fleet_page(struct call *, struct hd_error *);
 enum hd_code guard_page(struct call *, struct hd_error *);
 enum hd_code service_page(struct call *, struct hd_error *);
 enum hd_code settings_page(struct call *, struct hd_error *);
+enum hd_code demo_page(struct call *, struct hd_error *);
 enum hd_code check_page(struct call *, struct hd_error *);     /* checkpage.c */
 enum hd_code approvals_page(struct call *, struct hd_error *); /* approvals.c */
 enum hd_code analyses_page(struct call *, struct hd_error *);  /* history.c */

@@ -39,6 +39,7 @@ const struct route http_routes[] = {
     ACTION("/approvals/*", order_approval),
     {"GET", "/analyses", analyses_page, ROUTE_STORE | ROUTE_HTML, HISTORY_QUERY, NULL},
     {"GET", "/settings", settings_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
+    {"GET", "/demo", demo_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
     {"GET", "/settings/check", check_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
     {"POST", "/settings/check", check_page, ROUTE_STORE | ROUTE_HTML, {0}, NULL},
     ACTION("/g/*/revert", order_guard_revert),

@@ -143,7 +143,8 @@ static void teach(struct buf *b, const char *service)
                "<p>No guard yet. One starts by itself when traffic moves from one colour to another; "
                "nothing else is needed. To wait for it in a pipeline:</p><pre>haldane guard %s --wait"
                "</pre><p>To see what it would ask, and whether the queries find anything:</p>"
-               "<pre>haldane check --print</pre>",
+               "<pre>haldane check --print</pre><p><a href=\"/demo\">An invented example</a> shows what a guard's page "
+               "says.</p>",
                service);
 }
 

@@ -77,6 +77,7 @@ struct guard_view {
     double measured[HD_ROLES];        /* share of the requests of the last poll; NaN: unknown */
     int64_t measured_ms;
     int64_t at_ms;           /* it shows this moment (moment.h), and offers nothing; 0: now */
+    bool demo;               /* invented (demo.h): nothing on it leads anywhere */
     bool by_name;            /* the order of its checks; else the worst comes first */
     const char *alarm;       /* as html_page.alarm; not loaded here, like the next */
     const char *account, *csrf;

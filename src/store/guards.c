@@ -163,11 +163,15 @@ enum hd_code store_guard(struct store *s, struct hd_arena *arena, const char *id
                   " AND (?10 = 1 OR analysis = (?10 = 2)) ORDER BY id DESC LIMIT ?7"
 /* No older id is looked at: the guards that began in time are found by their index. */
 #define SINCE "id >= (SELECT min(id) FROM guard WHERE started_ms >= ?5) AND"
+/* And no newer one: a short time long ago is found as fast as a recent one. */
+#define WITHIN "FROM guard WHERE started_ms >= ?5 AND started_ms < ?9)"
+#define BETWEEN "id >= (SELECT min(id) " WITHIN " AND id <= (SELECT max(id) " WITHIN " AND"
 static const char list_live[] = LIST("live = 1 AND");
 static const char list_needs_human[] = LIST("needs_human = 1 AND");
 static const char list_service[] = LIST("service = ?1 AND");
 static const char list_service_since[] = LIST("service = ?1 AND " SINCE);
 static const char list_since[] = LIST(SINCE);
+static const char list_between[] = LIST(BETWEEN);
 static const char list_all[] = LIST("");
 
 enum hd_code store_guards(struct store *s, struct hd_arena *arena,
@@ -178,6 +182,7 @@ enum hd_code store_guards(struct store *s, struct hd_arena *arena,
                       : filter->needs_human ? list_needs_human
                       : filter->service && filter->since_ms > 0 ? list_service_since
                       : filter->service                         ? list_service
+                      : filter->since_ms > 0 && filter->until_ms > 0 ? list_between
                       : filter->since_ms > 0                    ? list_since
                                                                 : list_all;
     size_t limit = filter->limit && filter->limit < HD_ROWS_MAX ? filter->limit : HD_ROWS_MAX;

@@ -150,7 +150,7 @@ def every_page(d, b, base):
              "filtered": "/s/bad?show=passed", "absent": "/g/nothing"}
     paths.update({"approvals": "/approvals", "approval": f"/approvals/{d.guard('asked')['id']}",
                   "analyses": "/analyses", "analysis": f"/g/{analysis(d)}",
-                  "start a guard": "/s/good/guard", "validate": "/settings/check",
+                  "start a guard": "/s/good/guard", "validate": "/settings/check", "demo": "/demo",
                   "moment": f"/g/{d.guard('bad')['id']}?at={d.guard('bad')['verified_at']}"})
     paths.update({f"guard {n}": f"/g/{d.guard(n)['id']}" for n in NAMES})
     for name, path in paths.items():

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "http/demo.h"
 #include "http/fleet.h"
 #include "http/guard.h"
 #include "http/moment.h"
@@ -257,12 +258,36 @@ static void test_moment(void **state)
     }
 }
 
+/* The invented guard says what it is, and leads to nothing that would not be there. */
+static void test_demo(void **state)
+{
+    static const char *const want[] = {"An invented example", "<title>Invented example: demo: Rolled back to blue",
+                                       "n=1,250", "affected for about", "limit 1%"},
+                      *const never[] = {"href=\"/g/", "href=\"/s/", "/api/v1/", "class=\"button\"", "?at=", "?sort=",
+                                        "http-equiv=\"refresh\"", "You are"};
+    (void)state;
+    ARENA_AUTO a = arena_new();
+    BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
+    struct guard_view *v = arena_of(a, struct guard_view);
+    demo_view(a, v);
+    guard_render(&b, a, v, now_ms);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        if (!strstr(b.at, want[i]))
+            fail_msg("the page lacks \"%s\"", want[i]);
+    }
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+        if (strstr(b.at, never[i]))
+            fail_msg("the page has \"%s\"", never[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_screen), cmocka_unit_test(test_no_refresh_when_ended),
         cmocka_unit_test(test_hostile),      cmocka_unit_test(test_fleet_says),
         cmocka_unit_test(test_alarm),        cmocka_unit_test(test_moment),
+        cmocka_unit_test(test_demo),
     };
     return cmocka_run_group_tests(tests, make_store, drop_store);
 }
