@@ -16,6 +16,8 @@ static int run(const struct cli_args *args)
 static const struct cli_option options[] = {
     {"candidate", '\0', "COLOUR", "whom to judge"},
     {"stable", '\0', "COLOUR", "against whom (default: the other colour)"},
+    {"candidate-label", '\0', "VALUE", "or by a version: a value of the label that tells the colours"},
+    {"stable-label", '\0', "VALUE", "against which version"},
     CLI_RANGE_OPTIONS,
     {"stable-from", '\0', "T", "stable's part begins then, not at --from"},
     {"rule", '\0', "kayenta", "judge the checks' values by Kayenta's test, not by their limits"},
@@ -45,6 +47,8 @@ const struct cli_command cli_analyze = {
         "of\n"
         "stable (default: the candidate itself) is that of a time of equal length that begins "
         "then.\n"
+        "With --candidate-label and --stable-label two versions are compared that need be no colours: the\n"
+        "service's checks are asked for these values of the label instead (`label`, or `version`).\n"
         "With --rule kayenta each check's values, one for each poll with new samples, are compared "
         "by\n"
         "Kayenta's test; its limits say only which way is bad.\n"

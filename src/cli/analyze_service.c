@@ -24,6 +24,8 @@ struct analysis {
     struct hd_policy policy; /* the service's, for as long as the analysis looks */
     struct trial trial;
     int64_t from_ms, to_ms, stable_from_ms; /* stable_from: 0: of the same time */
+    const struct config *loaded;
+    struct config *versions; /* its service, asked for versions; NULL: for colours */
     struct hd_guard_state state;
     struct hd_verdict verdict;
     struct hd_error err;
@@ -36,12 +38,18 @@ static int fail(const struct analysis *x)
 
 /* --- what is asked --- */
 
+static int colour_index(const struct hd_policy *p, const char *name)
+{
+    for (uint32_t i = 0; name && i < p->n_colours; i++)
+        if (str_is(p->colours[i].name, name))
+            return (int)i;
+    return -1;
+}
+
 static const char *colour_of(const struct hd_policy *p, const char *name)
 {
-    for (uint32_t i = 0; i < p->n_colours; i++)
-        if (str_is(p->colours[i].name, name))
-            return p->colours[i].name;
-    return NULL;
+    int i = colour_index(p, name);
+    return i < 0 ? NULL : p->colours[i].name;
 }
 
 /* Without --stable: the side with the fixed role, or the only other one. */
@@ -72,6 +80,62 @@ static int read_sides(struct analysis *x)
                          x->trial.candidate ? stable : candidate);
     if (str_is(x->trial.candidate, x->trial.stable) && !x->stable_from_ms)
         return cli_usage(x->args, "--stable-from T: against which time of %s", stable);
+    return CLI_OK;
+}
+
+/* The places of the policy that the sides take: of a colour its own, of a version one that is free. */
+static int places(struct analysis *x, const char *const label[HD_ROLES], int ret[HD_ROLES])
+{
+    static const char *const colour_option[] = {[HD_STABLE] = "stable", [HD_CANDIDATE] = "candidate"};
+    const struct hd_policy *p = &x->policy;
+    for (int r = 0; r < HD_ROLES; r++) {
+        const char *colour = cli_option(x->args, colour_option[r]);
+        ret[r] = colour_index(p, colour);
+        if (colour && label[r])
+            return cli_usage(x->args, "--%s and --%s-label: one of them", colour_option[r], colour_option[r]);
+        if (colour && ret[r] < 0)
+            return cli_usage(x->args, "service %s has no colour '%s'", p->name, colour);
+        if (!colour && !label[r] && (r == HD_CANDIDATE || !x->stable_from_ms))
+            return cli_usage(x->args, "--%s-label VALUE or --%s COLOUR: which side is not said", colour_option[r],
+                             colour_option[r]);
+    }
+    for (int r = 0; r < HD_ROLES; r++) {
+        int fixed = r == HD_STABLE ? p->stable : p->candidate;
+        if (ret[r] < 0 && label[r])
+            ret[r] = fixed >= 0 ? fixed : ret[1 - r] >= 0 ? ret[1 - r] == 0 : r == HD_CANDIDATE;
+    }
+    if (ret[HD_STABLE] < 0) /* the candidate at another time */
+        ret[HD_STABLE] = ret[HD_CANDIDATE];
+    return CLI_OK;
+}
+
+/* Versions take the places of colours, and their names. */
+static int read_versions(struct analysis *x)
+{
+    const char *label[HD_ROLES] = {[HD_STABLE] = cli_option(x->args, "stable-label"),
+                                   [HD_CANDIDATE] = cli_option(x->args, "candidate-label")},
+               *value[HD_SIDES_MAX] = {NULL};
+    int at[HD_ROLES];
+    if (label[0] && str_is(label[0], label[1])) {
+        if (!x->stable_from_ms)
+            return cli_usage(x->args, "--stable-from T: against which time of %s", label[0]);
+        label[HD_STABLE] = NULL;
+    }
+    int status = places(x, label, at);
+    if (status)
+        return status;
+    for (int r = 0; r < HD_ROLES; r++)
+        value[at[r]] = label[r] ? label[r] : value[at[r]];
+    if (config_relabel(x->loaded, config_service(x->loaded, x->policy.name), value, &x->versions, &x->err))
+        return fail(x);
+    x->config = config_get(x->versions);
+    x->policy = *config_service(x->versions, x->policy.name);
+    struct hd_colour *colours = arena_copy(x->arena, x->policy.colours, x->policy.n_colours * sizeof *colours);
+    for (int r = 0; r < HD_ROLES; r++)
+        colours[at[r]].name = label[r] ? label[r] : colours[at[r]].name;
+    x->policy.colours = colours;
+    x->trial.stable = colours[at[HD_STABLE]].name;
+    x->trial.candidate = colours[at[HD_CANDIDATE]].name;
     return CLI_OK;
 }
 
@@ -286,8 +350,9 @@ static int analyze(struct analysis *x)
         ask_clock(asker, x->arena, x->config, &x->policy, &x->policy.checks[0], &now_ms, &x->err))
         return fail(x);
     int status = read_times(x, now_ms);
+    bool versions = cli_option(x->args, "candidate-label") || cli_option(x->args, "stable-label");
     if (!status)
-        status = read_sides(x);
+        status = versions ? read_versions(x) : read_sides(x);
     if (status)
         return status;
     x->policy.guard.duration_ms = x->to_ms - x->from_ms;
@@ -308,6 +373,7 @@ int analyze_service(const struct cli_args *args)
     const struct hd_policy *policy = config_service(config, cli_word(args, 0));
     x->args = args;
     x->arena = a;
+    x->loaded = config;
     x->config = config_get(config);
     int status;
     if (policy) {
@@ -316,6 +382,7 @@ int analyze_service(const struct cli_args *args)
     } else {
         status = cli_unknown_service(config, cli_word(args, 0));
     }
+    config_unref(x->versions);
     config_unref(config);
     return status;
 }

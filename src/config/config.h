@@ -70,6 +70,10 @@ const char *config_bound_text(struct hd_arena *, const struct hd_query *, double
  * its `guard` part may differ from the config's. */
 void config_pin(const struct config *, const struct hd_policy *, struct buf *);
 enum hd_code config_load_pin(struct hd_span text, struct config **ret, struct hd_error *err);
+/* The service, as if the series of its colours had other values of the metrics' label: versions
+ * (NULL: as it is), by which they go where that can be a name. HD_INVALID: a colour or a check is not told by that label. */
+enum hd_code config_relabel(const struct config *, const struct hd_policy *,
+                            const char *const label[HD_SIDES_MAX], struct config **ret, struct hd_error *err);
 
 /* The annotated sample, and the reference of all keys (for help, man page, docs), both made from
  * the option tables. */

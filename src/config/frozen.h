@@ -12,6 +12,7 @@ struct config {
     struct hd_arena *a; /* holds everything, this struct too */
     struct raw_root *root;
     struct config *base; /* what this is a variation of, and points into; NULL */
+    const char *queries; /* folder of its query library; NULL: the one built in */
 };
 
 #endif

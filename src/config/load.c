@@ -195,7 +195,7 @@ static enum hd_code load(const struct load *l, struct hd_arena *a, struct config
     mistakes_init(&m, a, l->name);
     struct hd_arena *own = arena_new();
     struct config *c = arena_of(own, struct config);
-    *c = (struct config){.refs = 1, .a = own};
+    *c = (struct config){.refs = 1, .a = own, .queries = arena_text(own, l->queries)};
     enum hd_code code = HD_OK;
     struct node *tree = node_parse(tmp, l->name, 0, l->text, &m);
     if (tree && l->folder)
@@ -259,21 +259,21 @@ static struct raw_check *picked_checks(struct hd_arena *a, const struct raw_serv
     return checks;
 }
 
-void config_pin(const struct config *c, const struct hd_policy *policy, struct buf *out)
+static const struct raw_service *service_of(const struct config *c, const struct hd_policy *policy)
+{
+    for (uint32_t i = 0; i < c->root->n_services; i++) {
+        if (str_is(c->root->service[i].policy.name, policy->name))
+            return &c->root->service[i];
+    }
+    return NULL;
+}
+
+/* One service with the data sources that it needs. */
+static void save_service(const struct config *c, struct raw_service *s, struct buf *out)
 {
     ARENA_AUTO tmp = arena_new();
     struct raw_root root = *c->root;
-    struct raw_service *s = NULL;
-    for (uint32_t i = 0; i < root.n_services; i++) {
-        if (str_is(root.service[i].policy.name, policy->name))
-            s = &root.service[i];
-    }
-    if (!s)
-        return;
-    struct raw_service one = *s;
-    one.policy.guard = policy->guard; /* which a guard may have of its own */
-    one.check = s->n_checks ? picked_checks(tmp, s, policy) : s->check;
-    root.service = &one;
+    root.service = s;
     root.n_services = 1;
     root.n_tokens = root.n_sinks = root.n_datasources = 0;
     root.token = NULL;
@@ -294,11 +294,24 @@ void config_pin(const struct config *c, const struct hd_policy *policy, struct b
         out->full = true;
 }
 
-enum hd_code config_load_pin(struct hd_span text, struct config **ret, struct hd_error *err)
+void config_pin(const struct config *c, const struct hd_policy *policy, struct buf *out)
+{
+    const struct raw_service *s = service_of(c, policy);
+    if (!s)
+        return;
+    ARENA_AUTO tmp = arena_new();
+    struct raw_service one = *s;
+    one.policy.guard = policy->guard; /* which a guard may have of its own */
+    one.check = s->n_checks ? picked_checks(tmp, s, policy) : s->check;
+    save_service(c, &one, out);
+}
+
+static enum hd_code load_canonical(const char *name, const char *queries, struct hd_span text,
+                                   struct config **ret, struct hd_error *err)
 {
     ARENA_AUTO tmp = arena_new();
     struct config_mistakes mistakes;
-    struct load l = {.name = "pin", .dialect = DIALECT_CANONICAL, .text = text};
+    struct load l = {.name = name, .queries = queries, .dialect = DIALECT_CANONICAL, .text = text};
     enum hd_code code = load(&l, tmp, ret, &mistakes, err);
     if (code != HD_INVALID || !mistakes.n)
         return code;
@@ -307,4 +320,85 @@ enum hd_code config_load_pin(struct hd_span text, struct config **ret, struct hd
         first++;
     return hd_fail(err, HD_INVALID, "%d:%d: %s: %s", first->line, first->column, first->path,
                    first->text);
+}
+
+enum hd_code config_load_pin(struct hd_span text, struct config **ret, struct hd_error *err)
+{
+    return load_canonical("pin", NULL, text, ret, err);
+}
+
+/* --- versions --- */
+
+/* Does the check now look for this value? One that tells its sides by servers, or by the colours'
+ * names, still asks what it asked before. */
+static bool is_told(const struct hd_check *was, const struct hd_check *now, uint32_t side, const char *label)
+{
+    const char *const *values = now->query.values[side];
+    if (now->query.by_label)
+        return values && str_is(values[0], label) && !values[1];
+    return !str_is(was->query.text[side], now->query.text[side]);
+}
+
+static enum hd_code all_told(const struct hd_policy *was, const struct hd_policy *now,
+                             const char *const label[HD_SIDES_MAX], struct hd_error *err)
+{
+    for (uint32_t i = 0; i < now->n_checks; i++) {
+        for (uint32_t k = 0; k < now->n_colours; k++) {
+            if (label[k] && !is_told(&was->checks[i], &now->checks[i], k, label[k]))
+                return hd_fail(err, HD_INVALID, "%s does not tell its sides by the label of the colours",
+                               now->checks[i].name);
+        }
+    }
+    return HD_OK;
+}
+
+static bool is_its_own(const struct raw_colour *c, const char *label)
+{
+    return c->label.n == 1 && str_is(c->label.item[0], label);
+}
+
+/* It goes by its version, if that can be a colour's name. */
+static void rename(struct raw_service *s, uint32_t colour, const char **label)
+{
+    const char **const name = &s->colour[colour].colour.name, **const roles[] = {&s->stable, &s->candidate};
+    s->colour[colour].label = (struct raw_globs){label, 1};
+    if (!walk_name_ok(*label))
+        return;
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        *roles[i] = str_is(*roles[i], *name) ? *label : *roles[i];
+    *name = *label;
+}
+
+enum hd_code config_relabel(const struct config *c, const struct hd_policy *policy,
+                            const char *const label[HD_SIDES_MAX], struct config **ret, struct hd_error *err)
+{
+    ARENA_AUTO tmp = arena_new();
+    BUF_AUTO text = BUF_INIT(NORMAL_MAX);
+    const struct raw_service *from = service_of(c, policy);
+    struct config *made = NULL;
+    const char *asked[HD_SIDES_MAX] = {NULL};
+    if (!from)
+        return hd_fail(err, HD_ABSENT, "there is no service %s", policy->name);
+    struct raw_service s = *from;
+    s.colour = arena_copy(tmp, s.colour, s.n_colours * sizeof *s.colour);
+    s.check = arena_copy(tmp, s.check, s.n_checks * sizeof *s.check);
+    for (uint32_t i = 0; i < s.n_colours; i++) {
+        const char **one = arena_copy(tmp, &label[i], sizeof *one);
+        if (label[i] && s.colour[i].colour.match)
+            return hd_fail(err, HD_INVALID, "%s is told by `match`, not by a label", s.colour[i].colour.name);
+        asked[i] = is_its_own(&s.colour[i], label[i]) ? NULL : label[i];
+        if (label[i])
+            rename(&s, i, one);
+    }
+    for (uint32_t i = 0; i < s.n_checks; i++) /* what it asks is made anew */
+        s.check[i].n_resolved = 0;
+    save_service(c, &s, &text);
+    enum hd_code code = load_canonical("versions", c->queries, buf_span(&text), &made, err);
+    if (!code)
+        code = all_told(policy, config_service(made, policy->name), asked, err);
+    if (code)
+        config_unref(made);
+    else
+        *ret = made;
+    return code;
 }

@@ -28,7 +28,7 @@ struct order {
     const char *what;                                                   /* the word in the packet */
     /* BODY: its "service" · NAME: the path's segment is the argument "name" */
     enum { ABOUT_FLEET, ABOUT_SERVICE, ABOUT_GUARD, ABOUT_BODY, ABOUT_NAME } about;
-    struct field field[10]; /* ends with a row without key */
+    struct field field[12]; /* ends with a row without key */
     bool keyed;            /* needs an Idempotency-Key: given twice, it must not happen twice */
 };
 
@@ -74,7 +74,8 @@ const struct order
     order_logout = {"logout", ABOUT_FLEET, {{0}}},
     order_analysis = {"analyse", ABOUT_BODY,
         {{"service", FIELD_NAME, true}, {"candidate", FIELD_NAME, false},
-         {"stable", FIELD_NAME, false}, {"run", FIELD_TEXT, false},
+         {"stable", FIELD_NAME, false}, {"candidate_label", FIELD_TEXT, false},
+         {"stable_label", FIELD_TEXT, false}, {"run", FIELD_TEXT, false},
          {"ttl", FIELD_DURATION, false, "ttl_ms"}, {"duration", FIELD_DURATION, false},
          {"interval", FIELD_DURATION, false, "interval_ms"}, {"from", FIELD_TIME, false, "from_ms"},
          {"to", FIELD_TIME, false, "to_ms"}}},

@@ -81,6 +81,8 @@ struct guard *analysis_start(struct service *s, const struct analysis_start *sta
         .candidate = start->candidate,
         .trigger = start->trigger,
         .version = start->version,
+        .stable_version = start->stable_version,
+        .pin = start->pin,
         .switch_from_ms = start->from_ms,
         .switch_to_ms = start->from_ms,
         .analysis = true,
@@ -185,11 +187,15 @@ static bool analysis_joined(struct order *o, const struct service *s, const stru
 static bool analysis_sides(struct order *o, const struct hd_policy *policy, int *candidate, int *stable)
 {
     const char *mine = order_text(o, "candidate"), *theirs = order_text(o, "stable");
-    *candidate = mine ? order_colour(policy, mine) : policy->candidate;
-    *stable = theirs                   ? order_colour(policy, theirs)
-              : policy->stable >= 0    ? policy->stable
-              : policy->n_colours == 2 ? 1 - *candidate
-                                       : -1;
+    int leaves = theirs ? order_colour(policy, theirs) : policy->stable;
+    *candidate = mine                             ? order_colour(policy, mine)
+                 : policy->candidate >= 0         ? policy->candidate
+                 : order_text(o, "candidate_label") ? leaves != 1 /* a version takes a place that is free */
+                                                    : -1;
+    *stable = leaves >= 0 || theirs          ? leaves
+              : policy->n_colours == 2       ? 1 - *candidate
+              : order_text(o, "stable_label") ? *candidate == 0
+                                              : -1;
     if (*candidate >= 0 && *stable >= 0 && *candidate != *stable)
         return true;
     order_problem(o, 422, "no_such_colour", "candidate and stable must be two colours of the service");
@@ -248,6 +254,26 @@ static bool past_room(struct order *o, const struct service *s)
     return !check && n < HD_ANALYSES_PAST_MAX;
 }
 
+/* Sides by versions: the service asks for these values of the colours' label. False: it cannot, which is
+ * said. */
+static bool analysis_versions(struct order *o, const struct service *s, struct analysis_start *start)
+{
+    const char *label[HD_SIDES_MAX] = {NULL}, *version = order_text(o, "version");
+    const char *mine = order_text(o, "candidate_label"), *theirs = order_text(o, "stable_label");
+    struct hd_error err;
+    label[start->candidate] = mine;
+    label[start->stable] = theirs;
+    start->version = version ? version : mine;
+    start->stable_version = theirs;
+    if (!mine && !theirs)
+        return true;
+    if (str_is(mine, theirs))
+        order_problem(o, 422, "one_version", "candidate_label and stable_label must be two versions");
+    else if (config_relabel(s->p->config, s->policy, label, &start->pin, &err))
+        order_problem(o, 422, "no_versions", arena_text(o->arena, err.text));
+    return start->pin != NULL;
+}
+
 void analysis_order(struct order *o)
 {
     struct service *s = o->s;
@@ -255,7 +281,6 @@ void analysis_order(struct order *o)
     int candidate, stable;
     struct analysis_start start = {
         .trigger = trigger ? trigger : "api",
-        .version = order_text(o, "version"),
         .run = order_text(o, "run"),
         .note = order_text(o, "note"),
     };
@@ -267,8 +292,11 @@ void analysis_order(struct order *o)
     start.stable = (uint8_t)stable;
     if (!start.run && analysis_joined(o, s, &start))
         return;
+    if (!analysis_versions(o, s, &start))
+        return;
     if (!analysis_room(s))
         order_problem(o, 429, "too_many_analyses", "as many analyses are live as there can be");
     else if (start.from_ms == o->p->now.wall_ms || past_room(o, s))
         order_about(o, analysis_start(s, &start), 201);
+    config_unref(start.pin);
 }

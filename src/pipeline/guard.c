@@ -203,6 +203,7 @@ static void start_row(struct guard *g, const struct guard_start *start)
         .stable = guard_colour(g, HD_STABLE),
         .candidate = guard_colour(g, HD_CANDIDATE),
         .candidate_version = arena_text(g->own, start->version),
+        .stable_version = arena_text(g->own, start->stable_version),
         .value_before = arena_text(g->own, start->value_before),
         .value_after = arena_text(g->own, start->value_after),
         .switch_from_ms = start->switch_from_ms,
@@ -246,7 +247,8 @@ void guard_tell_switch(struct guard *g, const char *how)
 struct guard *guard_start(struct service *s, const struct guard_start *start)
 {
     struct pipeline *p = s->p;
-    struct guard *g = guard_new(s, p->config, s->policy, start->analysis);
+    struct guard *g = guard_new(s, start->pin ? start->pin : p->config,
+                                start->pin ? config_service(start->pin, s->name) : s->policy, start->analysis);
     if (start->analysis)
         analysis_take_times(g, start);
     g->stable = start->stable;

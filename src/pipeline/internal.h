@@ -378,7 +378,8 @@ void live_to_reading(struct hd_arena *, const struct service *, const struct hd_
 struct guard_start {
     uint8_t stable, candidate;
     const char *trigger, *change;  /* change: JSON or NULL */
-    const char *version;           /* of the candidate; NULL */
+    const char *version, *stable_version; /* of the candidate, of stable; NULL */
+    struct config *pin;            /* NULL: the service's own configuration */
     const char *value_before, *value_after;
     int64_t switch_from_ms, switch_to_ms;
     bool pending;                  /* the switch has not been read yet */
@@ -423,7 +424,8 @@ bool approval_due(struct guard *); /* true: nobody answered in time, and the gua
 /* analysis.c */
 struct analysis_start {
     uint8_t stable, candidate;
-    const char *trigger, *version;
+    const char *trigger, *version, *stable_version;
+    struct config *pin;            /* asks for these versions; NULL: for the colours */
     const char *run, *note;        /* as store_run's; run NULL: its own id */
     int64_t ttl_ms;
     int64_t from_ms;               /* wall; before now: the time since then is judged as well */

@@ -106,6 +106,12 @@ class World:
                                         "guard": {"interval": "5s", "duration": "3m", "warmup": "0s"},
                                         "checks": [{"use": "http-5xx-ratio", "with": {"job": "web"},
                                                     "max": "1%"}]},
+                                        "versions": {
+                                        "colours": ["blue", "green"], "target": "trust",
+                                        "actuator": {"type": "exec", "command": ["/bin/false"]},
+                                        "guard": {"interval": "5s", "duration": "3m", "warmup": "0s"},
+                                        "checks": [{"use": "http-5xx-ratio", "with": {"job": "web"},
+                                                    "max": "1%"}]},
                                         "proof": {
                                         "colours": ["v1", "v2", "v3"], "target": "trust",
                                         "actuator": {"type": "exec", "command": ["/bin/false"]},
@@ -206,6 +212,12 @@ SERVICE = [
     ("as bad now as then", "v3", "v3", 150, 10, HALF - 30, 3, "inconclusive", "shared"),
     ("no data at all", "v1", "v2", 7200, 7000, None, 3, "inconclusive", None),
 ]
+VERSIONS_REFUSED = [
+    ("of one side it is not said", ["--candidate-label", "v2"], "--stable-label VALUE or --stable COLOUR"),
+    ("a version and a colour", ["--candidate-label", "v2", "--candidate", "green", "--stable", "blue"], "one of them"),
+    ("a version against itself at one time", ["--candidate-label", "v2", "--stable-label", "v2"], "--stable-from"),
+    ("no such colour", ["--candidate-label", "v2", "--stable", "red"], "no colour 'red'"),
+]
 SERVICE_REFUSED = [
     ("no candidate", [], "--candidate"),
     ("no stable among three", ["--candidate", "v1"], "--stable"),
@@ -239,6 +251,11 @@ def check_service(out, world):
             check = got["checks"][0]
             out.point(abs(check["value"] - 0.05) < 0.005 and check["stable"] == 0 and check["limit"] == 0.01 and
                       check["n"] % 100 == 0 and 0 < check["n"] <= 20 * (start - end), f"service: {name}: its numbers", check)
+        if stable or then:
+            args = [f"{a}-label" if a in ("--candidate", "--stable") else a for a in args]
+            as_version = service(world, *args, name="versions")
+            out.point(as_version[:2] == (code, {**got, "service": "versions"}), f"service: {name}: as versions that are no colours",
+                      json.dumps(as_version)[:2000], json.dumps(got)[:2000])
     for name, candidate, stable, label, status in (("worse", "v2", "v1", "High", 5), ("alike", "v3", "v1", "Pass", 0),
                                                    ("better is not worse", "v1", "v2", "Pass", 0)):
         code, got, said = service(world, "--candidate", candidate, "--stable", stable, "--from", at(HALF + 320),
@@ -255,6 +272,11 @@ def check_service(out, world):
                                   *(["--stable-from", at(then)] if then else []), name="proof")
         out.point(code == status and got.get("verdict") == verdict, f"service by the sequential rule: {name}",
                   f"exit {code}: {json.dumps(got)[:2000]}", said)
+    code, got, said = service(world, "--candidate-label", "v2", "--stable", "v1", "--from", at(300), "--to", at(60))
+    out.point(code == 5 and (got["candidate"], got["stable"]) == ("v2", "v1"), "service: a version against a colour", said)
+    for name, args, words in VERSIONS_REFUSED:
+        code, _, said = service(world, *args, name="versions")
+        out.point(code == 2 and words in said, f"versions refused: {name}", f"exit {code}: {said}")
     for name, args, words in SERVICE_REFUSED:
         code, _, said = service(world, *args)
         out.point(code == 2 and words in said, f"service refused: {name}", f"exit {code}: {said}")
