@@ -192,66 +192,124 @@ static int replay_one(const struct cli_args *args, struct hd_arena *a, struct st
 
 /* --- many guards --- */
 
-static void put_row(struct json_out *out, struct table *table, struct hd_arena *a,
-                    const struct store_guard *g, const struct both *b)
+#define GUARDS_MAX 20000 /* judged in one go: years of them; a range asks for less */
+
+/* What came of so many guards. */
+struct tally {
+    size_t n, equal, different, not_due, without;
+};
+
+static const char *compare(const struct store_guard *g, const struct both *b, struct tally *t)
 {
-    const char *equal = !b->n                          ? "no evidence"
-                        : none_was_due(g, &b->now)     ? "not due: ended by somebody"
-                        : same(&b->stored, &b->now)    ? "equal"
-                                                       : "DIFFERENT";
-    if (!out) {
-        table_row(table, g->id, g->service, table_time(a, g->started_ms),
-                  hd_verdict_word(b->stored.kind), hd_verdict_word(b->now.kind), equal);
-        return;
+    t->n++;
+    if (!b->n) {
+        t->without++;
+        return "no evidence";
     }
-    json_begin(out, NULL, '{');
-    json_put_text(out, "id", g->id);
-    json_put_text(out, "service", g->service);
-    json_put_time(out, "started_at", g->started_ms);
-    json_put_text(out, "stored", hd_verdict_word(b->stored.kind));
-    json_put_text(out, "replayed", b->n ? hd_verdict_word(b->now.kind) : NULL);
-    json_put_bool(out, "equal", b->n && agree(g, &b->stored, &b->now));
-    json_end(out, '}');
+    if (none_was_due(g, &b->now)) {
+        t->not_due++;
+        return "not due: ended by somebody";
+    }
+    bool equal = same(&b->stored, &b->now);
+    t->equal += equal;
+    t->different += !equal;
+    return equal ? "equal" : "DIFFERENT";
 }
 
-/* Every ended guard of the list, oldest first. Evidence that was evicted proves nothing, and is
- * said. */
-static enum hd_code replay_list(struct store *store, const struct store_guard *list, size_t n,
-                                struct json_out *out, struct table *table, bool *ret_equal,
-                                struct hd_error *err)
+/* Where a row goes: into one of them. */
+struct rows {
+    struct json_out *out;
+    struct table *table;
+    struct tally tally;
+};
+
+static void put_row(struct rows *to, const struct store_guard *g, const struct both *b)
 {
-    *ret_equal = true;
-    for (size_t i = n; i-- > 0;) {
-        struct hd_arena *a = table->arena;
-        struct store_guard guard;
-        struct trial t;
-        struct both both = {.n = 0};
-        if (list[i].ended_ms < 0)
-            continue;
-        enum hd_code code = trial_load(store, a, list[i].id, &guard, &t, err);
-        if (!code && t.n)
-            code = judge(a, &guard, &t, &both, err);
-        if (code && code != HD_ABSENT)
-            return code;
-        if (both.n)
-            *ret_equal &= agree(&guard, &both.stored, &both.now);
-        else
-            both.stored.kind = list[i].verdict;
-        put_row(out, table, a, &list[i], &both);
+    const char *is = compare(g, b, &to->tally), *now = b->n ? hd_verdict_word(b->now.kind) : NULL;
+    const char *why = b->n && b->now.n ? b->now.reason[0].text : NULL;
+    if (!to->out) {
+        struct hd_arena *a = to->table->arena;
+        table_row(to->table, arena_text(a, g->id), table_clean(a, g->service), table_time(a, g->switch_to_ms),
+                  arena_print(a, "%s > %s", table_clean(a, g->stable), table_clean(a, g->candidate)),
+                  hd_verdict_word(g->verdict), now, is, table_clean(a, why));
+        return;
     }
+    json_begin(to->out, NULL, '{');
+    json_put_text(to->out, "id", g->id);
+    json_put_text(to->out, "service", g->service);
+    json_put_time(to->out, "started_at", g->started_ms);
+    json_put_time(to->out, "switch_at", g->switch_to_ms);
+    json_put_text(to->out, "stable", g->stable);
+    json_put_text(to->out, "candidate", g->candidate);
+    json_put_text(to->out, "stored", hd_verdict_word(g->verdict));
+    json_put_text(to->out, "replayed", now);
+    json_put_text(to->out, "why", why);
+    json_put_bool(to->out, "equal", b->n && agree(g, &b->stored, &b->now));
+    json_end(to->out, '}');
+}
+
+/* Evidence that was evicted proves nothing, and is said. */
+static enum hd_code replay_row(struct store *store, const char *id, struct rows *to, struct hd_error *err)
+{
+    ARENA_AUTO a = arena_new(); /* a long history is not held all at once */
+    struct store_guard guard;
+    struct trial t = {.n = 0};
+    struct both both = {.n = 0};
+    enum hd_code code = trial_load(store, a, id, &guard, &t, err);
+    if (code == HD_ABSENT)
+        code = store_guard(store, a, id, &guard, err);
+    if (!code && t.n)
+        code = judge(a, &guard, &t, &both, err);
+    if (!code)
+        put_row(to, &guard, &both);
+    return code;
+}
+
+/* Ids of those that have ended, newest first, page by page. */
+static enum hd_code ended_guards(struct store *store, struct hd_arena *a, struct store_filter filter,
+                                 char (**ret)[27], size_t *ret_n, struct hd_error *err)
+{
+    char(*id)[27] = arena_array(a, GUARDS_MAX, sizeof *id);
+    size_t page = HD_ROWS_MAX, n = 0;
+    char before[27];
+    while (page == HD_ROWS_MAX && n < GUARDS_MAX) {
+        ARENA_AUTO tmp = arena_new();
+        struct store_guard *list;
+        if (store_guards(store, tmp, &filter, &list, &page, err))
+            return err->code;
+        for (size_t i = 0; i < page && n < GUARDS_MAX; i++) {
+            if (list[i].ended_ms >= 0)
+                memcpy(id[n++], list[i].id, sizeof *id);
+        }
+        if (page)
+            filter.before = memcpy(before, list[page - 1].id, sizeof before);
+    }
+    *ret = id;
+    *ret_n = n;
     return HD_OK;
 }
 
+static void say_tally(const struct tally *t)
+{
+    (void)printf("%zu guard%s: %zu equal, %zu different", t->n, t->n == 1 ? "" : "s", t->equal, t->different);
+    if (t->not_due)
+        (void)printf(", %zu ended by somebody before a verdict", t->not_due);
+    if (t->without)
+        (void)printf(", %zu without evidence", t->without);
+    (void)puts(t->n == GUARDS_MAX ? "; older ones were left out" : "");
+}
+
+/* Every guard of the range that has ended, oldest first. */
 static int replay_range(const struct cli_args *args, struct hd_arena *a, struct store *store)
 {
     struct store_filter filter = {.service = cli_option(args, "service"), .verdict = -1};
-    struct table table = {.arena = a, .columns = 6};
-    struct store_guard *list;
+    struct table table = {.arena = a, .columns = 8};
     struct hd_error err;
-    bool equal;
+    char(*id)[27];
     size_t n;
-    BUF_AUTO text = BUF_INIT(HD_REPLY_BYTES_MAX);
+    BUF_AUTO text = BUF_INIT(8 * HD_REPLY_BYTES_MAX);
     struct json_out out = json_out(&text);
+    struct rows rows = {.out = cli_json(args) ? &out : NULL, .table = &table};
     int status = trial_range(args, clock_now().wall_ms, &filter.since_ms, &filter.until_ms);
     const char *newest;
     if (!status && filter.service)
@@ -259,16 +317,21 @@ static int replay_range(const struct cli_args *args, struct hd_arena *a, struct 
     if (status)
         return status;
     json_begin(&out, NULL, '[');
-    table_row(&table, "GUARD", "SERVICE", "STARTED (UTC)", "STORED", "REPLAYED", "VERDICT IS");
-    if (store_guards(store, a, &filter, &list, &n, &err) ||
-        replay_list(store, list, n, cli_json(args) ? &out : NULL, &table, &equal, &err))
+    table_row(&table, "GUARD", "SERVICE", "SWITCH (UTC)", "FROM > TO", "THEN", "NOW", "VERDICT IS", "WHY (NOW)");
+    if (ended_guards(store, a, filter, &id, &n, &err))
         return cli_fail(CLI_USAGE, "%s", err.text);
+    while (n-- > 0) {
+        if (replay_row(store, id[n], &rows, &err))
+            return cli_fail(CLI_USAGE, "%s", err.text);
+    }
     json_end(&out, ']');
-    if (cli_json(args))
+    if (rows.out)
         (void)puts(buf_at(&text));
-    else
+    else if (rows.tally.n)
         table_print(&table, stdout);
-    return equal ? CLI_OK : DIFFERENT;
+    if (!rows.out)
+        say_tally(&rows.tally);
+    return rows.tally.different ? DIFFERENT : CLI_OK;
 }
 
 /* The last guard of a service. */
@@ -322,6 +385,9 @@ const struct cli_command cli_replay = {
     .synopsis = "ID | SERVICE | FILE | [--from T] [--to T] [--service NAME]",
     .help = "judge the stored evidence of one or many guards again and compare",
     .notes = "A service stands for its newest guard; with --service all of its guards are judged.\n"
+             "Of a range, each switch that a guard watched is told with the verdict then and the one now, from\n"
+             "its own policy and evidence. What another policy would have done, and switches that nobody\n"
+             "watched, are for haldane backtest.\n"
              "FILE is a receipt (haldane export --json): its chain is proved, and nothing else is read.\n"
              "A guard that somebody ended before its evidence decided anything owes no verdict.\n"
              "Exit codes: 0 the same verdict, 1 another one, 2 no such guard or evidence.\n",

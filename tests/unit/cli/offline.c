@@ -199,6 +199,9 @@ static void replay_range(struct fixture *f, const struct store_guard *g)
             fail_msg("status %d: %s%s", said.status, said.out, said.err);
         holds("range", "stdout", said.out, right ? "equal" : "DIFFERENT");
         holds("range", "stdout", said.out, "no evidence");
+        holds("range", "stdout", said.out, "blue > green");
+        holds("range", "stdout", said.out, right ? "2 guards: 1 equal, 0 different, 1 without evidence\n"
+                                                 : "2 guards: 0 equal, 1 different, 1 without evidence\n");
         said = run((const char *[]){"replay", "--to", "1970-01-01T00:00:00.001Z", "-o", "json", "--store", f->path, NULL});
         assert_string_equal(said.out, "[]\n");
         assert_int_equal(said.status, 0);
