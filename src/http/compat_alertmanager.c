@@ -54,12 +54,19 @@ static const char *put_alerts(struct call *c, const struct json *body, const cha
     const struct json *alerts = json_get(body, "alerts");
     const char *fault = NULL;
     int64_t left_out = 0;
+    bool rest_fires = true;
     size_t n = 0;
     if (!alerts || json_type(alerts) != JSON_ARRAY)
         return "alerts must be a list";
     (void)json_i64(json_get(body, "truncatedAlerts"), "truncatedAlerts", &left_out, NULL);
+    if (str_is(text_in(c, body, "status", 20), "resolved"))
+        rest_fires = false;
+    const char *group = "";
+    (void)json_text(json_get(body, "groupKey"), "groupKey", &group, NULL);
     struct json_out o = compat_order(c, "alerts", service, NULL);
     json_put_text(&o, "what", what);
+    json_put_text(&o, "group", arena_print(c->arena, "left-out-%016llx",
+                                           (unsigned long long)str_hash(group, 0)));
     json_begin(&o, "alerts", '[');
     for (const struct json *j = json_first(alerts); j && !fault; j = json_next(j)) {
         if (n++ < HD_ALERTS_BODY_MAX)
@@ -69,6 +76,7 @@ static const char *put_alerts(struct call *c, const struct json *body, const cha
     }
     json_end(&o, ']');
     json_put_i64(&o, "left_out", left_out);
+    json_put_bool(&o, "rest_fires", rest_fires && left_out > 0);
     compat_send(&o);
     return fault;
 }

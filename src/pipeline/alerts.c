@@ -2,7 +2,9 @@
  *
  * Alerts that an Alertmanager sends us about a service. One that feeds its guard stands in the timeline,
  * and while it fires the guard does not pass (decide.c); one that fails it is a check that tripped. What
- * fired before the switch is not held against the release. Called by command.c.
+ * fired before the switch is not held against the release. Of alerts that a message left out nobody knows
+ * what they say: together they are one that feeds the guard, until the group is told whole. Called by
+ * command.c.
  */
 #include "pipeline/order.h"
 
@@ -24,7 +26,30 @@ struct taken {
     bool news, firing;
 };
 
-/* Notes all of them in one transaction. */
+/* What the message of this group leaves out, if anything. */
+static enum hd_code note_rest(struct order *o, struct taken *ret, struct hd_error *err)
+{
+    struct store *store = o->p->o.store;
+    const char *group = order_text(o, "group");
+    struct store_alert *a = &ret->alert;
+    bool fires = false;
+    (void)json_bool(json_get(o->args, "rest_fires"), "rest_fires", &fires, NULL);
+    *ret = (struct taken){.alert = {.service = o->service,
+                                    .what = "feed",
+                                    .fingerprint = group ? group : "",
+                                    .name = arena_print(o->arena, "%lld alerts that a message left out",
+                                                        (long long)order_number(o, "left_out", 0)),
+                                    .starts_ms = o->p->now.wall_ms,
+                                    .seen_ms = o->p->now.wall_ms,
+                                    .firing = fires},
+                          .text = ""};
+    enum hd_code code = store_alert_since(store, a->service, a->fingerprint, &a->starts_ms, err);
+    if (code && (code != HD_ABSENT || !fires))
+        return code == HD_ABSENT ? HD_OK : code;
+    return store_put_alert(store, a, &ret->news, &ret->firing, err);
+}
+
+/* Notes all of them in one transaction, and as one more what was left out. */
 static enum hd_code note(struct order *o, const struct json *list, struct taken *ret, size_t *ret_n,
                          struct hd_error *err)
 {
@@ -43,6 +68,8 @@ static enum hd_code note(struct order *o, const struct json *list, struct taken 
         (void)json_bool(json_get(j, "firing"), "firing", &t->alert.firing, NULL);
         code = store_put_alert(store, &t->alert, &t->news, &t->firing, err);
     }
+    if (!code)
+        code = note_rest(o, &ret[n], err);
     if (!code)
         code = store_commit(store, err);
     if (code)
@@ -63,6 +90,16 @@ static void tell(struct order *o, struct guard *g, const struct taken *t, const 
     event_add(o->p, g, o->service, "check", HD_REASON_NONE, headline, t->text, false);
 }
 
+static void tell_rest(struct order *o, const struct taken *rest, int64_t left_out)
+{
+    const char *words = !rest->firing ? "Every alert of a group that was cut short is told again, or over"
+                                      : arena_print(o->arena, "%lld alerts were left out of a message: a "
+                                                    "release does not pass on what nobody told",
+                                                    (long long)left_out);
+    if (rest->news)
+        event_add(o->p, o->s->guard, o->service, "check", HD_REASON_NONE, words, "", false);
+}
+
 /* A repeat may still fail a guard: the message before may have been lost with the process. */
 static void act(struct order *o, struct guard *g, const struct taken *t)
 {
@@ -77,7 +114,7 @@ static void act(struct order *o, struct guard *g, const struct taken *t)
 
 void alerts_order(struct order *o)
 {
-    struct taken *taken = arena_many(o->arena, HD_ALERTS_BODY_MAX, struct taken);
+    struct taken *taken = arena_many(o->arena, HD_ALERTS_BODY_MAX + 1, struct taken);
     const struct json *list = json_get(o->args, "alerts");
     int64_t left_out = order_number(o, "left_out", 0);
     struct hd_error err;
@@ -94,9 +131,7 @@ void alerts_order(struct order *o)
         act(o, o->s->guard, &taken[i]); /* which may end with the first of them */
         news += taken[i].news;
     }
-    if (left_out > 0 && news)
-        event_add(o->p, o->s->guard, o->service, "check", HD_REASON_NONE,
-                  arena_print(o->arena, "%lld alerts were left out of a message", (long long)left_out), "", false);
+    tell_rest(o, &taken[n], left_out);
     o->body = arena_print(o->arena, "{\"alerts\":%zu,\"news\":%zu,\"left_out\":%lld}", n, news,
                           (long long)left_out);
     o->status = 200;

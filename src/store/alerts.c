@@ -48,6 +48,15 @@ enum hd_code store_put_alert(struct store *s, const struct store_alert *a, bool 
     return HD_OK;
 }
 
+enum hd_code store_alert_since(struct store *s, const char *service, const char *fingerprint,
+                               int64_t *ret_starts_ms, struct hd_error *err)
+{
+    return sql_int(s,
+                   "SELECT starts_ms FROM alert WHERE service = ?1 AND what = 'feed'"
+                   " AND fingerprint = ?2 AND firing = 1 ORDER BY starts_ms DESC LIMIT 1",
+                   ARGS(TEXT_ARG(service), TEXT_ARG(fingerprint)), ret_starts_ms, err);
+}
+
 static enum hd_code read_alert(struct sql_row *row, void *ret, struct hd_error *err)
 {
     (void)err;

@@ -231,6 +231,9 @@ struct store_alert {
  * it was not known, or has resolved just now. `ret_firing`: it stands as firing. */
 enum hd_code store_put_alert(struct store *, const struct store_alert *, bool *ret_news, bool *ret_firing,
                              struct hd_error *err);
+/* The begin of the one with this fingerprint that feeds the service and fires. HD_ABSENT: none does. */
+enum hd_code store_alert_since(struct store *, const char *service, const char *fingerprint,
+                               int64_t *ret_starts_ms, struct hd_error *err);
 /* One that feeds the service, fires since `since_ms` or later, and was repeated at `seen_ms` or later.
  * HD_ABSENT: none. */
 enum hd_code store_alert_firing(struct store *, struct hd_arena *, const char *service, int64_t since_ms,

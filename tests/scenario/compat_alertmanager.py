@@ -21,7 +21,7 @@ BLUE = {"blue": 100, "green": 0}
 
 
 class Alertmanager:
-    def __init__(self, world, d, config):
+    def __init__(self, world, d, config, name="am"):
         with open(world.path("token"), "w") as f, open(f"{d.db}.token") as t:
             f.write(t.read().strip())
         config = config.replace("haldane.example:8417", f"127.0.0.1:{d.port}")
@@ -29,13 +29,13 @@ class Alertmanager:
         for key, value in (("group_wait", "50ms"), ("group_interval", "200ms"), ("repeat_interval", "1s")):
             config, n = re.subn(rf"{key}: \w+", f"{key}: {value}", config)
             assert n == 3, key
-        with open(world.path("am.yml"), "w") as f:
+        with open(world.path(f"{name}.yml"), "w") as f:
             f.write(config)
         self.port = w.free_port()
-        world.start("am", ["prometheus-alertmanager", f"--config.file={world.path('am.yml')}",
-                           f"--storage.path={world.path('am')}", "--cluster.listen-address=",
+        world.start(name, ["prometheus-alertmanager", f"--config.file={world.path(f'{name}.yml')}",
+                           f"--storage.path={world.path(name)}", "--cluster.listen-address=",
                            f"--web.listen-address=127.0.0.1:{self.port}"])
-        w.wait(self.ready, 20, f"alertmanager is up: {world.tail('am')}")
+        w.wait(self.ready, 20, f"alertmanager is up: {world.tail(name)}")
 
     def ready(self):
         try:
@@ -97,6 +97,27 @@ def feed(d, am, router):
     w.equal(d.guard()["state"], "passed", "once it has resolved, the next release passes", str(d.guard()["why"]))
 
 
+def cut_short(d, am, router):
+    """`max_alerts: 1`: of two alerts only the old one, first by its labels, is told."""
+    old, since = time.time() - 60, time.time()
+    router.set(GREEN)
+    g = d.wait_state("watching", 10, nth=4)
+    am.tell("AlwaysThere", "feed", old)
+    am.tell("Hidden", "feed", since + 1)
+    w.wait(lambda: told(d, "1 alerts were left out of a message"), 15, "the message cut short")
+    w.equal(told(d, "Alert Hidden is firing"), [], "Alertmanager tells one alert of the two")
+    done = d.wait_state("inconclusive passed reverted", 30, nth=4)
+    w.equal((done["id"], done["state"]), (g["id"], "inconclusive"), "the release does not pass on what was left out",
+            done["why"])
+    w.ok("1 alerts that a message left out" in done["why"], "which is the reason", done["why"])
+    am.tell("Hidden", "feed", since + 1, time.time() - 0.1)
+    am.tell("AlwaysThere", "feed", old, time.time() - 0.1)
+    w.wait(lambda: told(d, "is told again, or over"), 15, "the group told whole")
+    router.set(BLUE)
+    d.wait_state("passed inconclusive", 30, nth=5)
+    w.equal(d.guard()["state"], "passed", "then the next one passes", str(d.guard()["why"]))
+
+
 def start(d, am):
     am.tell("Deployed", "start", time.time(), service="cart")
     g = w.wait(lambda: d.guard("cart"), 15, "the started guard")
@@ -124,6 +145,14 @@ def by_hand(d):
     w.equal(message(d, "feed", [alert(2, "resolved")])[1]["news"], 0, "the end of what nobody told is none")
     w.equal(message(d, "feed", [alert(3)], truncatedAlerts=7)[1]["left_out"], 7, "a cut list is told of")
     w.equal(len(told(d, "7 alerts were left out")), 1, "in the journal too")
+    w.equal(message(d, "feed", [alert(3)], truncatedAlerts=9)[0], 200, "cut again")
+    w.equal(len(told(d, "9 alerts were left out")), 0, "which is no news")
+    w.equal(message(d, "feed", [alert(3)])[0], 200, "told whole")
+    w.equal(message(d, "feed", [alert(3)], truncatedAlerts=9)[0], 200, "and cut once more")
+    w.equal(len(told(d, "9 alerts were left out")), 1, "is news")
+    w.equal(message(d, "feed", [alert(3, "resolved")], truncatedAlerts=9, status="resolved")[0], 200,
+            "what is left out of an end has ended")
+    w.equal(d.rows("SELECT name FROM alert WHERE firing AND fingerprint LIKE 'left-out-%'"), [], "all of it")
     many = [alert(i) for i in range(100, 165)]
     w.equal(message(d, "feed", many)[1], {"alerts": 64, "news": 64, "left_out": 1}, "64 are taken, one is left out")
     d.kill()
@@ -153,9 +182,12 @@ def main(world):
     fail(d, am, router)
     feed(d, am, router)
     start(d, am)
+    short, n = re.subn(r"(do=feed\n)", r"\1        max_alerts: 1\n", config)
+    assert n == 1
+    cut_short(d, Alertmanager(world, d, short, "am-short"), router)
     by_hand(d)
 
 
 if __name__ == "__main__":
     w.need("haproxy", "prometheus-alertmanager")
-    w.run(main, 120)
+    w.run(main, 160)

@@ -340,8 +340,14 @@ static const struct order_row {
     {"alerts", "/compat/alertmanager?service=pass&do=fail",
      "{\"alerts\":[{\"status\":\"firing\",\"startsAt\":\"2026-11-20T03:04:10Z\",\"fingerprint\":\"f\","
      "\"labels\":{\"alertname\":\"Bad\"}}]}",
-     "\"args\":{\"what\":\"fail\",\"alerts\":[{\"fingerprint\":\"f\",\"name\":\"Bad\",\"text\":\"\",", 202, 404, 429,
-     503, 503, 400, "\"id\":\"01X\""},
+     "\"alerts\":[{\"fingerprint\":\"f\",\"name\":\"Bad\",\"text\":\"\",\"starts_ms\":1795143850000,"
+     "\"firing\":true}],\"left_out\":0,\"rest_fires\":false}", 202, 404, 429, 503, 503, 400, "\"id\":\"01X\""},
+    {"alerts, cut short", "/compat/alertmanager?service=pass&do=fail",
+     "{\"status\":\"firing\",\"groupKey\":\"{}:{}\",\"truncatedAlerts\":2,\"alerts\":[]}",
+     "\"alerts\":[],\"left_out\":2,\"rest_fires\":true}", 202, 404, 429, 503, 503, 400, "\"id\":\"01X\""},
+    {"the end of alerts, cut short", "/compat/alertmanager?service=pass&do=fail",
+     "{\"status\":\"resolved\",\"groupKey\":\"{}:{}\",\"truncatedAlerts\":2,\"alerts\":[]}",
+     "\"alerts\":[],\"left_out\":2,\"rest_fires\":false}", 202, 404, 429, 503, 503, 400, "\"id\":\"01X\""},
 };
 
 enum { DONE, ABSENT, MANY, GONE_STORE, LOOP_ANSWERS };
