@@ -37,15 +37,16 @@ enum hd_code hd_endpoint_check(const struct hd_endpoint *, struct hd_error *err)
         .help = "How long one exchange may take, name look-up and connect included."               \
     }
 
-/* Address of an HTTP endpoint: url or urls. */
-#define HD_ENDPOINT_URLS(struct_, member)                                                          \
+/* Address of an HTTP endpoint: url or urls. `secret_`: an address may be a secret. */
+#define HD_ENDPOINT_URLS(struct_, member, secret_)                                                 \
     {.key = "urls",                                                                                \
      .type = HD_OPT_URLS,                                                                          \
+     .secret = secret_,                                                                            \
      .offset = offsetof(struct_, member.bases),                                                    \
      .count_offset = offsetof(struct_, member.n_bases),                                            \
      .help = "Addresses of the replicas; one conversation stays on one of them."},                 \
     {                                                                                              \
-        .key = "url", .type = HD_OPT_URLS, .alias = true,                                          \
+        .key = "url", .type = HD_OPT_URLS, .alias = true, .secret = secret_,                       \
         .offset = offsetof(struct_, member.bases),                                                 \
         .count_offset = offsetof(struct_, member.n_bases),                                         \
         .help = "Address, where there is one only."                                                \
@@ -81,7 +82,7 @@ enum hd_code hd_endpoint_check(const struct hd_endpoint *, struct hd_error *err)
 
 /* An HTTP endpoint: all of both. */
 #define HD_ENDPOINT_OPTIONS(struct_, member)                                                       \
-    HD_ENDPOINT_URLS(struct_, member), HD_ENDPOINT_HTTP(struct_, member)
+    HD_ENDPOINT_URLS(struct_, member, false), HD_ENDPOINT_HTTP(struct_, member)
 
 /* A line-based endpoint: socket or sockets, timeout. */
 #define HD_SOCKET_OPTIONS(struct_, member)                                                         \

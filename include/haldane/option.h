@@ -32,7 +32,7 @@ enum hd_option_type {           /* C type at `offset` */
     HD_OPT_NAMED,               /* struct *, count; a mapping name -> mapping (or a list of names);
                                    `sub` begins with the row of the name */
     HD_OPT_PLUGIN,              /* struct hd_plugin; {type: NAME, ...}; table of that codec */
-    HD_OPT_URLS,                /* like TEXTS, every one a URL */
+    HD_OPT_URLS,                /* like TEXTS, every one a URL; `secret`: or a reference to one */
     HD_OPT_SOCKETS,             /* like TEXTS: "/path", "unix:/path" or "tcp:host:port"; a bare
                                    path is stored as "unix:/path" */
 };
@@ -43,6 +43,7 @@ struct hd_option {
     bool internal;              /* filled by the core, not by the user; not in help. In a codec's
                                    table: a TEXT that gets the path of the plug-in
                                    ("datasources.prom"), for messages */
+    bool secret;                /* URLS: whoever knows the address may use it */
     bool alias;                 /* another key for the row before: at most one of them is given */
     uint32_t offset, count_offset;
     uint32_t size;              /* GROUP, LIST, NAMED: size of one struct. INT, DURATION, SIZE: 4 when

@@ -26,7 +26,8 @@ struct hd_pair {
 struct hd_endpoint {
     const char *name;  /* for messages: "datasources.prom" */
     const char *const *bases; /* https://host:port/prefix | unix:/path | tcp:host:port; never empty
-                                 in a request; EXEC: no bases, only name and timeout_ms count */
+                                 in a request; HTTP: or a secret reference to one; EXEC: no bases,
+                                 only name and timeout_ms count */
     uint32_t n_bases;  /* replicas: one conversation stays on one of them */
     enum hd_auth auth;
     const char *secret; /* reference: token or password; NULL: none */

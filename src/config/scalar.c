@@ -240,6 +240,16 @@ static bool read_secret(const char *text, const char **ret, const char **why)
     return true;
 }
 
+static bool read_secret_url(struct hd_arena *a, const char *text, const char **ret, const char **why)
+{
+    *ret = text;
+    if (cred_is_reference(text) || read_url(a, text, ret, why))
+        return true;
+    *why = "is neither a URL (http:// or https://, a host, no user or password) nor a reference like "
+           "${file:/path}";
+    return false;
+}
+
 static bool read_time(struct hd_arena *a, const char *text, int64_t *ret, const char **why)
 {
     if (!str_read_time(text, ret))
@@ -297,7 +307,8 @@ static bool read_value(struct hd_arena *a, const struct hd_option *o, const char
     case HD_OPT_SECRET: return read_secret(text, &v->text, why);
     case HD_OPT_PATH: return read_path(a, text, &v->text, why);
     case HD_OPT_URL:
-    case HD_OPT_URLS: return read_url(a, text, &v->text, why);
+    case HD_OPT_URLS: return o->secret ? read_secret_url(a, text, &v->text, why)
+                                       : read_url(a, text, &v->text, why);
     case HD_OPT_SOCKETS: return read_socket(a, text, &v->text, why);
     case HD_OPT_INT: return read_i64(a, text, &v->i, why);
     case HD_OPT_NUMBER: return read_number(a, text, &v->d, why);

@@ -63,11 +63,12 @@ static size_t on_header(char *at, size_t size, size_t n, void *user)
 
 /* --- what goes out --- */
 
-/* Everything secret of the endpoint, read now: [0] password or token, then the header values. */
+/* Everything secret of the request, read now: [0] password or token, then the header values, then
+ * the address. */
 static enum hd_code read_secrets(struct transfer *t, const char *const **ret, struct hd_error *err)
 {
     const struct hd_endpoint *at = t->request->at;
-    const char **secret = arena_many(t->arena, at->n_headers + 1, const char *);
+    const char **secret = arena_many(t->arena, at->n_headers + 2, const char *);
     if (at->auth == HD_AUTH_BEARER && !at->secret)
         return hd_fail(err, HD_INVALID, "%s: bearer needs a secret", at->name);
     if (at->auth != HD_AUTH_NONE && at->secret &&
@@ -77,6 +78,8 @@ static enum hd_code read_secrets(struct transfer *t, const char *const **ret, st
         if (t->net->secret(t->arena, at->headers[i].value, &secret[i + 1], err))
             return hd_error_add(err, "%s: header %s", at->name, at->headers[i].name);
     }
+    if (t->net->secret(t->arena, at->bases[t->request->base], &secret[at->n_headers + 1], err))
+        return hd_error_add(err, "%s: url", at->name);
     *ret = secret;
     return HD_OK;
 }
@@ -126,10 +129,12 @@ static enum hd_code set_headers(struct transfer *t, struct hd_error *err)
 static enum hd_code set_target(struct transfer *t, struct hd_error *err)
 {
     const struct hd_request *r = t->request;
-    const char *base = r->at->bases[r->base], *path = r->u.http.path, *query = r->u.http.query;
+    const char *base = t->secrets[r->at->n_headers + 1], *path = r->u.http.path;
+    const char *query = r->u.http.query;
     bool local = str_begins(base, "unix:"), failed = false;
     if (!local && !str_begins(base, "http://") && !str_begins(base, "https://"))
-        return hd_fail(err, HD_INVALID, "HTTP needs http://, https:// or unix:/path: %s", base);
+        return hd_fail(err, HD_INVALID, "HTTP needs http://, https:// or unix:/path: %s",
+                       r->at->bases[r->base]);
     if (local) {
         failed = SET(t->easy, CURLOPT_UNIX_SOCKET_PATH, base + strlen("unix:"));
         base = "http://localhost";
@@ -144,7 +149,7 @@ static enum hd_code set_target(struct transfer *t, struct hd_error *err)
               SET(t->easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) ||
               SET(t->easy, CURLOPT_PROXY, r->at->proxy ? r->at->proxy : "") ||
               SET(t->easy, CURLOPT_NOPROXY, "");
-    return failed ? hd_fail(err, HD_NOMEM, "the address cannot be used: %s", url) : HD_OK;
+    return failed ? hd_fail(err, HD_NOMEM, "the address cannot be used: %s", transfer_peer(t)) : HD_OK;
 }
 
 static enum hd_code set_method(struct transfer *t, struct hd_error *err)
@@ -290,7 +295,7 @@ static bool http_again(struct transfer *t)
     struct hd_error err;
     if (t->again || read_secrets(t, &now, &err))
         return false;
-    for (size_t i = 0; i <= t->request->at->n_headers; i++)
+    for (size_t i = 0; i < t->request->at->n_headers + 2; i++)
         changed |= !str_is(old[i], now[i]);
     if (!changed)
         return false;

@@ -38,7 +38,7 @@ struct transfer {
     /* HTTP */
     CURL *easy; /* NULL: not with curl */
     struct curl_slist *lines;
-    const char *const *secrets; /* those that were sent: password or token, then header values */
+    const char *const *secrets; /* as read_secrets: those that were sent */
     char *curl_text;            /* CURL_ERROR_SIZE */
     int64_t attempt_ms;         /* wall: this attempt began */
     bool head_whole;            /* the empty line after the headers has come */

@@ -59,7 +59,10 @@ def main(world):
                 "half": w.service(router, "half", checks=HALF)}
     text = w.config(services, {"prom": prometheus, "ill": "{type: prometheus, url: \"%s\", timeout: "
                                "20s}" % ill.url}, alertmanager)
-    text = text.replace("notifiers:\n", f"notifiers:\n  chat: {{type: webhook, url: \"{hook.url}\"}}\n"
+    with open(world.path("chat-url"), "w") as f:
+        f.write(f"{hook.url}\n")
+    chat = "${file:%s}" % world.path("chat-url")
+    text = text.replace("notifiers:\n", f"notifiers:\n  chat: {{type: webhook, url: \"{chat}\"}}\n"
                         f"  ticket: {{type: webhook, url: \"{refuses.url}\"}}\n")
     d = w.Daemon(world, text).start()
     d.wait_read(services)

@@ -26,7 +26,8 @@ struct webhook_cfg {
 };
 
 static const struct hd_option options[] = {
-    HD_ENDPOINT_OPTIONS(struct webhook_cfg, at),
+    HD_ENDPOINT_URLS(struct webhook_cfg, at, true),
+    HD_ENDPOINT_HTTP(struct webhook_cfg, at),
     {.key = "body",
      .type = HD_OPT_TEXT,
      .offset = offsetof(struct webhook_cfg, body),
@@ -153,6 +154,23 @@ static enum hd_code put_template(struct buf *to, const char *text, const struct 
     return fill(to, text, v, sizeof v / sizeof *v, json_escape, err);
 }
 
+/* Where whoever knows the address may write: it must not stand in the file. */
+static const char *const chats[] = {"https://hooks.slack.com/", "https://hooks.slack-gov.com/",
+                                    "https://discord.com/api/webhooks/",
+                                    "https://discordapp.com/api/webhooks/",
+                                    "https://chat.googleapis.com/"};
+
+/* The message must not repeat it. */
+static enum hd_code check_address(const char *url, struct hd_error *err)
+{
+    for (size_t i = 0; i < sizeof chats / sizeof *chats; i++) {
+        if (str_begins(url, chats[i]))
+            return hd_fail(err, HD_INVALID, "url: the address of a chat is a secret and is never "
+                           "written here: use ${file:/path}, ${env:NAME} or ${credential:name}");
+    }
+    return HD_OK;
+}
+
 /* A trial filling finds unknown placeholders and a body that is no JSON at load time. */
 static enum hd_code check(const void *config, struct hd_error *err)
 {
@@ -163,6 +181,8 @@ static enum hd_code check(const void *config, struct hd_error *err)
     enum hd_code code = hd_endpoint_check(&cfg->at, err);
     if (!code && cfg->at.n_bases > HD_ASK_MAX)
         code = hd_fail(err, HD_INVALID, "urls: more than %d", HD_ASK_MAX);
+    for (uint32_t i = 0; !code && i < cfg->at.n_bases; i++)
+        code = check_address(cfg->at.bases[i], err);
     if (code || !cfg->body)
         return code;
     code = put_template(&b, cfg->body, &trial, err);
@@ -181,7 +201,7 @@ static const struct hd_endpoint *endpoint(const void *config)
 }
 
 /* "https://host/services/T/B" is base and path in one: the request takes it apart, because a path
- * that is appended to it would end in a slash too many. */
+ * that is appended to it would end in a slash too many. To a reference nothing is appended. */
 static const struct hd_request *new_post(struct hd_arena *a, const struct hd_endpoint *at,
                                          uint32_t i, struct hd_span body)
 {
@@ -203,7 +223,8 @@ static const struct hd_request *new_post(struct hd_arena *a, const struct hd_end
         .u.http =
             {
                 .method = "POST",
-                .path = !path   ? "/"
+                .path = !host   ? ""
+                        : !path ? "/"
                         : query ? arena_text_n(a, path, (size_t)(query - path))
                                 : path,
                 .query = query ? query + 1 : NULL,

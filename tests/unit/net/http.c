@@ -479,6 +479,38 @@ static void test_401(void **state)
     }
 }
 
+/* Whoever knows the address of a chat may write there: it is sent, and nothing else tells it. */
+static void test_secret_address(void **state)
+{
+    struct client *client = *state;
+    struct server *s = server_tcp(serve_echo, NULL);
+    char good[100];
+    (void)snprintf(good, sizeof good, "http://127.0.0.1:%d/services/T0/s3cret", s->port);
+    const struct {
+        const char *name, *address;
+        enum hd_io io;
+        const char *text; /* of the failure */
+    } row[] = {
+        {"sent", good, HD_IO_OK, ""},
+        {"no file", NULL, HD_IO_NOT_SENT, "test: url: ${secret}: no such file"},
+        {"no address", "s3cret", HD_IO_NOT_SENT, "HTTP needs http://, https:// or unix:/path: ${secret}"},
+        {"nobody there", "http://127.0.0.1:1/s3cret", HD_IO_NOT_SENT, "connection refused: ${secret}"},
+        {"no URL", "http:///s3cret", HD_IO_NOT_SENT, ": ${secret}"},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct call *c = call_server(client, 0, s);
+        (void)snprintf(c->base_text, sizeof c->base_text, "${secret}");
+        c->request.u.http.path = "";
+        secret_now = row[i].address;
+        const struct hd_response *r = ask(c);
+        bool told = strstr(r->text, "s3cret") != NULL;
+        if (r->io != row[i].io || !strstr(r->text, row[i].text) || told ||
+            (r->io == HD_IO_OK && !strstr(r->body.at, "GET /services/T0/s3cret HTTP/1.1\r\n")))
+            fail_msg("%s: io %d: %s\n%s", row[i].name, r->io, r->text, r->body.len ? r->body.at : "");
+    }
+    server_stop(s);
+}
+
 /* --- connections --- */
 
 static void serve_breaks(struct server *s, int fd, int connection)
@@ -541,6 +573,7 @@ int main(void)
         CLIENT_CASE(test_proxies),
         CLIENT_CASE(test_unix_socket),
         CLIENT_CASE(test_401),
+        CLIENT_CASE(test_secret_address),
         CLIENT_CASE(test_I6_once_is_sent_once),
         CLIENT_CASE(test_connections_are_used_again),
     };
