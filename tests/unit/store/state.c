@@ -115,6 +115,33 @@ static void test_round_trip(void **state)
     print_message("# the longest text: %zu bytes\n", longest);
 }
 
+/* What is written by hand is what printf writes: an older haldane, and eyes, read it. */
+static void test_as_printf(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20000; round++) {
+        struct hd_guard_state s = {.t_ms = 0};
+        char want[64] = "";
+        double v = draw_f64();
+        s.t_ms = draw_i64();
+        s.words[7] = v;
+        uint64_t bits;
+        memcpy(&bits, &v, sizeof bits);
+        BUF_AUTO wanted = BUF_INIT(4096);
+        BUF_AUTO text = BUF_INIT(4096);
+        if (isnan(v))
+            (void)snprintf(want, sizeof want, " 7=nan:%llx", (unsigned long long)bits);
+        else if (bits)
+            (void)snprintf(want, sizeof want, " 7=%a", v);
+        buf_text(&wanted, "haldane-state 1\nguard");
+        if (s.t_ms)
+            buf_print(&wanted, " t_ms=%lld", (long long)s.t_ms);
+        buf_print(&wanted, "\nwords%s\nend\n", want);
+        store_state_save(&s, &text);
+        assert_string_equal(buf_at(&text), buf_at(&wanted));
+    }
+}
+
 /* Every text that is cut anywhere is refused. */
 static void test_cut(void **state)
 {
@@ -231,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_as_printf),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_load),
         cmocka_unit_test(test_I8_checks),
