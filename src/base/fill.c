@@ -15,11 +15,13 @@ void fill_plain(struct buf *to, const char *value)
 
 void fill_url(struct buf *to, const char *value)
 {
+    static const char digit[] = "0123456789ABCDEF";
     for (; *value; value++) {
-        if (isalnum((unsigned char)*value) || strchr("-._~", *value))
+        unsigned char c = (unsigned char)*value;
+        if (isalnum(c) || c == '-' || c == '.' || c == '_' || c == '~')
             buf_byte(to, *value);
         else
-            buf_print(to, "%%%02X", (unsigned char)*value);
+            buf_add(to, (char[]){'%', digit[c >> 4], digit[c & 15]}, 3);
     }
 }
 

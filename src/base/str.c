@@ -341,6 +341,17 @@ void str_clean(char *text, size_t max)
     *out = '\0';
 }
 
+void str_hash_two(const char *text, const uint64_t seed[2], uint64_t ret[2])
+{
+    uint64_t a = seed[0] ^ 14695981039346656037u, b = seed[1] ^ 14695981039346656037u;
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        a = (a ^ *p) * 1099511628211u;
+        b = (b ^ *p) * 1099511628211u;
+    }
+    ret[0] = a;
+    ret[1] = b;
+}
+
 uint64_t str_hash(const char *text, uint64_t seed)
 {
     uint64_t h = seed ^ 14695981039346656037u;

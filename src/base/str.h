@@ -51,5 +51,7 @@ void str_clean(char *text, size_t max);
 size_t str_utf8_length(const unsigned char *p);
 
 uint64_t str_hash(const char *text, uint64_t seed); /* FNV-1a; not for secrets */
+/* The same from two seeds, in the time of one. */
+void str_hash_two(const char *text, const uint64_t seed[2], uint64_t ret[2]);
 
 #endif

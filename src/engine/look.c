@@ -73,13 +73,13 @@ static uint64_t target_of(const struct hd_row *row)
 /* Two hashes from different seeds; a row without labels is known by its target and key. */
 static void identify(struct item *item, const struct hd_row *row)
 {
+    uint64_t seed[2];
     for (uint64_t i = 0; i < 2; i++) {
-        uint64_t seed = (row->side + 1u) * 0x9e3779b97f4a7c15u + i * 0xc2b2ae3d27d4eb4fu;
-        const char *text = row->series ? row->series : row->key ? row->key : "";
+        seed[i] = (row->side + 1u) * 0x9e3779b97f4a7c15u + i * 0xc2b2ae3d27d4eb4fu;
         if (!row->series && row->target)
-            seed = str_hash(row->target, seed);
-        item->id[i] = str_hash(text, seed);
+            seed[i] = str_hash(row->target, seed[i]);
     }
+    str_hash_two(row->series ? row->series : row->key ? row->key : "", seed, item->id);
 }
 
 static int by_series(const void *a, const void *b)

@@ -26,8 +26,7 @@ struct fetch {
     struct source *source;
     const void *cfg;
     struct config *pin; /* owner of cfg */
-    char *key;
-    uint64_t hash; /* of key */
+    uint64_t hash; /* of the query's text */
     struct talk *talk;
     struct hd_arena *own; /* the question */
     struct hd_probe probe;
@@ -94,7 +93,6 @@ static void fetch_free(struct fetch *f)
     }
     arena_free(f->own);
     config_unref(f->pin);
-    free(f->key);
     free(f);
 }
 
@@ -230,39 +228,39 @@ static void fetch_done(void *user, struct talk *t, enum hd_code code, const stru
     fetch_free(f);
 }
 
-static void key_values(struct buf *key, const char *const *values)
+static bool same_values(const char *const *a, const char *const *b)
 {
-    for (; values && *values; values++)
-        buf_print(key, "%s\x1e", *values);
-    buf_byte(key, '\x1f');
+    while (a && b && *a && str_is(*a, *b)) {
+        a++;
+        b++;
+    }
+    return (!a || !*a) && (!b || !*b);
 }
 
-/* Everything that makes two questions the same question. */
-static char *key_of(const struct source *s, const void *cfg, const struct hd_probe *probe,
-                    const struct hd_question *q)
+/* Is what `f` asks the same question? Its answer has the same bytes, and means the same. */
+static bool asks(const struct fetch *f, const struct source *s, const void *cfg,
+                 const struct hd_probe *probe, const struct hd_question *q)
 {
-    BUF_AUTO key = BUF_INIT(64 * 1024);
-    buf_print(&key, "%s\x1f%p\x1f%s\x1f%d\x1f%s\x1f%s\x1f%d\x1f%lld\x1f%lld\x1f%lld\x1f", s->name, cfg,
-              probe->query, probe->side, probe->side_label ? probe->side_label : "",
-              probe->key_label ? probe->key_label : "", probe->raw, (long long)q->at_ms,
-              (long long)q->range_ms, (long long)q->step_ms);
-    for (size_t i = 0; i < HD_SIDES_MAX; i++)
-        key_values(&key, probe->side_values[i]);
-    return strdup(buf_at(&key));
+    const struct hd_probe *p = &f->probe;
+    bool same = f->source == s && f->cfg == cfg && str_is(p->query, probe->query) &&
+                p->side == probe->side && str_is(p->side_label, probe->side_label) &&
+                str_is(p->key_label, probe->key_label) && p->raw == probe->raw &&
+                p->every_series == probe->every_series && f->question.at_ms == q->at_ms &&
+                f->question.range_ms == q->range_ms && f->question.step_ms == q->step_ms;
+    for (size_t i = 0; same && i < HD_SIDES_MAX; i++)
+        same = same_values(p->side_values[i], probe->side_values[i]);
+    return same;
 }
 
 static struct fetch *fetch_start(struct guard *g, const struct hd_datasource *ds, struct source *s,
                                  const struct hd_probe *probe, const struct hd_question *q)
 {
     struct pipeline *p = g->p;
-    char *key = key_of(s, ds->plugin.cfg, probe, q);
-    uint64_t hash = str_hash(key, 0);
+    uint64_t hash = str_hash(probe->query, (uint64_t)q->at_ms);
     struct fetch **list = fetch_list(p, hash);
     for (struct fetch *f = *list; f; f = f->next) {
-        if (f->hash == hash && str_is(f->key, key)) {
-            free(key);
+        if (f->hash == hash && asks(f, s, ds->plugin.cfg, probe, q))
             return f;
-        }
     }
     struct fetch *f = calloc(1, sizeof *f);
     if (!f)
@@ -271,7 +269,6 @@ static struct fetch *fetch_start(struct guard *g, const struct hd_datasource *ds
     f->source = s;
     f->cfg = ds->plugin.cfg;
     f->pin = config_ref(g->pin);
-    f->key = key;
     f->hash = hash;
     f->own = arena_new();
     f->probe = *probe;

@@ -12,6 +12,7 @@
 #include <haldane/endpoint.h>
 
 #include "base/arena.h"
+#include "base/fill.h"
 #include "base/str.h"
 #include "providers/prometheus/reply.h"
 
@@ -63,29 +64,13 @@ static const char *prometheus_quote(struct hd_arena *a, const char *text)
 
 /* --- requests --- */
 
-static bool is_plain(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-static void form_escape(struct buf *b, const char *text)
-{
-    for (const char *p = text; *p; p++) {
-        if (is_plain(*p))
-            buf_byte(b, *p);
-        else
-            buf_print(b, "%%%02X", (unsigned char)*p);
-    }
-}
-
 static void form_add(struct buf *b, const char *key, const char *value)
 {
     if (b->len)
         buf_byte(b, '&');
-    form_escape(b, key);
+    fill_url(b, key);
     buf_byte(b, '=');
-    form_escape(b, value);
+    fill_url(b, value);
 }
 
 static void form_seconds(struct buf *b, const char *key, int64_t ms)

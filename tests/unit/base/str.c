@@ -217,6 +217,10 @@ static void hashes(void **state)
     assert_true(str_hash("", 0) == 14695981039346656037u); /* FNV-1a's own offset and vector */
     assert_true(str_hash("a", 0) == 0xaf63dc4c8601ec8cu);
     assert_true(str_hash("a", 1) != str_hash("a", 0));
+    const uint64_t seed[2] = {7, 11};
+    uint64_t two[2];
+    str_hash_two("job=shop", seed, two);
+    assert_true(two[0] == str_hash("job=shop", 7) && two[1] == str_hash("job=shop", 11));
 }
 
 int main(void)
