@@ -248,8 +248,8 @@ static void let_go(struct task *k, struct tried *x)
 {
     arena_reset(k->one);
     x->trial.evidence = NULL;
-    x->trial.extension = NULL;
-    x->trial.n = x->trial.n_extensions = 0;
+    x->trial.input = NULL;
+    x->trial.n = x->trial.n_inputs = 0;
 }
 
 /* --- evidence of a data source --- */
@@ -369,8 +369,8 @@ static enum hd_code try_guard(struct task *k, struct tried *x, int64_t most)
     }
     x->trial.evidence = t.evidence;
     x->trial.n = t.n;
-    x->trial.extension = t.extension;
-    x->trial.n_extensions = t.n_extensions;
+    x->trial.input = t.input;
+    x->trial.n_inputs = t.n_inputs;
     return try(k, x);
 }
 

@@ -120,8 +120,9 @@ static enum hd_code take_part(struct hd_arena *a, const struct json *part, struc
     else if ((j = json_get(part, "evidence")))
         return take_evidence(a, j, &t->evidence[t->n++], err);
     else if ((j = json_get(part, "extension")))
-        t->extension[t->n_extensions++] = (struct store_extension){
-            .polls = number_of(j, "polls", 0), .by_ms = number_of(j, "by_ms", 0)};
+        t->input[t->n_inputs++] = (struct engine_input){.polls = number_of(j, "polls", 0),
+                                                        .by_ms = number_of(j, "by_ms", 0),
+                                                        .kind = (int32_t)number_of(j, "kind", 0)};
     return HD_OK;
 }
 
@@ -155,7 +156,7 @@ enum hd_code receipt_read(struct hd_arena *a, const char *file, struct store_gua
         return hd_fail(err, HD_PARSE, "%s is no receipt of haldane", file);
     *ret_guard = (struct store_guard){.score = NAN, .marked_ms = -1};
     *ret = (struct trial){.evidence = arena_many(a, PARTS_MAX, struct store_evidence),
-                          .extension = arena_many(a, PARTS_MAX, struct store_extension)};
+                          .input = arena_many(a, PARTS_MAX, struct engine_input)};
     for (at++; at < stop && *at == '{';) {
         const char *newline = memchr(at, '\n', (size_t)(stop - at));
         size_t len = newline ? (size_t)(newline - at) : (size_t)(stop - at);

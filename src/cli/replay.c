@@ -154,6 +154,7 @@ static enum hd_code judge(struct hd_arena *a, const struct store_guard *g, struc
     enum hd_code code = config_load_pin((struct hd_span){g->pin, strlen(g->pin)}, &pin, err);
     if (code)
         return hd_error_add(err, "the policy of guard %s", g->id);
+    t->as_it_was = true;
     t->policy = config_service(pin, g->service);
     if (!t->policy)
         code = hd_fail(err, HD_CORRUPT, "its policy does not name %s", g->service);

@@ -20,7 +20,7 @@ enum hd_code trial_load(struct store *s, struct hd_arena *a, const char *id,
     if (!code)
         code = store_evidence(s, a, id, &t.evidence, &t.n, err);
     if (!code)
-        code = store_extensions(s, a, id, &t.extension, &t.n_extensions, err);
+        code = store_inputs(s, a, id, &t.input, &t.n_inputs, err);
     store_rollback(s);
     if (code)
         return code;
@@ -32,25 +32,38 @@ enum hd_code trial_load(struct store *s, struct hd_arena *a, const char *id,
     return HD_OK;
 }
 
+/* Those that came before the next poll; `all`: after the last one. */
+static void take_inputs(const struct trial *t, size_t *at, bool all, struct hd_guard_state *state,
+                        struct hd_verdict *verdict)
+{
+    for (; *at < t->n_inputs && (all || t->input[*at].polls <= state->polls); ++*at) {
+        if (t->as_it_was || t->input[*at].kind == ENGINE_EXTENDED)
+            engine_take(&t->input[*at], state, verdict);
+    }
+}
+
 enum hd_code trial_run(const struct trial *t, const struct hd_policy *policy, struct trial_end *ret,
                        struct hd_error *err)
 {
     struct hd_guard_state state;
     struct hd_verdict verdict = {.score = NAN};
+    size_t input = 0;
     engine_state_init(policy, &state);
     *ret = (struct trial_end){.verdict = verdict, .t_ms = -1};
-    for (size_t i = 0, x = 0; i < t->n; i++) {
+    for (size_t i = 0; i < t->n && ret->verdict.kind == HD_VERDICT_NONE; i++) {
         const struct store_evidence *e = &t->evidence[i];
-        for (; x < t->n_extensions && t->extension[x].polls <= state.polls; x++)
-            state.extended_ms += t->extension[x].by_ms;
+        take_inputs(t, &input, false, &state, &ret->verdict);
+        if (ret->verdict.kind != HD_VERDICT_NONE) /* an order's or an alert's */
+            break;
         if (engine_step(policy, &state, &e->evidence, e->t_ms, &state, &verdict, err))
             return hd_error_add(err, "poll %u", e->evidence.poll);
         if (e->evidence.before) /* what the minutes before say is no verdict yet */
             continue;
         ret->verdict = verdict;
-        if (verdict.kind != HD_VERDICT_NONE && ret->t_ms < 0)
+        if (verdict.kind != HD_VERDICT_NONE)
             ret->t_ms = e->t_ms;
     }
+    take_inputs(t, &input, true, &state, &ret->verdict);
     return HD_OK;
 }
 

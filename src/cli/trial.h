@@ -23,8 +23,9 @@ struct trial {
     enum trial_truth truth;
     const struct hd_policy *policy;
     struct store_evidence *evidence; /* in the order of the engine's steps */
-    struct store_extension *extension;
-    size_t n, n_extensions;
+    struct engine_input *input;      /* what came from outside, in order */
+    size_t n, n_inputs;
+    bool as_it_was;                  /* orders and alerts end it where they did; else only the policy does */
 };
 
 struct trial_end {

@@ -343,3 +343,23 @@ enum hd_code engine_step(const struct hd_policy *policy, const struct hd_guard_s
     ret_verdict->page = page;
     return HD_OK;
 }
+
+void engine_take(const struct engine_input *in, struct hd_guard_state *s, struct hd_verdict *v)
+{
+    switch (in->kind) {
+    case ENGINE_EXTENDED:
+        s->extended_ms += in->by_ms;
+        break;
+    case ENGINE_ORDERED_BACK:
+        v->kind = v->kind == HD_VERDICT_NONE ? HD_VERDICT_FAIL : v->kind;
+        break;
+    case ENGINE_ALERT_FAILED:
+    case ENGINE_ALERT_DOUBTED:
+        v->kind = in->kind == ENGINE_ALERT_FAILED ? HD_VERDICT_FAIL : HD_VERDICT_INCONCLUSIVE;
+        v->reason[0] = (struct hd_reason){.number = HD_REASON_ALERT, .check = HD_NO_CHECK};
+        v->n = 1;
+        break;
+    default:
+        break;
+    }
+}

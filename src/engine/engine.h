@@ -91,6 +91,22 @@ enum hd_code engine_step(const struct hd_policy *, const struct hd_guard_state *
                          const struct hd_evidence *, int64_t t_ms, struct hd_guard_state *ret_after,
                          struct hd_verdict *ret_verdict, struct hd_error *err);
 
+/* What comes to a guard from outside, between two polls. Stored, so that a replay takes it at the same place.
+ * Numbers are stored. */
+enum engine_input_kind {
+    ENGINE_EXTENDED = 0,      /* a human let it watch `by_ms` longer */
+    ENGINE_ORDERED_BACK = 1,  /* a human took the release back: a verdict of its own */
+    ENGINE_ALERT_FAILED = 2,  /* an alert fails the release, as a check would */
+    ENGINE_ALERT_DOUBTED = 3, /* every check held, and an alert is firing */
+};
+struct engine_input {
+    int64_t polls; /* taken in before it */
+    int64_t by_ms;
+    int32_t kind;
+};
+/* Changes the memory that the next step begins with, or the verdict of the last one. */
+void engine_take(const struct engine_input *, struct hd_guard_state *, struct hd_verdict *);
+
 /* Aftercare: is this role well, by the evidence of one poll? PASS, FAIL, or NONE (not enough). Uses
  * the absolute limits of every non-advisory check; `sum` carries gathered counts between polls
  * (zero it at first). */

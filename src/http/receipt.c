@@ -103,7 +103,7 @@ static void put_rest(struct chain *c, const struct guard_view *v)
 }
 
 enum hd_code receipt_write(struct buf *b, const struct guard_view *v,
-                           const struct store_extension *extension, size_t n_extensions,
+                           const struct engine_input *input, size_t n_inputs,
                            receipt_digest *digest, struct hd_error *err)
 {
     const struct store_guard *g = &v->guard;
@@ -128,11 +128,12 @@ enum hd_code receipt_write(struct buf *b, const struct guard_view *v,
     put_verdict(&c, g);
     for (size_t i = 0; i < v->n_evidence; i++)
         put_evidence(&c, &v->evidence[i]);
-    for (size_t i = 0; i < n_extensions; i++) {
+    for (size_t i = 0; i < n_inputs; i++) {
         o = part_begin(&c);
         json_begin(&o, "extension", '{');
-        json_put_i64(&o, "polls", extension[i].polls);
-        json_put_i64(&o, "by_ms", extension[i].by_ms);
+        json_put_i64(&o, "polls", input[i].polls);
+        json_put_i64(&o, "by_ms", input[i].by_ms);
+        json_put_i64(&o, "kind", input[i].kind);
         json_end(&o, '}');
         part_end(&c, &o);
     }
@@ -158,7 +159,7 @@ static enum hd_code in_order(struct call *c, struct guard_view *v, struct hd_err
 enum hd_code export_receipt(struct call *c, struct hd_error *err)
 {
     struct guard_view *v = arena_of(c->arena, struct guard_view);
-    struct store_extension *extension;
+    struct engine_input *input;
     size_t n;
     if (view_load(c->store, c->arena, c->param, c->now_ms, v, err)) {
         if (err->code != HD_ABSENT)
@@ -170,7 +171,7 @@ enum hd_code export_receipt(struct call *c, struct hd_error *err)
     if (!hd_state_terminal(v->guard.state))
         return call_refuse(c, 409, "live", "the guard is live: its receipt comes with its end");
     if (in_order(c, v, err) ||
-        store_extensions(c->store, c->arena, c->param, &extension, &n, err))
+        store_inputs(c->store, c->arena, c->param, &input, &n, err))
         return err->code;
-    return receipt_write(call_answer(c, 200, CALL_JSON), v, extension, n, c->facts->digest, err);
+    return receipt_write(call_answer(c, 200, CALL_JSON), v, input, n, c->facts->digest, err);
 }

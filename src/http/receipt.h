@@ -24,7 +24,7 @@
 typedef void receipt_digest(struct hd_span, char out[65]);
 
 /* HD_LIMIT: larger than HD_REPLY_BYTES_MAX. */
-enum hd_code receipt_write(struct buf *, const struct guard_view *, const struct store_extension *,
-                           size_t n_extensions, receipt_digest *, struct hd_error *err);
+enum hd_code receipt_write(struct buf *, const struct guard_view *, const struct engine_input *,
+                           size_t n_inputs, receipt_digest *, struct hd_error *err);
 
 #endif

@@ -50,12 +50,11 @@ static bool extend(struct order *o, struct guard *g, int64_t by_ms)
         order_problem(o, 422, "too_long", "a guard lasts at most a day");
         return false;
     }
-    if (g->extension.by_ms) { /* the store could not commit the last one yet */
+    if (g->n_inputs) { /* the store could not commit the last one yet */
         order_problem(o, 503, "not_saved", "the last extension is not on the disk yet");
         return false;
     }
-    g->extension = (struct store_extension){.polls = g->engine.polls, .by_ms = by_ms};
-    g->engine.extended_ms += by_ms;
+    decide_take(g, ENGINE_EXTENDED, by_ms);
     g->row.until_ms += by_ms;
     return true;
 }

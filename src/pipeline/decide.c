@@ -191,12 +191,20 @@ static void describe(struct guard *g)
     guard_headline(g);
 }
 
-/* An alert's word in place of the checks'. */
-static void say_alert(struct guard *g, int verdict, const char *words)
+void decide_take(struct guard *g, enum engine_input_kind kind, int64_t by_ms)
 {
-    g->verdict.reason[0] = (struct hd_reason){.number = HD_REASON_ALERT, .check = HD_NO_CHECK};
-    g->verdict.n = 1;
-    g->row.verdict = verdict;
+    struct engine_input in = {.polls = g->engine.polls, .by_ms = by_ms, .kind = kind};
+    engine_take(&in, &g->engine, &g->verdict);
+    if (g->n_inputs < GUARD_INPUTS_MAX)
+        g->input[g->n_inputs++] = in;
+    g->dirty = true;
+}
+
+/* An alert's word in place of the checks'. */
+static void say_alert(struct guard *g, enum engine_input_kind kind, const char *words)
+{
+    decide_take(g, kind, 0);
+    g->row.verdict = g->verdict.kind;
     guard_why(g, &g->verdict.reason[0], words);
     reasons_json(g, words);
 }
@@ -211,7 +219,7 @@ static bool alert_fires(struct guard *g)
     if (g->row.analysis || store_alert_firing(p->o.store, a, g->service->name, g->row.switch_from_ms,
                                               p->now.wall_ms - HD_ALERT_FIRING_MS, &alert, &err))
         return false;
-    say_alert(g, HD_VERDICT_INCONCLUSIVE, arena_print(a, "%s, though every check held", alert.name));
+    say_alert(g, ENGINE_ALERT_DOUBTED, arena_print(a, "%s, though every check held", alert.name));
     return true;
 }
 
@@ -412,9 +420,11 @@ void decide_revert(struct guard *g, bool automatic, const char *why_now)
     g->row.decided_ms = p->now.wall_ms;
     g->ordered = !automatic;
     if (g->ordered)
+        decide_take(g, ENGINE_ORDERED_BACK, 0);
+    if (g->ordered)
         guard_why(g, &(struct hd_reason){.number = HD_REASON_OPERATOR, .check = HD_NO_CHECK}, why_now);
     guard_move(g, HD_STATE_DECIDING);
-    if (automatic && g->row.verdict == HD_VERDICT_NONE)
+    if (g->row.verdict == HD_VERDICT_NONE)
         g->row.verdict = HD_VERDICT_FAIL;
     if (g->row.analysis) {
         guard_end(g, HD_STATE_ADVISED, HD_REASON_ANALYSIS, buf_at(&g->why));
@@ -435,6 +445,6 @@ void decide_revert(struct guard *g, bool automatic, const char *why_now)
 
 void decide_alert(struct guard *g, const char *words)
 {
-    say_alert(g, HD_VERDICT_FAIL, words);
+    say_alert(g, ENGINE_ALERT_FAILED, words);
     decide_revert(g, true, NULL);
 }

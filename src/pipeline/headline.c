@@ -152,6 +152,8 @@ void guard_headline(struct guard *g)
         if (g->row.needs_human)
             buf_print(b, "%s is failing, and someone else changed the traffic during the revert - look now",
                       candidate);
+        else if (g->rolled_back)
+            buf_print(b, "Ended: someone rolled back to %s, which needs no guard; haldane wrote nothing", stable);
         else
             buf_print(b, "Ended: the traffic was changed by someone else, nothing was written");
         break;

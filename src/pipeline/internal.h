@@ -184,6 +184,7 @@ struct act {
  * and what counts_save made; length 0: nothing. */
 #define GUARD_SERIES_VERSION 1
 
+#define GUARD_INPUTS_MAX 4 /* an extension (the next one waits), an alert, an order: more cannot come */
 #define PENDING_EVIDENCE_MAX 720 /* an hour of polls while the store cannot commit */
 
 struct guard {
@@ -203,7 +204,8 @@ struct guard {
     struct store_approval approval; /* of its revert; guard NULL: never asked */
     bool approval_dirty;
     bool pin_dirty;             /* the policy has changed since it was stored */
-    struct store_extension extension; /* a human's, that waits for the next commit; by_ms 0: none */
+    struct engine_input input[GUARD_INPUTS_MAX]; /* that wait for the next commit */
+    uint32_t n_inputs;
     bool from_rejected;         /* stable was rejected when it began: going there again is no
                                    roll-back but another try */
     /* the guard's own clock: t = t_base_ms + (boot - boot_base_ms) */
@@ -243,6 +245,7 @@ struct guard {
     uint32_t well;              /* polls in a row in which stable was well */
     bool reapplied;
     bool taken_over;            /* somebody moved the traffic after the revert */
+    bool rolled_back;           /* somebody moved it back to stable before one */
     bool ordered;               /* a human asked for the revert */
     bool unsafe;                /* whoever started it says that going back would break things */
     char *goal;                 /* value of the revert */
@@ -469,6 +472,8 @@ void decide_revert(struct guard *, bool automatic, const char *why_now);
 bool decide_would(const struct guard *, struct buf *why_not);
 /* rollback_safe says that going back would break things. */
 bool decide_unsafe(const struct hd_policy *, int64_t wall_ms);
+/* Takes in what comes from outside, for the commit of this turn. */
+void decide_take(struct guard *, enum engine_input_kind, int64_t by_ms);
 /* An alert fails the guard, as a check would: mode, holds and budgets apply. */
 void decide_alert(struct guard *, const char *words);
 

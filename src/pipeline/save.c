@@ -88,8 +88,8 @@ static enum hd_code write_guard(struct guard *g, struct hd_error *err)
         code = store_put_approval(store, &g->approval, err);
     if (!code && g->pin_dirty)
         code = store_put_pin(store, g->row.id, g->row.checks, g->row.pin, err);
-    if (!code && g->extension.by_ms)
-        code = store_add_extension(store, g->row.id, &g->extension, err);
+    for (uint32_t i = 0; !code && i < g->n_inputs; i++)
+        code = store_add_input(store, g->row.id, &g->input[i], err);
     if (!code && g->run_dirty)
         code = store_put_run(store, &g->run, g->p->now.wall_ms, err);
     for (struct evidence_item *e = g->queue; !code && e; e = e->next)
@@ -299,7 +299,7 @@ static void guard_saved(struct guard *g)
 {
     g->added = true;
     g->dirty = g->pin_dirty = g->run_dirty = g->approval_dirty = false;
-    g->extension.by_ms = 0;
+    g->n_inputs = 0;
     g->n_bands = 0;
     g->act.stored |= g->act.intent.seq > 0;
     g->act.intent_dirty = false;

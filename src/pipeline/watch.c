@@ -183,9 +183,15 @@ static void detect(struct service *s, const struct store_reading *last, const st
 /* Somebody else changed the traffic while a guard was watching. */
 static void superseded(struct guard *g, int reason, const struct store_reading *now)
 {
-    if (reason == HD_REASON_RETURNED_TO_STABLE)
+    ARENA_AUTO a = arena_new();
+    const char *text = now->owner;
+    if (reason == HD_REASON_RETURNED_TO_STABLE) {
         mark_reject(g, "moved away by someone else");
-    guard_end(g, HD_STATE_SUPERSEDED, reason, now->owner);
+        g->rolled_back = true;
+        text = arena_print(a, "%s%sa roll-back is no release, and starts no guard of its own", text ? text : "",
+                           text ? "; " : "");
+    }
+    guard_end(g, HD_STATE_SUPERSEDED, reason, text);
 }
 
 /* A guard that waits for the switch it was told of. */

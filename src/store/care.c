@@ -75,7 +75,7 @@ static enum hd_code evict_evidence(struct store *s, int64_t most, int64_t *ret_n
                      ARGS(INT_ARG(guard), INT_ARG(gone < most ? 2 : 1)), err);
 }
 
-/* Events (and their outbox rows, by the foreign key), bands, extensions, the approval, the words of a mark,
+/* Events (and their outbox rows, by the foreign key), bands, inputs, the approval, the words of a mark,
  * pin and engine text of the oldest finished guard without evidence. What a sink or a human still waits for
  * stays, and so does whether the verdict was marked. */
 static enum hd_code evict_events(struct store *s, int64_t most, int64_t *ret_n,
@@ -87,7 +87,7 @@ static enum hd_code evict_events(struct store *s, int64_t most, int64_t *ret_n,
         " AND NOT (severity = 2 AND resolved = 0)"
         " AND NOT EXISTS (SELECT 1 FROM outbox WHERE event = event.seq AND done = 0) LIMIT ?2)",
         "DELETE FROM band WHERE seq IN (SELECT seq FROM band WHERE guard = ?1 LIMIT ?2)",
-        "DELETE FROM extension WHERE seq IN (SELECT seq FROM extension WHERE guard = ?1 LIMIT ?2)",
+        "DELETE FROM input WHERE seq IN (SELECT seq FROM input WHERE guard = ?1 LIMIT ?2)",
         "DELETE FROM approval WHERE guard = (SELECT id FROM guard WHERE seq = ?1) AND ?2 > 0",
         "UPDATE guard_mark SET reason = NULL, actor = NULL WHERE guard = ?1 AND reason IS NOT NULL AND ?2 > 0",
     };

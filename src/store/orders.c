@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What is kept of orders: the answer to one with a key, so that its repetition changes nothing, and
- * by how much a guard was extended.
+ * what came to a guard from outside, so that a replay repeats it.
  */
 #include "base/arena.h"
 #include "store/sql.h"
@@ -56,30 +56,32 @@ enum hd_code store_put_pin(struct store *s, const char *guard, const char *check
                             ARGS(INT_ARG(seq), TEXT_ARG(checks), TEXT_ARG(pin)), err);
 }
 
-enum hd_code store_add_extension(struct store *s, const char *guard,
-                                 const struct store_extension *e, struct hd_error *err)
+enum hd_code store_add_input(struct store *s, const char *guard, const struct engine_input *in,
+                             struct hd_error *err)
 {
     int64_t seq;
     enum hd_code code = guard_seq(s, guard, &seq, err);
     return code ? code
-                : sql_write(s, "INSERT INTO extension (guard, polls, by_ms) VALUES (?1, ?2, ?3)",
-                            ARGS(INT_ARG(seq), INT_ARG(e->polls), INT_ARG(e->by_ms)), err);
+                : sql_write(s, "INSERT INTO input (guard, polls, by_ms, kind) VALUES (?1, ?2, ?3, ?4)",
+                            ARGS(INT_ARG(seq), INT_ARG(in->polls), INT_ARG(in->by_ms), INT_ARG(in->kind)),
+                            err);
 }
 
-static enum hd_code read_extension(struct sql_row *row, void *ret, struct hd_error *err)
+static enum hd_code read_input(struct sql_row *row, void *ret, struct hd_error *err)
 {
     (void)err;
-    struct store_extension *e = ret;
-    e->polls = row_int(row);
-    e->by_ms = row_int(row);
+    struct engine_input *in = ret;
+    in->polls = row_int(row);
+    in->by_ms = row_int(row);
+    in->kind = (int32_t)row_int(row);
     return HD_OK;
 }
 
-enum hd_code store_extensions(struct store *s, struct hd_arena *arena, const char *guard,
-                              struct store_extension **ret, size_t *ret_n, struct hd_error *err)
+enum hd_code store_inputs(struct store *s, struct hd_arena *arena, const char *guard,
+                          struct engine_input **ret, size_t *ret_n, struct hd_error *err)
 {
-    struct sql_query q = {"SELECT polls, by_ms FROM extension WHERE guard ="
+    struct sql_query q = {"SELECT polls, by_ms, kind FROM input WHERE guard ="
                           " (SELECT seq FROM guard WHERE id = ?1) ORDER BY seq",
-                          ARGS(TEXT_ARG(guard)), read_extension, sizeof **ret};
+                          ARGS(TEXT_ARG(guard)), read_input, sizeof **ret};
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }

@@ -436,18 +436,13 @@ enum hd_code store_put_answered(struct store *, const struct store_answered *, s
 /* HD_ABSENT: no order had that key within HD_KEY_MS. */
 enum hd_code store_answered(struct store *, struct hd_arena *, const char *hash, int64_t now_ms,
                             struct store_answered *ret, struct hd_error *err);
-/* A human let a guard watch longer: extended_ms of its engine state grew by `by_ms` once it had taken
- * in so many polls. */
-struct store_extension {
-    int64_t polls, by_ms;
-};
 /* A guard gets another policy: it has taken no evidence yet, or its latency bounds were picked. */
 enum hd_code store_put_pin(struct store *, const char *guard, const char *checks, const char *pin,
                            struct hd_error *err);
-enum hd_code store_add_extension(struct store *, const char *guard, const struct store_extension *,
-                                 struct hd_error *err);
-enum hd_code store_extensions(struct store *, struct hd_arena *, const char *guard, struct store_extension **ret,
-                              size_t *ret_n, struct hd_error *err);
+enum hd_code store_add_input(struct store *, const char *guard, const struct engine_input *, struct hd_error *err);
+/* In the order in which they came. */
+enum hd_code store_inputs(struct store *, struct hd_arena *, const char *guard, struct engine_input **ret,
+                          size_t *ret_n, struct hd_error *err);
 
 /* --- small facts: "boot_id", "last_tick_ms", "clean_stop", "anonymous" --- */
 /* Forgets "PREFIX..." of every other name. */

@@ -218,7 +218,9 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
     ("repetition_done_twice", "orders with a key", ("api",), (
         ("src/pipeline/once.c", "if (code == HD_ABSENT)\n", "if (code == HD_ABSENT || true)\n"),)),
     ("extension_not_replayed", "orders with a key", ("api",), (
-        ("src/cli/trial.c", "state.extended_ms += t->extension[x].by_ms;", "(void)t;"),)),
+        ("src/cli/trial.c", "if (t->as_it_was || t->input[*at].kind == ENGINE_EXTENDED)", "if (t->as_it_was && t->input[*at].kind)"),)),
+    ("order_not_replayed", "replay", ("orders",), (
+        ("src/cli/trial.c", "if (t->as_it_was || t->input", "if (t->input"),)),
     ("event_told_twice", "streams", ("http_stream",), (
         ("src/http/stream.c", "s->after = all->batch_last;", "s->after = all->batch_after;"),)),
     ("limiter_opens_at_once", "sequential rule", ("engine_weigh",), (

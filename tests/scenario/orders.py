@@ -6,6 +6,7 @@ switch, one asked for after haldane took the release back, a revert that would f
     orders.py HALDANE
 """
 import os
+import subprocess
 import sys
 import time
 
@@ -49,8 +50,29 @@ def main(world):
     w.equal(status, 202, "but goes where it is told to", str(answer))
     w.wait(lambda: router.weights() == GREEN, 10, "the traffic is on green")
     w.ok(True, "and the traffic is there")
+    in_the_middle(world, d, router, prometheus)
+
+
+def in_the_middle(world, d, router, prometheus):
+    """An operator takes back a release that no check has anything against."""
+    d.wait_state("advised", 30, nth=3)  # of the move that was ordered
+    prometheus.say("shop", green=(50, 0))
+    router.set(BLUE)
+    d.wait_state("watching warming", 10, nth=4)
+    router.set(GREEN)
+    g = d.wait_state("watching", 10, nth=5)
+    w.equal(g["candidate"]["colour"], "green", "the third move is watched, too")
+    w.wait(lambda: d.rows("SELECT count(*) AS n FROM evidence e JOIN guard g ON e.guard = g.seq WHERE g.id = ?",
+                          g["id"])[0]["n"] >= 3, 15, "polls")
+    w.equal(d.order(f"/guards/{g['id']}/revert", reason="support calls", to=g["stable"]["colour"])[0], 202,
+            "a good release is ordered back in the middle of its watch")
+    g = d.wait_state("reverted", 20, nth=5)
+    w.equal(g["verdict"], "fail", "a human's order is a verdict")
+    out = subprocess.run([world.binary, "replay", g["id"], "--store", d.db], capture_output=True, text=True, timeout=20)
+    w.equal((out.returncode, "equal to the stored verdict" in out.stdout), (0, True),
+            "which a replay finds again", out.stdout + out.stderr)
 
 
 if __name__ == "__main__":
     w.need("haproxy")
-    w.run(main, 90)
+    w.run(main, 140)

@@ -34,6 +34,12 @@ def human(d, routers, alertmanager):
     g = d.wait_state("superseded", 6, "back")
     w.ok("moved back to blue by someone else" in str(events(d, g)), "I5 back to stable by a human",
          events(d, g))
+    w.ok("a roll-back is no release, and starts no guard" in str(events(d, g)), "and that it is not watched",
+         events(d, g))
+    w.equal(g["headline"], "Ended: someone rolled back to blue, which needs no guard; haldane wrote nothing",
+            "in one sentence")
+    time.sleep(1.2)
+    w.equal(states(d, "back"), ["superseded"], "and no guard begins")
     g = d.wait_state("superseded", 6, "third")
     w.equal((g["needs_human"], routers["third"].weights("third")), (False, HALF),
             "I5 a third value by a human stays")

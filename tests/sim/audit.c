@@ -503,6 +503,7 @@ void audit_end(struct sim *sim)
     if (number(sim, "SELECT count(*) FROM guard WHERE live = 1"))
         violation(sim, "liveness", "a guard lives still at the end");
     check_pages(sim);
+    audit_replay(sim);
     sqlite3_stmt *q = prepare(sim, sim->reader, "PRAGMA integrity_check");
     if (sqlite3_step(q) != SQLITE_ROW || !str_is(audit_text(q, 0), "ok"))
         violation(sim, "I9", "the database is damaged: %s", audit_text(q, 0));

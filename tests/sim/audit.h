@@ -35,6 +35,7 @@ struct audit {
     char boot_id[32];
 };
 
+void audit_replay(struct sim *); /* replay.c */
 int audit_colour(const char *word);
 int audit_service(const struct sim *, const char *name);
 const char *audit_text(sqlite3_stmt *, int column); /* never NULL */

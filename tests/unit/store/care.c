@@ -33,7 +33,7 @@ static void fill(struct fixture *f)
             OK(f, store_put_evidence(f->s, g.id, &evidence, &f->err));
         }
         OK(f, store_put_band(f->s, g.id, &band, &f->err));
-        OK(f, store_add_extension(f->s, g.id, &(struct store_extension){1, 1}, &f->err));
+        OK(f, store_add_input(f->s, g.id, &(struct engine_input){1, 1, ENGINE_EXTENDED}, &f->err));
         OK(f, store_put_approval(f->s, &(struct store_approval){.guard = g.id, .service = "shop", .approvers = "ann"},
                                  &f->err));
         OK(f, store_mark_guard(f->s, g.id, true, "known", "ann", 1, &f->err));
@@ -151,8 +151,8 @@ static void test_all_that_may_go(void **state)
         struct store_band *band;
         OK(f, store_bands(f->s, f->arena, fixture_id(i), &band, &n, &f->err));
         assert_int_equal(n, live);
-        struct store_extension *extension;
-        OK(f, store_extensions(f->s, f->arena, fixture_id(i), &extension, &n, &f->err));
+        struct engine_input *input;
+        OK(f, store_inputs(f->s, f->arena, fixture_id(i), &input, &n, &f->err));
         assert_int_equal(n, live);
         /* guard 0 has a message that waits, guard 1 an open act */
         assert_int_equal(events_of(f, i), live || i < 2);
