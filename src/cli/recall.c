@@ -489,11 +489,13 @@ enum hd_code recall_collect(struct asker *asker, struct hd_arena *a, const struc
         p.role_of[i] = (int8_t)(i == colour_index(policy, t->stable)      ? HD_STABLE
                                 : i == colour_index(policy, t->candidate) ? HD_CANDIDATE
                                                                           : -1);
+    p.end_ms = p.end_ms / interval * interval;
+    size_t polls = p.end_ms >= first ? (size_t)((p.end_ms - first) / interval) + 1 : 0;
+    if (progress)
+        progress(user, 0, polls); /* the hours before may take a while */
     if (pick(&p, err))
         return err->code;
     recall_open(&p);
-    p.end_ms = p.end_ms / interval * interval;
-    size_t polls = p.end_ms >= first ? (size_t)((p.end_ms - first) / interval) + 1 : 0;
     t->evidence = arena_many(a, polls + HD_BEFORE_BINS + 1, struct store_evidence);
     if (before(&p, t->evidence, err))
         return err->code;

@@ -10,7 +10,7 @@
 #include "cli/ask.h"
 #include "cli/trial.h"
 
-/* Told after each poll how far it is; NULL: nobody. */
+/* Told at the beginning and after each poll how far it is; NULL: nobody. */
 typedef void recall_progress_fn(void *user, size_t done, size_t of);
 
 /* Fills the evidence of a trial: the minutes before its switch, then every poll up to the end of

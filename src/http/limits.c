@@ -130,8 +130,12 @@ static void body(struct call *c, struct buf *b, const struct computed *k)
     missing(b, k);
     if (!l->n || l->n_left_out == l->switches)
         return;
-    html_print(b, "<p>The last %zu guards judged once more, from their stored evidence and each by its own policy, with "
-                  "one thing changed at a time. ", l->switches);
+    if (l->switches > 1)
+        html_print(b, "<p>The last %zu guards", l->switches);
+    else
+        html_print(b, "<p>The only guard so far");
+    html_print(b, " judged once more, from stored evidence and by the policy of its time, with one thing changed at a "
+                  "time. ");
     html_print(b, "Computed ");
     html_time(b, k->at_ms, c->now_ms);
     html_print(b, ".</p>");
@@ -150,6 +154,20 @@ static void body(struct call *c, struct buf *b, const struct computed *k)
     html_segment(b, c->param);
     html_print(b, "/limits.svg\">as a picture</a></p><p class=\"m\">Try others: <code>haldane backtest %s --guards "
                   "--sweep CHECK=1%%,2%%</code></p>", c->param);
+}
+
+void limits_brief(struct call *c, struct buf *b)
+{
+    struct computed k;
+    struct hd_error err;
+    bool any = !load(c, &k, &err) && k.limits.n && k.limits.sweep[0].switches;
+    if (any) {
+        html_print(b, "last %zu: %s: ", k.limits.switches, limits_name(c->arena, &k.limits.sweep[0]));
+        limits_say(b, &k.limits.sweep[0]);
+    }
+    html_print(b, "<div><a href=\"/s/");
+    html_segment(b, c->param);
+    html_print(b, "/limits\">what other limits would have done</a></div>");
 }
 
 enum hd_code limits_page(struct call *c, struct hd_error *err)

@@ -42,6 +42,9 @@ enum hd_code limits_read(struct hd_arena *, struct hd_span json, struct limits *
 const char *limits_name(struct hd_arena *, const struct limits_sweep *);
 /* "limit 1% -> 2 reverts, both real; 0.5% -> ...": the one in force first. */
 void limits_say(struct buf *, const struct limits_sweep *);
+/* A row of the service's page: one limit in words, and where the others are. */
+struct call;
+void limits_brief(struct call *, struct buf *);
 /* Inside of a page; `id` is unique there. */
 void limits_draw(struct buf *, struct hd_arena *, const struct limits_sweep *, unsigned id);
 void limits_table(struct buf *, const struct limits_sweep *);

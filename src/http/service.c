@@ -10,6 +10,7 @@
 #include "http/actions.h"
 #include "http/handlers.h"
 #include "http/history.h"
+#include "http/limits.h"
 #include "http/parts.h"
 #include "http/view.h"
 
@@ -90,9 +91,8 @@ static void about_rows(struct buf *b, const struct page *p)
 static void limits_row(struct buf *b, const struct page *p)
 {
     row(b, "Limits");
-    html_print(b, "<a href=\"/s/");
-    html_segment(b, p->call->param);
-    html_print(b, "/limits\">what other limits would have done</a> to its last guards</dd></div>");
+    limits_brief(p->call, b);
+    html_print(b, "</dd></div>");
 }
 
 /* A way back that nobody ever tried is a hope. */

@@ -9,6 +9,8 @@ sweeps limits. TAP; skips without prometheus.
 import datetime
 import json
 import os
+import pty
+import re
 import shutil
 import socket
 import subprocess
@@ -86,15 +88,37 @@ def quick(tap, config, job, scrape, found):
         abs(r[0] - w[0]) <= scrape + 1 and (r[1] is None) == (w[1] is None) and
         (w[1] is None or 0 <= r[1] - w[0] - w[1] <= scrape + 1) and r[2:] == w[2:] for r, w in zip(rows, found))
     tap.point(right, f"switches that move back soon are found, and end there: scrapes of {scrape} s", f"{rows} {said}"[:1500])
+    tap.point(judged(config, job, *span) == said, "twice the same")
     names = [f"{AT_TEXT(w[0])}=green" for w in found]
     named = judged(config, job, *names)
     ends = [(s["would"], s["cut_short"], s["moved_on_to"]) for s in named["switches"]]
     tap.point(ends == [(w[2], w[3], "blue" if w[1] else None) for w in found], "and those that are named too", str(named)[:1500])
+    bar = at_a_terminal("backtest", "-c", config, job, *span)
+    tap.point(re.search(r"looking for switches \[#+ +\] \d+%", bar) and re.search(r"switch 1 of \d \[ +\] 0%", bar) and
+              bar.endswith("\r\x1b[K"), "a terminal sees how far it is, and at the end nothing of it", repr(bar[-300:]))
     _, out, _ = backtest(config, job, *span)
     tap.point("cut short: traffic moved back to blue" in out, "the table says so", out)
     labelled = judged(config, job, *span, "--bad", AT_TEXT(found[0][0]), "--good", AT_TEXT(found[-1][0]))
     was = [s["was"] for s in labelled["switches"]]
     tap.point(len(was) == len(found) and (was[0], was[-1]) == ("bad", "good"), "what followed can be said of switches that are found", str(was))
+
+
+def at_a_terminal(*words):
+    """What such a command writes to stderr there."""
+    seen, (ours, theirs) = b"", pty.openpty()
+    child = subprocess.Popen([HALDANE, *words], stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    while True:
+        try:
+            more = os.read(ours, 4096)
+        except OSError:
+            break
+        if not more:
+            break
+        seen += more
+    os.close(ours)
+    child.wait(60)
+    return seen.decode()
 
 
 def AT_TEXT(second):

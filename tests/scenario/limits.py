@@ -69,7 +69,9 @@ def on_the_page(d, said):
     w.ok(status == 200 and f"in force, {own['value_text']}: {own['text']}" in page, "the page says it in words", page[:3000])
     w.ok(page.count("<svg class=\"chart\"") == 1 and "<rect class=\"rf\"" in page and "<table class=\"data\">" in page,
          "and draws it, with its table beside", page[:3000])
-    w.ok("/s/shop/limits" in d.get("/s/shop")[1], "the service's page leads there")
+    service = d.get("/s/shop")[1]
+    w.ok("/s/shop/limits" in service and f"in force, {own['value_text']}: {own['text']}" in service,
+         "the service's page says the first, and leads there", service[:3000])
     status, svg = d.get("/api/v1/services/shop/limits.svg")
     tree = xml.etree.ElementTree.fromstring(svg)
     w.ok(status == 200 and tree.tag.endswith("svg") and not re.search(r"<script|style=", svg), "a picture by itself", svg[:500])

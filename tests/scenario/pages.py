@@ -152,6 +152,8 @@ def every_page(d, b, base):
                   "analyses": "/analyses", "analysis": f"/g/{analysis(d)}",
                   "start a guard": "/s/good/guard", "validate": "/settings/check", "demo": "/demo",
                   "moment": f"/g/{d.guard('bad')['id']}?at={d.guard('bad')['verified_at']}"})
+    w.wait(lambda: d.api("/services/bad/limits")["backtest"], 40, "what other limits would have done")
+    paths.update({"limits": "/s/bad/limits", "no limits yet": "/s/asked/limits"})
     paths.update({f"guard {n}": f"/g/{d.guard(n)['id']}" for n in NAMES})
     for name, path in paths.items():
         if name == "absent":
