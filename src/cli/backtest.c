@@ -25,7 +25,8 @@ struct task {
     struct backtest b;
     int64_t from_ms, to_ms; /* 0: not given */
     struct asker *asker;
-    struct store *store;
+    struct store *store;    /* whose guards are judged; or what is kept of a data source's switches */
+    struct config *loaded;
     struct hd_arena *one;   /* evidence of the switch in hand */
     size_t at;              /* its place */
     bool finding;
@@ -259,8 +260,11 @@ static int collect(struct task *k)
     struct backtest *b = &k->b;
     int64_t now_ms;
     int status = read_sweeps(k);
+    const char *save = cli_option(b->args, "save");
     if (status)
         return status;
+    if (save && backtest_save_open(save, &k->store, &b->err))
+        return fail(k);
     if (!b->policy->n_checks)
         return cli_fail(CLI_USAGE, "service %s has no checks", b->service);
     if (ask_open(&k->asker, &b->err) ||
@@ -279,7 +283,8 @@ static int collect(struct task *k)
     for (k->at = 0; !status && k->at < b->n; k->at++) {
         struct tried *x = &b->tried[k->at];
         if ((named && find_its_end(k, &x->trial)) ||
-            recall_collect(k->asker, k->one, b->config, &x->trial, k->to_ms, progress, k, &b->err) || try(k, x))
+            recall_collect(k->asker, k->one, b->config, &x->trial, k->to_ms, progress, k, &b->err) || try(k, x) ||
+            (k->store && backtest_save(k->store, k->loaded, x, k->at, &b->err)))
             status = fail(k);
         let_go(k, x);
     }
@@ -292,7 +297,8 @@ static enum trial_truth truth_of(const struct store_guard *g)
 {
     if (g->marked_ms >= 0)
         return g->false_alarm ? TRIAL_GOOD : TRIAL_BAD;
-    return g->verdict == HD_VERDICT_PASS ? TRIAL_GOOD : TRIAL_UNKNOWN;
+    bool lived = g->verdict == HD_VERDICT_PASS && !str_is(g->trigger, BACKTEST_KEPT);
+    return lived ? TRIAL_GOOD : TRIAL_UNKNOWN; /* it passed, and nobody said otherwise since */
 }
 
 /* A guard of the store by its own policy; not its evidence. */
@@ -381,6 +387,8 @@ static int load(struct task *k)
     int64_t last = number_of(k, "last", BACKTEST_TRIALS_MAX), polls = number_of(k, "polls", INT64_MAX);
     if (!path)
         return CLI_USAGE;
+    if (cli_option(b->args, "save"))
+        return cli_usage(b->args, "--save is for a data source's switches: those of the store are kept (haldane db backup)");
     if (last < 1 || polls < 1)
         return cli_usage(b->args, "--last and --polls are numbers, 1 or more");
     if (b->args->n_words > 1)
@@ -416,6 +424,7 @@ static int from_source(struct task *k)
     struct config *config = cli_load(cli_config_file(cli_option(args, "config")), cli_option(args, "queries"));
     if (!config)
         return CLI_USAGE;
+    k->loaded = config;
     k->b.config = config_get(config);
     k->b.policy = config_service(config, k->b.service);
     int status = k->b.policy ? collect(k) : cli_unknown_service(config, k->b.service);
@@ -461,6 +470,7 @@ static const struct cli_option options[] = {
      "what to try of CHECK, false_rollbacks or tolerance, as 5xx=0.5%,1%"},
     {"svg", '\0', "FILE", "draw the sweeps, beside what is printed"},
     {"background", '\0', NULL, "yield to everything else that runs on this machine"},
+    {"save", '\0', "FILE", "keep the switches and their evidence as a new store"},
     {"last", '\0', "N", "with --guards: only the newest N that have ended"},
     {"polls", '\0', "N", "with --guards: leave those out that have more polls"},
     {"store", 's', "PATH", "with --guards: the store (default: as the configuration says)"},
@@ -483,7 +493,8 @@ const struct cli_command cli_backtest = {
         "that; --sweep tries something else. Real and false reverts are told apart by what you say\n"
         "(good, bad) or a human said of a stored guard (haldane mark); a stored guard that passed and\n"
         "has no mark counts as good, everything else as unknown. Counters are asked raw and counted\n"
-        "as a live guard counts them. Nothing is changed.\n",
+        "as a live guard counts them. Nothing is changed. What --save kept is judged again, without the\n"
+        "source, by haldane replay --service NAME --store FILE, and by haldane backtest --guards.\n",
     .options = options,
     .least = 1,
     .most = 65,

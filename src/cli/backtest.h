@@ -33,6 +33,12 @@ struct backtest {
     struct hd_error err;
 };
 
+#define BACKTEST_KEPT "backtest" /* trigger of a guard that --save made */
+/* backtest_save.c: a new store (HD_CONFLICT: the file exists), and one switch into it. */
+enum hd_code backtest_save_open(const char *path, struct store **ret, struct hd_error *err);
+enum hd_code backtest_save(struct store *, const struct config *, struct tried *, size_t place,
+                           struct hd_error *err);
+
 /* Prints the result as -o says, and draws it for --svg. An exit status. */
 int backtest_say(struct backtest *);
 

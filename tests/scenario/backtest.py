@@ -93,6 +93,22 @@ def quick(tap, config, job, scrape, found):
     named = judged(config, job, *names)
     ends = [(s["would"], s["cut_short"], s["moved_on_to"]) for s in named["switches"]]
     tap.point(ends == [(w[2], w[3], "blue" if w[1] else None) for w in found], "and those that are named too", str(named)[:1500])
+    kept = f"{os.path.dirname(config)}/{job}.db"
+    status, out, err = backtest(config, job, *span, "--save", kept, "--bad", AT_TEXT(found[0][0]))
+    proof = subprocess.run([HALDANE, "replay", "--service", job, "--store", kept], capture_output=True, text=True, timeout=60)
+    tap.point(status == 0 and proof.returncode == 0 and ("different" in proof.stdout) and "DIFFERENT" not in proof.stdout and
+              "without evidence" not in proof.stdout, "what was judged is kept, and proved again without the source",
+              err, proof.stdout, proof.stderr)
+    once = judged(config, job, *span, "--bad", AT_TEXT(found[0][0]))
+    again = subprocess.run([HALDANE, "backtest", job, "--guards", "--store", kept, "-o", "json"], capture_output=True, text=True,
+                           timeout=60)
+    same = ("switch_at", "candidate", "was", "would", "after_s", "score", "reason", "polls", "cut_short")
+    offline = json.loads(again.stdout) if again.returncode == 0 else {"switches": [], "sweep": []}
+    tap.point(len(once["switches"]) == len(offline["switches"]) and offline["sweep"] == once["sweep"] and
+              all(a[key] == b[key] for a, b in zip(once["switches"], offline["switches"]) for key in same),
+              "and swept again without it", again.stderr, str(offline)[:900], str(once)[:900])
+    status, _, err = backtest(config, job, *span, "--save", kept)
+    tap.point(status == 2 and "the file exists" in err, "a store that is there is not touched", err)
     bar = at_a_terminal("backtest", "-c", config, job, *span)
     tap.point(re.search(r"looking for switches \[#+ +\] \d+%", bar) and re.search(r"switch 1 of \d \[ +\] 0%", bar) and
               bar.endswith("\r\x1b[K"), "a terminal sees how far it is, and at the end nothing of it", repr(bar[-300:]))
