@@ -104,6 +104,8 @@ static enum hd_code normal_quantiles(const struct eval *e, struct hd_error *err)
     double p = number_or(e->in, "p", (1.0 - number_or(e->in, "conf", NAN)) / 2);
     if (isnan(p))
         return hd_fail(err, HD_ABSENT, "p, or conf: missing");
+    if (!(p >= 0 && p <= 1))
+        return hd_fail(err, HD_INVALID, "p: %g is not within 0..1", p);
     put_number(e, "z", ranks_normal(p));
     return HD_OK;
 }

@@ -15,19 +15,63 @@
 #define STREAMS_MAX 2
 #define BLOCK 60 /* polls of a block of the history in `ceiling` */
 
+#define SECONDS_MAX 1e9 /* of a watch: their milliseconds are whole numbers */
+
+/* What an input may be; ANY: whatever a number is. */
+enum range { ANY, COUNT, ABOVE, SHARE, SECONDS, POLL, FROM_ONE };
+static const struct {
+    double least, most;
+    const char *text;
+} ranges[] = {
+    [ANY] = {-INFINITY, INFINITY, ""},
+    [COUNT] = {0, INFINITY, "at least 0"},
+    [ABOVE] = {5e-324, INFINITY, "above 0"},
+    [SHARE] = {0, 1, "within 0..1"},
+    [SECONDS] = {0, SECONDS_MAX, "within 0..1e9"},
+    [POLL] = {0.001, SECONDS_MAX, "within 0.001..1e9"},
+    [FROM_ONE] = {1, INFINITY, "at least 1"},
+};
+
 struct input {
     const char *key;
     double *to;
+    enum range range;
 };
+
+static enum hd_code fits(const char *key, double v, enum range r, struct hd_error *err)
+{
+    if (isnan(v) || (v >= ranges[r].least && v <= ranges[r].most))
+        return HD_OK;
+    return hd_fail(err, HD_INVALID, "%s: %g is not %s", key, v, ranges[r].text);
+}
 
 static enum hd_code numbers(const struct eval *e, const struct input *in, size_t n,
                             struct hd_error *err)
 {
     for (size_t i = 0; i < n; i++) {
         enum hd_code code = eval_number(e, in[i].key, in[i].to, err);
+        if (!code)
+            code = fits(in[i].key, *in[i].to, in[i].range, err);
         if (code)
             return code;
     }
+    return HD_OK;
+}
+
+static enum hd_code counts_in(const char *key, const struct eval_list *list, struct hd_error *err)
+{
+    enum hd_code code = HD_OK;
+    for (size_t i = 0; !code && i < list->n; i++)
+        code = fits(key, list->at[i], COUNT, err);
+    return code;
+}
+
+/* A result; minus infinity is null, and what is beyond a double is none. */
+static enum hd_code put(const struct eval *e, const char *key, double v, struct hd_error *err)
+{
+    if (isnan(v) || v == INFINITY)
+        return hd_fail(err, HD_INVALID, "%s: no number, by these inputs", key);
+    json_put_double(e->out, key, v);
     return HD_OK;
 }
 #define NUMBERS(e, err, ...)                                                                       \
@@ -41,10 +85,8 @@ static enum hd_code kernel(const struct eval *e, struct hd_error *err)
     struct seq_arm a;
     double q, g;
     enum hd_code code =
-        NUMBERS(e, err, {"e", &a.events}, {"n", &a.exposure}, {"q", &q}, {"g", &g});
-    if (!code)
-        json_put_double(e->out, "log_f", seq_kernel(a, q, g));
-    return code;
+        NUMBERS(e, err, {"e", &a.events, COUNT}, {"n", &a.exposure, COUNT}, {"q", &q, SHARE}, {"g", &g, ABOVE});
+    return code ? code : put(e, "log_f", seq_kernel(a, q, g), err);
 }
 
 static enum hd_code kernel_poisson(const struct eval *e, struct hd_error *err)
@@ -52,49 +94,41 @@ static enum hd_code kernel_poisson(const struct eval *e, struct hd_error *err)
     struct seq_arm a;
     double lambda, g;
     enum hd_code code =
-        NUMBERS(e, err, {"e", &a.events}, {"tau", &a.exposure}, {"lambda", &lambda}, {"g", &g});
-    if (!code)
-        json_put_double(e->out, "log_f", seq_kernel_poisson(a, lambda, g));
-    return code;
+        NUMBERS(e, err, {"e", &a.events, COUNT}, {"tau", &a.exposure, COUNT}, {"lambda", &lambda, COUNT},
+                {"g", &g, ABOVE});
+    return code ? code : put(e, "log_f", seq_kernel_poisson(a, lambda, g), err);
 }
 
 static enum hd_code two_arm(const struct eval *e, struct hd_error *err)
 {
     struct seq_arm new, old;
     double ratio, offset, g;
-    enum hd_code code = NUMBERS(e, err, {"e_new", &new.events}, {"n_new", &new.exposure},
-                                {"e_old", &old.events}, {"n_old", &old.exposure}, {"rho0", &ratio},
-                                {"delta0", &offset}, {"g", &g});
-    if (!code)
-        json_put_double(e->out, "log_f", seq_two_arm(new, old, ratio, offset, g));
-    return code;
+    enum hd_code code =
+        NUMBERS(e, err, {"e_new", &new.events, COUNT}, {"n_new", &new.exposure, COUNT},
+                {"e_old", &old.events, COUNT}, {"n_old", &old.exposure, COUNT}, {"rho0", &ratio, COUNT},
+                {"delta0", &offset, COUNT}, {"g", &g, ABOVE});
+    return code ? code : put(e, "log_f", seq_two_arm(new, old, ratio, offset, g), err);
 }
 
 static enum hd_code rate_bet(const struct eval *e, struct hd_error *err)
 {
     double r, q, stake;
-    enum hd_code code = NUMBERS(e, err, {"r", &r}, {"q", &q}, {"lambda", &stake});
-    if (!code)
-        json_put_double(e->out, "log_f", seq_rate_bet(r, q, stake));
-    return code;
+    enum hd_code code = NUMBERS(e, err, {"r", &r, COUNT}, {"q", &q, ABOVE}, {"lambda", &stake, SHARE});
+    return code ? code : put(e, "log_f", seq_rate_bet(r, q, stake), err);
 }
 
 static enum hd_code logsumexp(const struct eval *e, struct hd_error *err)
 {
     struct eval_list x;
     enum hd_code code = eval_numbers(e, "x", -INFINITY, &x, err);
-    if (!code)
-        json_put_double(e->out, "lse", seq_log_sum(x.at, x.n));
-    return code;
+    return code ? code : put(e, "lse", seq_log_sum(x.at, x.n), err);
 }
 
 static enum hd_code start_weight(const struct eval *e, struct hd_error *err)
 {
     double t, horizon;
-    enum hd_code code = NUMBERS(e, err, {"t", &t}, {"horizon", &horizon});
-    if (!code)
-        json_put_double(e->out, "w", seq_start_weight(t, horizon));
-    return code;
+    enum hd_code code = NUMBERS(e, err, {"t", &t, FROM_ONE}, {"horizon", &horizon, COUNT});
+    return code ? code : put(e, "w", seq_start_weight(t, horizon), err);
 }
 
 /* --- histories --- */
@@ -103,22 +137,20 @@ static enum hd_code effective(const struct eval *e, struct hd_error *err)
 {
     struct seq_arm a;
     double rho;
-    enum hd_code code = NUMBERS(e, err, {"e", &a.events}, {"n", &a.exposure}, {"rho", &rho});
+    enum hd_code code = NUMBERS(e, err, {"e", &a.events, COUNT}, {"n", &a.exposure, COUNT},
+                                {"rho", &rho, COUNT});
     if (code)
         return code;
     a = dispersion_effective(a, rho);
-    json_put_double(e->out, "e_eff", a.events);
-    json_put_double(e->out, "n_eff", a.exposure);
-    return HD_OK;
+    code = put(e, "e_eff", a.events, err);
+    return code ? code : put(e, "n_eff", a.exposure, err);
 }
 
 static enum hd_code poisson_upper(const struct eval *e, struct hd_error *err)
 {
     double events, exposure, z;
-    enum hd_code code = NUMBERS(e, err, {"E", &events}, {"N", &exposure}, {"z", &z});
-    if (!code)
-        json_put_double(e->out, "upper", dispersion_upper(events, exposure, z));
-    return code;
+    enum hd_code code = NUMBERS(e, err, {"E", &events, COUNT}, {"N", &exposure, ABOVE}, {"z", &z, COUNT});
+    return code ? code : put(e, "upper", dispersion_upper(events, exposure, z), err);
 }
 
 static enum hd_code read_history(const struct eval *e, struct history *ret, struct hd_error *err)
@@ -127,6 +159,10 @@ static enum hd_code read_history(const struct eval *e, struct history *ret, stru
     enum hd_code code = eval_numbers(e, "e", 0, &events, err);
     if (!code)
         code = eval_numbers(e, "n", 0, &exposure, err);
+    if (!code)
+        code = counts_in("e", &events, err);
+    if (!code)
+        code = counts_in("n", &exposure, err);
     if (code)
         return code;
     if (events.n != exposure.n)
@@ -139,9 +175,7 @@ static enum hd_code dispersion(const struct eval *e, struct hd_error *err)
 {
     struct history h;
     enum hd_code code = read_history(e, &h, err);
-    if (!code)
-        json_put_double(e->out, "rho", dispersion_rho(&h, h.n));
-    return code;
+    return code ? code : put(e, "rho", dispersion_rho(&h, h.n), err);
 }
 
 static enum hd_code ceiling(const struct eval *e, struct hd_error *err)
@@ -150,19 +184,21 @@ static enum hd_code ceiling(const struct eval *e, struct hd_error *err)
     double rho, ratio, offset, z;
     enum hd_code code = read_history(e, &h, err);
     if (!code)
-        code = NUMBERS(e, err, {"rho", &rho}, {"rho0", &ratio}, {"delta0", &offset}, {"z", &z});
+        code = NUMBERS(e, err, {"rho", &rho, COUNT}, {"rho0", &ratio, COUNT}, {"delta0", &offset, COUNT},
+                       {"z", &z, COUNT});
     if (code)
         return code;
     struct past past = dispersion_learn(&h, rho, BLOCK);
-    json_put_double(e->out, "between", past.between);
-    json_put_double(e->out, "ceiling", dispersion_ceiling(&past, ratio, offset, z));
-    return HD_OK;
+    code = put(e, "between", past.between, err);
+    return code ? code : put(e, "ceiling", dispersion_ceiling(&past, ratio, offset, z), err);
 }
 
 static enum hd_code counter_delta(const struct eval *e, struct hd_error *err)
 {
     struct eval_list samples;
     enum hd_code code = eval_numbers(e, "samples", NAN, &samples, err);
+    if (!code)
+        code = counts_in("samples", &samples, err);
     if (code)
         return code;
     double last = NAN;
@@ -190,21 +226,22 @@ struct watch {
     size_t n;
 };
 
+static int64_t ms_of(double s) { return (int64_t)(s * 1000 + 0.5); }
+
 static enum hd_code watch_begin(const struct eval *e, size_t streams, struct watch *w,
                                 struct hd_error *err)
 {
     *w = (struct watch){.e = e, .weight = {1}, .n = streams};
-    enum hd_code code = NUMBERS(e, err, {"alpha", &w->alpha}, {"horizon", &w->horizon},
-                                {"poll_s", &w->poll_s}, {"blip_s", &w->blip_s});
+    enum hd_code code = NUMBERS(e, err, {"alpha", &w->alpha, SHARE}, {"horizon", &w->horizon, COUNT},
+                                {"poll_s", &w->poll_s, POLL}, {"blip_s", &w->blip_s, SECONDS});
     if (!code && json_get(e->in, "scrape_s"))
-        code = eval_number(e, "scrape_s", &w->scrape_s, err);
+        code = NUMBERS(e, err, {"scrape_s", &w->scrape_s, SECONDS});
     if (code)
         return code;
-    if (!(w->poll_s > 0) || !(w->alpha > 0 && w->alpha < 1))
-        return hd_fail(err, HD_INVALID, "poll_s must be above 0, alpha between 0 and 1");
+    if (!(w->alpha > 0 && w->alpha < 1))
+        return hd_fail(err, HD_INVALID, "alpha: %g is not between 0 and 1", w->alpha);
     w->threshold = -log(w->alpha);
-    w->limit = seq_limiter_polls((int64_t)(w->blip_s * 1000), (int64_t)(w->poll_s * 1000),
-                                 (int64_t)(w->scrape_s * 1000));
+    w->limit = seq_limiter_polls(ms_of(w->blip_s), ms_of(w->poll_s), ms_of(w->scrape_s));
     seq_meter_init(&w->meter);
     for (size_t i = 0; i < streams; i++)
         seq_stream_init(&w->stream[i]);
@@ -258,11 +295,15 @@ static enum hd_code verdict_one_arm(const struct eval *e, struct hd_error *err)
     struct eval_list events, exposure;
     double q, f[1][SEQ_TILTS];
     bool decided = false;
-    enum hd_code code = eval_number(e, "q", &q, err);
+    enum hd_code code = NUMBERS(e, err, {"q", &q, SHARE});
     if (!code)
         code = eval_numbers(e, "e", NAN, &events, err);
     if (!code)
         code = eval_numbers(e, "n", NAN, &exposure, err);
+    if (!code)
+        code = counts_in("e", &events, err);
+    if (!code)
+        code = counts_in("n", &exposure, err);
     if (!code && events.n != exposure.n)
         code = hd_fail(err, HD_INVALID, "%zu values of e, %zu of n", events.n, exposure.n);
     if (!code)
@@ -299,7 +340,7 @@ struct two_sides {
 
 static enum hd_code read_two_sides(const struct eval *e, struct two_sides *s, struct hd_error *err)
 {
-    enum hd_code code = eval_number(e, "rho0", &s->ratio, err);
+    enum hd_code code = NUMBERS(e, err, {"rho0", &s->ratio, COUNT});
     if (!code)
         code = eval_rows(e, "new_n_err_slow", 3, NAN, &s->new, err);
     if (!code)
@@ -310,6 +351,13 @@ static enum hd_code read_two_sides(const struct eval *e, struct two_sides *s, st
         code = eval_numbers(e, "rho", NAN, &s->rho, err);
     if (!code)
         code = eval_numbers(e, "omega", NAN, &s->weight, err);
+    const struct {
+        const char *key;
+        const struct eval_list *list;
+    } lists[] = {{"new_n_err_slow", &s->new}, {"old_n_err_slow", &s->old}, {"delta0", &s->offset}, {"rho", &s->rho},
+                 {"omega", &s->weight}};
+    for (size_t i = 0; !code && i < sizeof lists / sizeof *lists; i++)
+        code = counts_in(lists[i].key, lists[i].list, err);
     if (code)
         return code;
     if (s->new.n != s->old.n || s->offset.n != 2 || s->rho.n != 2 || s->weight.n != 2)
@@ -351,7 +399,7 @@ static enum hd_code gauge_sign(const struct eval *e, struct hd_error *err)
     bool decided = false, last = false;
     enum hd_code code = eval_numbers(e, "d", NAN, &bits, err);
     if (!code)
-        code = NUMBERS(e, err, {"q0", &q[0]}, {"q1", &q[1]});
+        code = NUMBERS(e, err, {"q0", &q[0], SHARE}, {"q1", &q[1], SHARE});
     if (!code)
         code = watch_begin(e, 1, &w, err);
     if (code)
@@ -373,13 +421,17 @@ static enum hd_code accept(const struct eval *e, struct hd_error *err)
     double alpha, ratio, offset, sum[SEQ_OK_TILTS] = {0};
     double decided = 0;
     enum hd_code code =
-        NUMBERS(e, err, {"alpha", &alpha}, {"rho1", &ratio}, {"delta1", &offset});
+        NUMBERS(e, err, {"alpha", &alpha, ABOVE}, {"rho1", &ratio, COUNT}, {"delta1", &offset, COUNT});
     if (!code)
         code = eval_rows(e, "new_n_err", 2, 0, &new, err);
     if (!code)
         code = eval_rows(e, "old_n_err", 2, 0, &old, err);
-    if (!code && (new.n != old.n || !(alpha > 0)))
-        code = hd_fail(err, HD_INVALID, "two sides of equal length, alpha above 0");
+    if (!code)
+        code = counts_in("new_n_err", &new, err);
+    if (!code)
+        code = counts_in("old_n_err", &old, err);
+    if (!code && new.n != old.n)
+        code = hd_fail(err, HD_INVALID, "%zu polls of new_n_err, %zu of old_n_err", new.n / 2, old.n / 2);
     if (code)
         return code;
     json_begin(e->out, "log_e", '{');

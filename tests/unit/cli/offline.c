@@ -99,6 +99,22 @@ static const struct row {
      "{\"id\":3,\"error\":\"e: not a number\"}\n"
      "{\"id\":4,\"error\":\"no statistic 'fortune'; see haldane engine list\"}\n"
      "{\"id\":5,\"error\":", ""},
+    {"engine: edges, computed by another program", {"engine", "eval", "--check", VECTORS "edges.jsonl"}, 0,
+     "333 passed, 0 failed\n", ""},
+    {"engine: outside of what a statistic takes", {"engine", "eval", VECTORS "outside.jsonl"}, 2,
+     "{\"id\":1,\"error\":\"e: -1 is not at least 0\"}\n"
+     "{\"id\":2,\"error\":\"q: 1.5 is not within 0..1\"}\n"
+     "{\"id\":3,\"error\":\"g: 0 is not above 0\"}\n"
+     "{\"id\":4,\"group\":\"rate_bet\",\"log_f\":null}\n"
+     "{\"id\":5,\"error\":\"q: 0 is not above 0\"}\n"
+     "{\"id\":6,\"error\":\"log_f: no number, by these inputs\"}\n"
+     "{\"id\":7,\"error\":\"N: 0 is not above 0\"}\n"
+     "{\"id\":8,\"error\":\"e: -1 is not at least 0\"}\n"
+     "{\"id\":9,\"error\":\"t: 0 is not at least 1\"}\n"
+     "{\"id\":10,\"error\":\"alpha: 0 is not between 0 and 1\"}\n"
+     "{\"id\":11,\"error\":\"blip_s: 1e+300 is not within 0..1e9\"}\n"
+     "{\"id\":12,\"error\":\"samples: -2 is not at least 0\"}\n"
+     "{\"id\":13,\"error\":\"p: 2 is not within 0..1\"}\n", ""},
     {"engine: a difference is seen", {"engine", "eval", "--check", VECTORS "wrong.jsonl"}, 1,
      "1 passed, 3 failed\n", ""},
     {"engine: of no file", {"engine", "eval", "/nonexistent/v.json"}, 2, "", "cannot be opened"},
