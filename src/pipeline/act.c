@@ -101,13 +101,17 @@ static bool make_plan(struct guard *g, struct talk *t, struct hd_error *err)
 }
 
 /* A human had the traffic moved to a side that was rejected: a guard of its own watches it, which judges
- * it as a candidate and never moves it. */
-static void hand_over(struct guard *g)
+ * it as a candidate and never moves it. False: the config has lost a side meanwhile. */
+static bool hand_over(struct guard *g)
 {
     struct service *s = g->service;
+    int candidate = s->policy ? policy_colour(s->policy, guard_colour(g, HD_STABLE)) : -1;
+    int stable = s->policy ? policy_colour(s->policy, guard_colour(g, HD_CANDIDATE)) : -1;
+    if (candidate < 0 || stable < 0)
+        return false;
     const struct guard_start next = {
-        .stable = g->candidate,
-        .candidate = g->stable,
+        .stable = (uint8_t)stable,
+        .candidate = (uint8_t)candidate,
         .trigger = "order",
         .value_before = g->act.intent.from,
         .value_after = g->goal,
@@ -117,6 +121,7 @@ static void hand_over(struct guard *g)
     };
     guard_end(g, HD_STATE_REVERTED, HD_REASON_OPERATOR, "a guard of its own watches it from here on");
     (void)guard_start(s, &next);
+    return true;
 }
 
 static void proven(struct guard *g)
@@ -135,9 +140,7 @@ static void proven(struct guard *g)
     event_guard(g, "intent", already ? HD_REASON_ALREADY_THERE : HD_REASON_VERIFIED, g->goal, true);
     due_drop(g->p, DUE_ACT, g->service->index);
     watch_stop(g->service); /* a reading begun before our write says nothing about it */
-    if (again)
-        hand_over(g);
-    else
+    if (!again || !hand_over(g))
         care_begin(g);
 }
 

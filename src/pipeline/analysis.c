@@ -187,8 +187,8 @@ static bool analysis_joined(struct order *o, const struct service *s, const stru
 static bool analysis_sides(struct order *o, const struct hd_policy *policy, int *candidate, int *stable)
 {
     const char *mine = order_text(o, "candidate"), *theirs = order_text(o, "stable");
-    int leaves = theirs ? order_colour(policy, theirs) : policy->stable;
-    *candidate = mine                             ? order_colour(policy, mine)
+    int leaves = theirs ? policy_colour(policy, theirs) : policy->stable;
+    *candidate = mine                             ? policy_colour(policy, mine)
                  : policy->candidate >= 0         ? policy->candidate
                  : order_text(o, "candidate_label") ? leaves != 1 /* a version takes a place that is free */
                                                     : -1;

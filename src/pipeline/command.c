@@ -61,15 +61,6 @@ void order_about(struct order *o, struct guard *g, int status)
     o->status = status;
 }
 
-int order_colour(const struct hd_policy *policy, const char *name)
-{
-    for (uint32_t i = 0; name && i < policy->n_colours; i++) {
-        if (str_is(policy->colours[i].name, name))
-            return (int)i;
-    }
-    return -1;
-}
-
 void order_read_first(struct order *o)
 {
     struct service *s = o->s;

@@ -194,7 +194,7 @@ void drill_order(struct order *o)
 {
     struct service *s = o->s;
     const char *to = order_text(o, "to");
-    int target = to ? order_colour(s->policy, to) : -1;
+    int target = to ? policy_colour(s->policy, to) : -1;
     if (to && target < 0) {
         order_problem(o, 422, "no_colour", "the service has no such colour");
         return;

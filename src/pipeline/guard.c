@@ -20,6 +20,15 @@
 
 #define SERIES_HEADS (4 * HD_CHECKS_MAX) /* bytes of the lengths between the checks' memories */
 
+int policy_colour(const struct hd_policy *policy, const char *name)
+{
+    for (uint32_t i = 0; name && i < policy->n_colours; i++) {
+        if (str_is(policy->colours[i].name, name))
+            return (int)i;
+    }
+    return -1;
+}
+
 const char *guard_colour(const struct guard *g, enum hd_role role)
 {
     return g->policy->colours[role == HD_STABLE ? g->stable : g->candidate].name;

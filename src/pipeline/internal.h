@@ -416,6 +416,7 @@ void guard_names(const struct guard *, struct reason_names *ret, const char **ch
                  const char *text);
 void guard_pack(struct guard *); /* bufs -> row, resume */
 const char *guard_colour(const struct guard *, enum hd_role);
+int policy_colour(const struct hd_policy *, const char *name); /* its index; -1: none, also of NULL */
 
 /* approval.c */
 bool approval_open(const struct guard *);

@@ -48,8 +48,6 @@ const char *order_text(const struct order *, const char *key);
 int64_t order_number(const struct order *, const char *key, int64_t fallback);
 /* The answer is about this guard. */
 void order_about(struct order *, struct guard *, int status);
-/* -1: the service has no such colour. */
-int order_colour(const struct hd_policy *, const char *name);
 /* Fills o->terms, or refuses (false). */
 bool order_read_terms(struct order *);
 /* To a guard that the order has started, or joins. False: refused, and nothing has changed. */

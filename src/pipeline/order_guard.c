@@ -69,7 +69,7 @@ static void join(struct order *o, struct guard *g)
 {
     const char *change = change_json(o), *version = order_text(o, "version"), *to = order_text(o, "to");
     const char *known = g->row.candidate_version;
-    if (to && order_colour(g->policy, to) < 0) {
+    if (to && policy_colour(g->policy, to) < 0) {
         order_problem(o, 422, "no_such_colour", arena_print(o->arena, "'%s' is no colour of the service", to));
         return;
     }
@@ -111,9 +111,9 @@ static bool choose_sides(struct order *o, const struct service *s, const char *c
 {
     const struct hd_policy *policy = s->policy;
     const char *mine = order_text(o, candidate_key), *theirs = order_text(o, stable_key);
-    *candidate = mine ? order_colour(policy, mine)
+    *candidate = mine ? policy_colour(policy, mine)
                  : policy->kind == HD_KIND_CANARY ? policy->candidate : busiest(s, policy, -1);
-    *stable = theirs ? order_colour(policy, theirs)
+    *stable = theirs ? policy_colour(policy, theirs)
               : policy->kind == HD_KIND_CANARY ? policy->stable : busiest(s, policy, *candidate);
     if (*candidate < 0 || *stable < 0 || *candidate == *stable) {
         order_problem(o, 422, "no_such_colour", "to and from must be two colours of the service");

@@ -146,15 +146,6 @@ static void load_resume(struct guard *g, const char *text)
         g->goal = strdup(goal);
 }
 
-static int colour_of(const struct hd_policy *policy, const char *name)
-{
-    for (uint32_t i = 0; i < policy->n_colours; i++) {
-        if (str_is(policy->colours[i].name, name))
-            return (int)i;
-    }
-    return -1;
-}
-
 /* The row's texts, copied to live as long as the guard. */
 static void own_row(struct guard *g, const struct store_guard *row)
 {
@@ -196,8 +187,8 @@ static struct guard *take_up_guard(struct pipeline *p, struct service *s, const 
     struct config *pin = NULL;
     enum hd_code code = config_load_pin((struct hd_span){row->pin, strlen(row->pin)}, &pin, err);
     const struct hd_policy *policy = code ? NULL : config_service(pin, s->name);
-    int stable = policy ? colour_of(policy, row->stable) : -1;
-    int candidate = policy ? colour_of(policy, row->candidate) : -1;
+    int stable = policy ? policy_colour(policy, row->stable) : -1;
+    int candidate = policy ? policy_colour(policy, row->candidate) : -1;
     if (stable < 0 || candidate < 0) {
         config_unref(pin);
         if (!code)

@@ -179,6 +179,8 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
     ("any_text_is_accepted", "actuators", ("actuators_replies",), (
         ("src/actuators/haproxy/write.c",
          "        ret->answer = HD_ANSWER_REFUSED;\n        ret->text = *words", "        ret->text = *words"),)),
+    ("backup_is_a_target", "actuators", ("haproxy_live",), (
+        ("src/actuators/haproxy/write.c", "    } else if (backup) {\n", "    } else if (backup && !*backup) {\n"),)),
     ("rehearsal_writes", "actuators", ("router",), (
         ("src/pipeline/rehearse.c", "    goal.rehearse = true;\n", ""),
         ("src/pipeline/rehearse.c", "rehearsal.step[i]->effect != HD_EFFECT_READ",

@@ -9,6 +9,7 @@ import datetime
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 import urllib.request
@@ -70,6 +71,9 @@ def fail(d, am, router):
     w.equal((done["id"], router.weights()), (g["id"], w.BLUE), "an alert since the switch does: taken back")
     w.ok("an alert is firing: Bad: Bad says so" in done["why"], "its words are the reason", done["why"])
     w.equal((done["verdict"], done["reasons"][0]["slug"]), ("fail", "alert"), "and the verdict's")
+    out = subprocess.run([d.world.binary, "replay", done["id"], "--store", d.db], capture_output=True, text=True,
+                         timeout=20)
+    w.equal(out.returncode, 0, "which a replay finds again", out.stdout + out.stderr)
     time.sleep(2.5)  # told again at least once
     w.equal(len(told(d, "Alert Bad is firing")), 1, "told again, it is no news")
     am.tell("Bad", "fail", old, time.time() - 0.1)
