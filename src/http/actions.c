@@ -401,7 +401,7 @@ static void facts(struct buf *b, const struct ask *q)
         return;
     html_print(b, "<dl class=\"rows\"><div><dt>Now</dt><dd>");
     if (v->has_reading)
-        part_sides(b, &v->reading, g, q->call->now_ms);
+        part_sides(b, &v->reading, g, g != NULL, q->call->now_ms);
     else
         html_print(b, "<span class=\"m\">the router was not read yet</span>");
     html_print(b, "</dd></div>");

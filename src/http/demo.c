@@ -131,7 +131,13 @@ void demo_view(struct hd_arena *a, struct guard_view *ret)
 {
     struct guard_view *v = ret;
     struct hd_guard_state *state = arena_of(a, struct hd_guard_state);
-    *v = (struct guard_view){.guard = guard, .demo = true, .at_ms = guard.ended_ms, .measured_ms = -1};
+    *v = (struct guard_view){.guard = guard,
+                             .demo = true,
+                             .at_ms = guard.ended_ms,
+                             .measured_ms = -1,
+                             .change_version = "v42",
+                             .change_commit = "9f31c2ab",
+                             .change_actor = "a pipeline"};
     engine(state);
     v->guard.engine = state;
     v->n_events = sizeof told / sizeof *told;

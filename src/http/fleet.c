@@ -115,7 +115,7 @@ static void services(struct buf *b, const struct fleet_view *v)
         part_service_link(b, v->service[i].name);
         html_print(b, "</th><td data-l=\"users get\" class=\"w\">");
         if (v->has_reading[i])
-            part_sides(b, &v->reading[i], NULL, v->now_ms);
+            part_sides(b, &v->reading[i], NULL, false, v->now_ms);
         else
             html_print(b, "<span class=\"m\">the router was not read yet</span>");
         html_print(b, "</td><td data-l=\"mode\">%s</td></tr>", v->service[i].mode);
@@ -307,7 +307,7 @@ static enum hd_code load_watching(struct call *c, struct fleet_view *v, struct h
             f.service = &v->service[k];
             f.reading = v->has_reading[k] ? &v->reading[k] : NULL;
         }
-        if (watching_load(c->store, c->arena, v->live[i].id, &f, &v->watching[i], err))
+        if (watching_load(c->store, c->arena, &v->live[i], &f, &v->watching[i], err))
             return err->code;
     }
     watching_sort(v->watching, v->n_watching);

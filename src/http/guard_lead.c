@@ -96,7 +96,7 @@ static void now_row(struct buf *b, const struct guard_view *v, int64_t now_ms)
 {
     row_begin(b, v->at_ms ? "Then" : "Now");
     if (v->has_reading)
-        part_sides(b, &v->reading, &v->guard, now_ms);
+        part_sides(b, &v->reading, &v->guard, true, now_ms);
     else
         html_print(b, "<span class=\"m\">the router was not read yet</span>");
     measured(b, v, now_ms);
@@ -536,8 +536,10 @@ void guard_lead(struct buf *b, struct hd_arena *a, const struct guard_view *v, i
     }
     if (v->at_ms && !v->demo)
         moment_banner(b, v, now_ms);
-    html_print(b, "<section class=\"lead %s\" data-copy=\"%s&#10;%s\" data-url=\"/g/%s\">",
-               html_tone_word(tone), guard_sentence(a, g), g->why, g->id);
+    html_print(b, "<section class=\"lead %s\"", html_tone_word(tone));
+    if (!v->demo && !v->at_ms) /* what is sent on must be true now */
+        html_print(b, " data-copy=\"%s&#10;%s\" data-url=\"/g/%s\"", guard_sentence(a, g), g->why, g->id);
+    html_print(b, ">");
     if (!v->at_ms)
         need_line(b, g, v->alarm != NULL);
     html_print(b, "<h1>%s</h1><p class=\"sub\">", guard_sentence(a, g));

@@ -174,7 +174,7 @@ void html_ago(struct buf *b, int64_t wall_ms, int64_t now_ms)
     char text[STR_TIME_MAX];
     int64_t ms = now_ms - wall_ms;
     if (ms > -1000 && ms < 1000)
-        buf_text(b, "now");
+        buf_text(b, "0 s ago"); /* not "now": a page may show another moment than this one */
     else if (ms < 0)
         html_print(b, "in %s", str_duration(-ms, text));
     else

@@ -41,7 +41,7 @@ const char *html_state_words(int state);
 /* <time> with the full instant; "03:04:10Z", the date before it when it is another day than that of
  * `day_ms`. -1: "-". */
 void html_time(struct buf *, int64_t wall_ms, int64_t day_ms);
-/* "2m 03s ago", "now", "in 5m 00s" */
+/* "2m 03s ago", "in 5m 00s" */
 void html_ago(struct buf *, int64_t wall_ms, int64_t now_ms);
 
 /* The style sheet and the script, and tags that change with them. */

@@ -42,14 +42,14 @@ static void rejected(struct buf *b, const struct store_side *s, int64_t now_ms)
 }
 
 static void side(struct buf *b, size_t place, const struct store_side *s,
-                 const struct store_guard *g, int64_t now_ms)
+                 const struct store_guard *g, bool roles, int64_t now_ms)
 {
     bool stable = g && str_is(s->colour, g->stable), candidate = g && str_is(s->colour, g->candidate);
     const char *version = stable ? g->stable_version : candidate ? g->candidate_version : NULL;
     html_print(b, "<li class=\"c%zu\"><b>%s</b>", place, s->colour);
     if (version)
         html_print(b, " %s", version);
-    if (stable || candidate)
+    if (roles && (stable || candidate))
         html_print(b, " <span class=\"m\">%s</span>", stable ? "stable" : "candidate");
     html_print(b, " gets <b>");
     part_share(b, s->share_ppm);
@@ -63,7 +63,7 @@ static void side(struct buf *b, size_t place, const struct store_side *s,
     html_print(b, "</li>");
 }
 
-void part_sides(struct buf *b, const struct store_reading *r, const struct store_guard *g,
+void part_sides(struct buf *b, const struct store_reading *r, const struct store_guard *g, bool roles,
                 int64_t now_ms)
 {
     double at = 0;
@@ -77,7 +77,7 @@ void part_sides(struct buf *b, const struct store_reading *r, const struct store
     }
     html_print(b, "</svg><ul class=\"sides\">");
     for (size_t i = 0; i < r->n_sides; i++)
-        side(b, i, &r->side[i], g, now_ms);
+        side(b, i, &r->side[i], g, roles, now_ms);
     html_print(b, "</ul>");
     bool stale = now_ms - r->last_ms > STALE_MS;
     html_print(b, "<span class=\"%s\">", stale ? "warn" : "m");

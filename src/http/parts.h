@@ -12,8 +12,9 @@
  * role: 0 circle, 1 triangle, 2 square, 3 diamond. A colour that the reading does not name, or
  * without a reading: 0 for the guard's stable side, 1 for its candidate. */
 unsigned part_place(const struct store_reading *, const struct store_guard *, const char *colour);
-/* What users get: a bar and "blue 100%, 5 of 5 ready". NULL roles: only the colours' names. */
-void part_sides(struct buf *, const struct store_reading *, const struct store_guard *roles,
+/* What users get: a bar and "blue v41 100%, 5 of 5 ready". The guard (NULL: none) knows versions and, if
+ * it is what the page is about, `roles`. */
+void part_sides(struct buf *, const struct store_reading *, const struct store_guard *, bool roles,
                 int64_t now_ms);
 /* "automatic reverts are held ..." */
 void part_hold(struct buf *, const struct store_hold *, int64_t now_ms);

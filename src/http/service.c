@@ -41,7 +41,7 @@ static void now_rows(struct buf *b, const struct page *p)
     const struct store_reading *r = p->has_reading ? &p->reading : NULL;
     row(b, "Now");
     if (r)
-        part_sides(b, r, NULL, p->call->now_ms);
+        part_sides(b, r, p->n_recent ? &p->recent[0] : NULL, false, p->call->now_ms);
     else
         html_print(b, "<span class=\"m\">the router was not read yet</span>");
     html_print(b, "</dd></div>");

@@ -10,41 +10,41 @@
 #include "base/str.h"
 #include "http/parts.h"
 
-enum hd_code watching_load(struct store *s, struct hd_arena *a, const char *id, const struct watching_facts *facts,
-                           struct watching *ret, struct hd_error *err)
+/* Only changes are stored: the last one of each check is how it stands. */
+static enum hd_band worst_of(const struct store_band *list, size_t n)
 {
-    struct watching *w = ret;
-    struct check_view *check;
-    size_t n;
-    if (store_guard(s, a, id, &w->guard, err))
-        return err->code;
-    view_checks(a, w->guard.checks, w->guard.engine, &check, &n);
-    w->reading = facts->reading;
-    w->tone = TONE_NONE;
-    w->word = NULL;
-    if (n) {
-        const struct check_view *worst = view_by_badness(a, check, n)[0];
-        w->tone = worst->tone;
-        w->word = worst->word;
+    uint8_t now[HD_CHECKS_MAX] = {0}, worst = HD_BAND_NONE;
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].check < HD_CHECKS_MAX && list[i].band <= HD_BAND_FAIL)
+            now[list[i].check] = list[i].band;
     }
+    for (size_t i = 0; i < HD_CHECKS_MAX; i++)
+        worst = now[i] > worst ? now[i] : worst;
+    return (enum hd_band)worst;
+}
+
+enum hd_code watching_load(struct store *s, struct hd_arena *a, const struct store_guard *g,
+                           const struct watching_facts *facts, struct watching *ret, struct hd_error *err)
+{
+    struct store_band *band;
+    size_t n;
     struct way_facts f = {.service = facts->service,
                           .reading = facts->reading,
-                          .guard = &w->guard,
+                          .guard = g,
                           .hold = facts->hold,
                           .alarm = facts->alarm,
                           .now_ms = facts->now_ms};
     view_window(f.service, &f);
-    if (store_rejected(s, a, w->guard.service, w->guard.stable, &f.rejected, err))
+    if (store_bands(s, a, g->id, &band, &n, err) || store_rejected(s, a, g->service, g->stable, &f.rejected, err))
         return err->code;
-    way_find(a, &f, &w->way);
+    *ret = (struct watching){.guard = g, .reading = facts->reading, .worst = worst_of(band, n)};
+    way_find(a, &f, &ret->way);
     return HD_OK;
 }
 
 static int rank(const struct watching *w)
 {
-    static const int of[] = {
-        [TONE_FAIL] = 0, [TONE_WARN] = 1, [TONE_NONE] = 2, [TONE_RUN] = 3, [TONE_PASS] = 4};
-    return w->guard.needs_human ? -1 : of[w->tone];
+    return w->guard->needs_human ? -1 : HD_BAND_FAIL - (int)w->worst;
 }
 
 /* Equally bad ones: the newest first, as they came. */
@@ -52,7 +52,7 @@ static int by_rank(const void *a, const void *b)
 {
     const struct watching *x = a, *y = b;
     int d = rank(x) - rank(y);
-    return d ? d : strcmp(y->guard.id, x->guard.id);
+    return d ? d : strcmp(y->guard->id, x->guard->id);
 }
 
 void watching_sort(struct watching *list, size_t n)
@@ -115,7 +115,7 @@ static void back(struct buf *b, const struct watching *w, int64_t now_ms)
 
 static void row(struct buf *b, const struct watching *w, int64_t now_ms)
 {
-    const struct store_guard *g = &w->guard;
+    const struct store_guard *g = w->guard;
     html_print(b, "<tr><td data-l=\"state\">");
     part_state(b, g->state);
     html_print(b, "</td><th scope=\"row\" data-l=\"service\">");
@@ -124,10 +124,11 @@ static void row(struct buf *b, const struct watching *w, int64_t now_ms)
     serving(b, w);
     html_print(b, "</td><td data-l=\"what\" class=\"w\"><a href=\"/g/%s\">%s</a><div class=\"m\">%s", g->id, g->headline,
                g->why);
-    if (w->word && w->tone != TONE_PASS) {
-        html_print(b, " <span class=\"s %s\">", html_tone_word(w->tone));
-        html_icon(b, w->tone);
-        html_print(b, "%s</span>", w->word);
+    if (w->worst >= HD_BAND_WARN) {
+        enum tone tone = w->worst == HD_BAND_FAIL ? TONE_FAIL : TONE_WARN;
+        html_print(b, " <span class=\"s %s\">", html_tone_word(tone));
+        html_icon(b, tone);
+        html_print(b, w->worst == HD_BAND_FAIL ? "over its limit</span>" : "near its limit</span>");
     }
     html_print(b, "</div></td><td data-l=\"guard\">");
     progress(b, g, now_ms);

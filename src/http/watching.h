@@ -8,13 +8,12 @@
 
 #include "http/view.h"
 
-#define WATCHING_MAX 100 /* each asks the store three times; the others are listed without */
+#define WATCHING_MAX 100 /* each asks the store twice; the others are listed without */
 
 struct watching {
-    struct store_guard guard; /* with its engine's state */
+    const struct store_guard *guard; /* as it was listed */
     const struct store_reading *reading; /* NULL: none yet */
-    enum tone tone;   /* of the worst check */
-    const char *word; /* of it: "near its limit"; NULL: nothing is judged yet */
+    enum hd_band worst; /* of its checks */
     struct way way;
 };
 
@@ -26,8 +25,8 @@ struct watching_facts {
     const char *alarm;
     int64_t now_ms;
 };
-enum hd_code watching_load(struct store *, struct hd_arena *, const char *id, const struct watching_facts *,
-                           struct watching *ret, struct hd_error *err);
+enum hd_code watching_load(struct store *, struct hd_arena *, const struct store_guard *,
+                           const struct watching_facts *, struct watching *ret, struct hd_error *err);
 void watching_sort(struct watching *, size_t n);
 void watching_table(struct buf *, const struct watching *, size_t n, int64_t now_ms);
 

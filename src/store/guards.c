@@ -171,6 +171,7 @@ static const char list_needs_human[] = LIST("needs_human = 1 AND");
 static const char list_service[] = LIST("service = ?1 AND");
 static const char list_service_since[] = LIST("service = ?1 AND " SINCE);
 static const char list_since[] = LIST(SINCE);
+static const char list_analyses[] = LIST("analysis = 1 AND");
 static const char list_between[] = LIST(BETWEEN);
 static const char list_all[] = LIST("");
 
@@ -180,6 +181,7 @@ enum hd_code store_guards(struct store *s, struct hd_arena *arena,
 {
     const char *sql = filter->live          ? list_live
                       : filter->needs_human ? list_needs_human
+                      : filter->analyses == STORE_ANALYSES ? list_analyses
                       : filter->service && filter->since_ms > 0 ? list_service_since
                       : filter->service                         ? list_service
                       : filter->since_ms > 0 && filter->until_ms > 0 ? list_between

@@ -101,7 +101,7 @@ static void test_times(void **state)
     html_ago(&b, at, at + 4200);
     html_ago(&b, at, at - 150000);
     html_ago(&b, at, at);
-    assert_string_equal(buf_at(&b), "-4.2 s agoin 2m 30snow");
+    assert_string_equal(buf_at(&b), "-4.2 s agoin 2m 30s0 s ago");
 }
 
 static void test_routes(void **state)
