@@ -30,7 +30,7 @@ static const struct cli_command help = {.name = "help",
                                         .run = print_help};
 
 static const struct cli_command *const commands[] = {
-    &cli_serve,  &cli_check,  &cli_guard,   &cli_wait,   &cli_status, &cli_show, &cli_list,
+    &cli_serve,  &cli_check,  &cli_guard,   &cli_wait,   &cli_status, &cli_watch, &cli_show, &cli_list,
     &cli_revert, &cli_approve, &cli_hold,   &cli_release, &cli_cancel, &cli_rearm,  &cli_ack,  &cli_reload,
     &cli_analyze,
     &cli_change, &cli_mark,   &cli_export,

@@ -25,6 +25,7 @@
 #define STORE_DEFAULT "/var/lib/haldane/haldane.db"
 #define CALL_MS 15000 /* the daemon itself waits 10 s for a commit on a bad disk */
 #define API "/api/v1"
+#define QUIET_MS 45000 /* a stream without even a comment for three of the daemon's beats */
 #define GUARDS_LOOKED_AT "200" /* the most that the daemon lists at once */
 
 struct client {
@@ -38,6 +39,12 @@ struct client {
     struct client_answer *answer; /* being waited for; NULL: none */
     char io_text[1000];
     enum hd_io io;
+    struct {
+        struct hd_request request;
+        uint64_t id; /* 0: it does not go on */
+        bool news, midline;
+        char lost[1000];
+    } stream;
 };
 
 /* --- where and as whom --- */
@@ -177,15 +184,16 @@ static enum hd_code secret(struct hd_arena *a, const char *reference, const char
 static void signalled(void *user, int signal)
 {
     struct client *c = user;
-    c->signal = signal;
+    if (signal != SIGWINCH)
+        c->signal = signal;
 }
 
 static enum hd_code start(struct client *c, struct hd_error *err)
 {
-    static const int signals[] = {SIGINT, SIGTERM};
+    static const int signals[] = {SIGINT, SIGTERM, SIGWINCH};
     enum hd_code code = loop_new(&c->loop, err);
     if (!code && c->use & CLIENT_SIGNALS)
-        code = loop_signals(c->loop, signals, 2, signalled, c, err);
+        code = loop_signals(c->loop, signals, c->use & CLIENT_SCREEN ? 3 : 2, signalled, c, err);
     return code ? code : net_new(c->loop, secret, &c->net, err);
 }
 
@@ -377,6 +385,61 @@ bool client_interrupted(const struct client *c)
 {
     return c->signal != 0;
 }
+
+/* --- the journal, followed --- */
+
+/* News are whatever has data; the rest (comments, numbers) says that the daemon is there. */
+static void on_piece(void *user, struct hd_span piece)
+{
+    struct client *c = user;
+    for (size_t i = 0; i < piece.len; i++) {
+        c->stream.news |= !c->stream.midline && piece.at[i] == 'd';
+        c->stream.midline = piece.at[i] != '\n';
+    }
+}
+
+static void stream_ended(void *user, const struct hd_response *r)
+{
+    struct client *c = user;
+    c->stream.id = 0;
+    if (r->io == HD_IO_OK && r->status != 200)
+        (void)snprintf(c->stream.lost, sizeof c->stream.lost, "status %d", r->status);
+    else
+        (void)snprintf(c->stream.lost, sizeof c->stream.lost, "%s", r->io ? r->text : "the daemon has ended it");
+    str_clean(c->stream.lost, sizeof c->stream.lost);
+}
+
+void client_follow(struct client *c)
+{
+    static const struct hd_pair accept[] = {{"Accept", "text/event-stream"}};
+    if (c->stream.id)
+        return;
+    c->stream.request = (struct hd_request){
+        .via = HD_VIA_HTTP, .effect = HD_EFFECT_READ, .label = "events", .at = &c->at,
+        .u.http = {.method = "GET", .path = API "/events", .headers = accept, .n_headers = 1},
+        .cap_bytes = HD_ANSWER_BYTES_SMALL};
+    c->stream.news = true; /* what came before is not told */
+    c->stream.midline = false;
+    c->stream.lost[0] = '\0';
+    c->stream.id = net_follow(c->net, &c->stream.request, QUIET_MS, on_piece, stream_ended, c);
+}
+
+bool client_news(struct client *c)
+{
+    bool news = c->stream.news;
+    c->stream.news = false;
+    return news;
+}
+
+const char *client_lost(const struct client *c) { return c->stream.id ? NULL : c->stream.lost; }
+
+void client_pause(struct client *c, int64_t ms)
+{
+    if (!c->signal)
+        net_wait(c->net, ms);
+}
+
+struct loop *client_loop(struct client *c) { return c->loop; }
 
 /* --- words of the user --- */
 

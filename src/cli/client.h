@@ -18,6 +18,7 @@ enum client_use {
     CLIENT_READS = 0,
     CLIENT_ORDERS = 1,
     CLIENT_SIGNALS = 2, /* SIGINT and SIGTERM end waiting instead of the process */
+    CLIENT_SCREEN = 4,  /* with it: a terminal's new size ends a pause */
 };
 /* By the options of CLI_CLIENT_OPTIONS. Says what is wrong itself; returns an exit status. */
 int client_open(const struct cli_args *, unsigned use, struct client **ret);
@@ -54,6 +55,18 @@ int client_ask(struct client *, const char *path, const char *query, const char 
 /* Lets time pass; returns early when a signal came. */
 void client_sleep(struct client *, int64_t ms);
 bool client_interrupted(const struct client *);
+
+/* --- what happens, as it happens --- */
+
+/* Follows the daemon's journal (server-sent events), unless that goes on already. */
+void client_follow(struct client *);
+/* Has something happened since the last call? True for a stream that has just begun. */
+bool client_news(struct client *);
+/* Why nothing more comes; NULL: the stream goes on. */
+const char *client_lost(const struct client *);
+/* Lets time pass until anything at all comes: news, a signal, a descriptor of the loop. */
+void client_pause(struct client *, int64_t ms);
+struct loop *client_loop(struct client *);
 
 /* An address to listen on as one to connect to. */
 const char *client_url_of_listen(struct hd_arena *, const char *listen);

@@ -103,6 +103,7 @@ extern const struct cli_command cli_serve, cli_check, cli_query, cli_guard, cli_
     cli_reload, cli_replay, cli_engine, cli_token, cli_doctor, cli_drill, cli_db, cli_man, cli_completion,
     cli_backtest, cli_approve;
 extern const struct cli_command cli_analyze;
+extern const struct cli_command cli_watch;
 extern const struct cli_command cli_change, cli_mark, cli_export;
 extern const struct cli_command cli_bench;
 

@@ -41,7 +41,7 @@ static int run(const struct cli_args *args)
     put_parameter(&query, "service", cli_option(args, "service"));
     put_parameter(&query, "verdict", cli_option(args, "verdict"));
     put_parameter(&query, "limit", cli_option(args, "limit"));
-    put_parameter(&query, "before", cli_option(args, "before"));
+    put_parameter(&query, "cursor", cli_option(args, "before"));
     put_parameter(&query, "state", cli_option(args, "live") ? "live" : NULL);
     put_parameter(&query, "needs_human", cli_option(args, "needs-human") ? "true" : NULL);
     int status = client_open(args, CLIENT_READS, &client);

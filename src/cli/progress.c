@@ -12,10 +12,14 @@
 #include "base/str.h"
 #include "cli/table.h"
 
-enum tone { PLAIN, GOOD, DOUBTFUL, BAD };
-
-static const char *const paint[] = {
-    [PLAIN] = "\x1b[1m", [GOOD] = "\x1b[32m", [DOUBTFUL] = "\x1b[33m", [BAD] = "\x1b[31m"};
+const char *progress_paint(enum tone tone)
+{
+    static const char *const paint[] = {[TONE_PLAIN] = "\x1b[1m",
+                                        [TONE_GOOD] = "\x1b[32m",
+                                        [TONE_DOUBTFUL] = "\x1b[33m",
+                                        [TONE_BAD] = "\x1b[31m"};
+    return paint[tone];
+}
 
 /* "03:04:10 checkout  FAIL 3/12     text" */
 static void line(const struct progress *p, const struct face_guard *g, int64_t wall_ms,
@@ -24,7 +28,7 @@ static void line(const struct progress *p, const struct face_guard *g, int64_t w
     ARENA_AUTO a = arena_new();
     char clock[STR_TIME_MAX];
     buf_print(to, "%s %s  %s%-13s%s %s\n", str_clock(wall_ms, clock), table_clean(a, g->service),
-              p->colour ? paint[tone] : "", word, p->colour ? "\x1b[0m" : "", table_clean(a, text));
+              p->colour ? progress_paint(tone) : "", word, p->colour ? PROGRESS_UNPAINT : "", table_clean(a, text));
 }
 
 /* --- checks --- */
@@ -37,25 +41,25 @@ struct word {
 
 static struct word word_of(const struct face_check *c)
 {
-    struct word w = {"", PLAIN, false};
+    struct word w = {"", TONE_PLAIN, false};
     bool fails = c->tripped || str_is(c->band, "fail");
     if (c->tripped && c->sequential) {
-        w = (struct word){"FAIL", c->advisory ? DOUBTFUL : BAD, false};
+        w = (struct word){"FAIL", c->advisory ? TONE_DOUBTFUL : TONE_BAD, false};
     } else if (fails && !c->broken) {
-        w = (struct word){"over", DOUBTFUL, false}; /* its limit, and it does not count: warm-up */
+        w = (struct word){"over", TONE_DOUBTFUL, false}; /* its limit, and it does not count: warm-up */
     } else if (fails) {
         w.counts = true;
-        w.tone = c->advisory ? DOUBTFUL : BAD;
+        w.tone = c->advisory ? TONE_DOUBTFUL : TONE_BAD;
         (void)snprintf(w.text, sizeof w.text, "%s %lld/%lld", c->advisory ? "advisory" : "FAIL",
                        (long long)c->broken, (long long)c->judged);
     } else if (c->blind) {
-        w = (struct word){"blind", DOUBTFUL, false};
+        w = (struct word){"blind", TONE_DOUBTFUL, false};
     } else if (str_is(c->band, "warn")) {
-        w = (struct word){"warn", DOUBTFUL, false};
+        w = (struct word){"warn", TONE_DOUBTFUL, false};
     } else if (str_is(c->band, "pass") && c->sequential) {
-        w = (struct word){"weighed", PLAIN, false}; /* with all other polls: this value decides nothing */
+        w = (struct word){"weighed", TONE_PLAIN, false}; /* with all other polls: this value decides nothing */
     } else if (str_is(c->band, "pass")) {
-        w = (struct word){"pass", GOOD, false};
+        w = (struct word){"pass", TONE_GOOD, false};
     }
     return w;
 }
@@ -93,54 +97,54 @@ static void look_at_evidence(struct progress *p, const struct face_guard *g, int
     if (quarters == p->quarters)
         return;
     p->quarters = quarters;
-    line(p, g, wall_ms, quarters >= 4 ? BAD : quarters >= 2 ? DOUBTFUL : PLAIN, "evidence",
+    line(p, g, wall_ms, quarters >= 4 ? TONE_BAD : quarters >= 2 ? TONE_DOUBTFUL : TONE_PLAIN, "evidence",
          arena_print(a, "against %s: %.0f %% of what a revert needs", g->candidate.colour ? g->candidate.colour : "it",
                      floor(100 * g->meter)), to);
 }
 
 /* --- the guard --- */
 
-static enum tone tone_of_state(const char *state)
+enum tone progress_tone(const char *state)
 {
     static const struct {
         int state;
         enum tone tone;
     } row[] = {
-        {HD_STATE_PASSED, GOOD},           {HD_STATE_REVERTED, GOOD},
-        {HD_STATE_AFTERCARE, GOOD},        {HD_STATE_DECIDING, BAD},
-        {HD_STATE_REVERTING, BAD},         {HD_STATE_VERIFYING, BAD},
-        {HD_STATE_NOT_VERIFIED, BAD},      {HD_STATE_NOT_RECOVERED, BAD},
-        {HD_STATE_REFUSED, BAD},           {HD_STATE_ADVISED, BAD},
-        {HD_STATE_INCONCLUSIVE, DOUBTFUL}, {HD_STATE_SUPERSEDED, DOUBTFUL},
-        {HD_STATE_CANCELLED, DOUBTFUL},
+        {HD_STATE_PASSED, TONE_GOOD},           {HD_STATE_REVERTED, TONE_GOOD},
+        {HD_STATE_AFTERCARE, TONE_GOOD},        {HD_STATE_DECIDING, TONE_BAD},
+        {HD_STATE_REVERTING, TONE_BAD},         {HD_STATE_VERIFYING, TONE_BAD},
+        {HD_STATE_NOT_VERIFIED, TONE_BAD},      {HD_STATE_NOT_RECOVERED, TONE_BAD},
+        {HD_STATE_REFUSED, TONE_BAD},           {HD_STATE_ADVISED, TONE_BAD},
+        {HD_STATE_INCONCLUSIVE, TONE_DOUBTFUL}, {HD_STATE_SUPERSEDED, TONE_DOUBTFUL},
+        {HD_STATE_CANCELLED, TONE_DOUBTFUL},
     };
     int number = hd_state_of(state);
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         if (row[i].state == number)
             return row[i].tone;
     }
-    return PLAIN;
+    return TONE_PLAIN;
 }
 
 void progress_look(struct progress *p, const struct face_guard *g, int64_t wall_ms, struct buf *to)
 {
     ARENA_AUTO a = arena_new();
     if (!p->begun)
-        line(p, g, wall_ms, PLAIN, "guard", arena_print(a, "%s %s", g->id, g->url ? g->url : ""),
+        line(p, g, wall_ms, TONE_PLAIN, "guard", arena_print(a, "%s %s", g->id, g->url ? g->url : ""),
              to);
     p->begun = true;
     look_at_checks(p, g, wall_ms, to); /* first what was seen, then what follows from it */
     look_at_evidence(p, g, wall_ms, to);
     if (!str_is(p->state, g->state)) {
         (void)snprintf(p->state, sizeof p->state, "%s", g->state);
-        line(p, g, wall_ms, tone_of_state(g->state), g->state, g->headline, to);
+        line(p, g, wall_ms, progress_tone(g->state), g->state, g->headline, to);
     }
     bool recovered = g->recovered_ms >= 0;
     if (recovered && !p->recovered)
-        line(p, g, wall_ms, GOOD, "RECOVERED", g->headline, to);
+        line(p, g, wall_ms, TONE_GOOD, "RECOVERED", g->headline, to);
     p->recovered = recovered;
     if (g->needs_human && !p->needs_human)
-        line(p, g, wall_ms, BAD, "ACT NOW", g->because ? g->because : g->why ? g->why : g->headline, to);
+        line(p, g, wall_ms, TONE_BAD, "ACT NOW", g->because ? g->because : g->why ? g->why : g->headline, to);
     p->needs_human = g->needs_human;
 }
 

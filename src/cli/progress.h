@@ -9,6 +9,12 @@
 #include "base/buf.h"
 #include "cli/face.h"
 
+/* How a state is meant, and its colour on a terminal. */
+enum tone { TONE_PLAIN, TONE_GOOD, TONE_DOUBTFUL, TONE_BAD };
+enum tone progress_tone(const char *state);
+const char *progress_paint(enum tone);
+#define PROGRESS_UNPAINT "\x1b[0m"
+
 struct progress {
     bool colour; /* set by the owner; all else zero at first */
     bool begun, needs_human;

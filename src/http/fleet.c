@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The fleet's page: who needs a human, what is being watched, the last twelve hours as a handover,
- * every service. Reads the store only.
+ * The fleet, as a page and as data: who needs a human, what is being watched, the last twelve hours as a
+ * handover, every service. Reads the store only.
  */
 #include "http/fleet.h"
 
@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "http/handlers.h"
 #include "http/parts.h"
+#include "http/show.h"
 
 #define HANDOVER_MS ((int64_t)12 * 3600 * 1000)
 #define RECENT_MAX 100
@@ -88,18 +89,24 @@ static void needs_you(struct buf *b, const struct fleet_view *v)
     }
 }
 
-static void handover(struct buf *b, const struct fleet_view *v)
+/* "3 passed, 1 reverted." */
+static void say_ended(struct buf *b, const struct fleet_view *v)
 {
     size_t of[16] = {0};
     bool said = false;
     for (size_t i = 0; i < v->n_recent; i++)
         of[v->recent[i].state & 15]++;
-    html_print(b, "<h2>Last 12 hours</h2><p>");
     for (int s = 0; s < 16; s++) {
         if (hd_state_terminal(s))
             count_word(b, of[s], html_state_words(s), &said);
     }
     html_print(b, said ? "." : "No release ended.");
+}
+
+static void handover(struct buf *b, const struct fleet_view *v)
+{
+    html_print(b, "<h2>Last 12 hours</h2><p>");
+    say_ended(b, v);
     html_print(b, " <a id=\"export\" href=\"/handover.md\">Export handover</a></p>");
     if (v->n_recent)
         part_guards(b, v->recent, v->n_recent, true, v->now_ms);
@@ -228,11 +235,12 @@ void fleet_render(struct buf *b, const struct fleet_view *v)
 }
 
 /* Act notices of a guard are shown with it; here are those of a service or of the daemon. */
-static void keep_guardless(struct fleet_view *v)
+static void keep_guardless(struct fleet_view *v, const char *service)
 {
     size_t kept = 0;
     for (size_t i = 0; i < v->n_acts; i++) {
-        if (!v->act[i].guard)
+        const char *of = v->act[i].service;
+        if (!v->act[i].guard && (!service || !of || str_is(of, service)))
             v->act[kept++] = v->act[i];
     }
     v->n_acts = kept;
@@ -259,11 +267,13 @@ static void load_runbooks(struct call *c, struct fleet_view *v)
     }
 }
 
-static enum hd_code load(struct call *c, struct fleet_view *v, struct hd_error *err)
+/* `service`: only what is about it; NULL: all. */
+static enum hd_code load(struct call *c, const char *service, struct fleet_view *v, struct hd_error *err)
 {
-    const struct store_filter needing = {.needs_human = true, .verdict = -1, .limit = RECENT_MAX},
-                              live = {.live = true, .verdict = -1, .limit = HD_PAGE_ITEMS_MAX},
-                              recent = {.verdict = -1,
+    const struct store_filter needing = {.service = service, .needs_human = true, .verdict = -1, .limit = RECENT_MAX},
+                              live = {.service = service, .live = true, .verdict = -1, .limit = HD_PAGE_ITEMS_MAX},
+                              recent = {.service = service,
+                                        .verdict = -1,
                                         .since_ms = c->now_ms - HANDOVER_MS,
                                         .limit = RECENT_MAX};
     v->now_ms = c->now_ms;
@@ -288,7 +298,7 @@ static enum hd_code load(struct call *c, struct fleet_view *v, struct hd_error *
             return err->code;
     }
     load_runbooks(c, v);
-    keep_guardless(v);
+    keep_guardless(v, service);
     keep_ended(v);
     return HD_OK;
 }
@@ -317,8 +327,56 @@ static enum hd_code load_watching(struct call *c, struct fleet_view *v, struct h
 enum hd_code fleet_page(struct call *c, struct hd_error *err)
 {
     struct fleet_view *v = arena_of(c->arena, struct fleet_view);
-    if (load(c, v, err) || load_watching(c, v, err))
+    if (load(c, NULL, v, err) || load_watching(c, v, err))
         return err->code;
     fleet_render(call_answer(c, 200, CALL_HTML), v);
+    return HD_OK;
+}
+
+/* --- the same as data --- */
+
+static void put_guards(const struct call *c, struct json_out *o, const char *key, const struct store_guard *g, size_t n)
+{
+    json_begin(o, key, '[');
+    for (size_t i = 0; i < n; i++)
+        show_guard_row(o, &g[i], NULL, c->facts->public_url);
+    json_end(o, ']');
+}
+
+enum hd_code fleet_api(struct call *c, struct hd_error *err)
+{
+    struct fleet_view *v = arena_of(c->arena, struct fleet_view);
+    const char *service = call_query(c, "service");
+    BUF_AUTO sentence = BUF_INIT(200);
+    BUF_AUTO ended = BUF_INIT(400);
+    bool known = !service;
+    if (load(c, service, v, err))
+        return err->code;
+    for (size_t i = 0; i < v->n_services; i++)
+        known |= service && str_is(v->service[i].name, service);
+    if (!known && !v->n_live && !v->n_needing && !v->n_recent)
+        return call_refuse(c, 404, "unknown_service", "no service %s is configured", service);
+    say_fleet(&sentence, v);
+    say_ended(&ended, v);
+    struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
+    json_begin(&o, NULL, '{');
+    json_put_time(&o, "now", v->now_ms);
+    json_put_text(&o, "sentence", v->n_services ? buf_at(&sentence) : "No service is configured");
+    json_put_bool(&o, "needed", v->n_needing || v->n_acts || v->alarm);
+    json_put_text(&o, "ended", buf_at(&ended));
+    json_begin(&o, "acts", '[');
+    for (size_t i = 0; i < v->n_acts; i++)
+        show_event(&o, &v->act[i]);
+    json_end(&o, ']');
+    put_guards(c, &o, "needing", v->needing, v->n_needing);
+    put_guards(c, &o, "live", v->live, v->n_live);
+    put_guards(c, &o, "recent", v->recent, v->n_recent);
+    json_begin(&o, "holds", '[');
+    for (size_t i = 0; i < v->n_holds; i++) {
+        if (!service || view_hold(&v->hold[i], 1, service))
+            show_hold(&o, &v->hold[i]);
+    }
+    json_end(&o, ']');
+    json_end(&o, '}');
     return HD_OK;
 }

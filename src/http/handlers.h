@@ -9,6 +9,7 @@
 
 /* pages */
 enum hd_code fleet_page(struct call *, struct hd_error *);
+enum hd_code fleet_api(struct call *, struct hd_error *); /* the same as data */
 enum hd_code guard_page(struct call *, struct hd_error *);
 enum hd_code service_page(struct call *, struct hd_error *);
 enum hd_code settings_page(struct call *, struct hd_error *);

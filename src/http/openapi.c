@@ -30,6 +30,8 @@ static const struct about {
     {"GET", "/readyz", "ready", "Can the store be read, is the configuration loaded?", 200, "Health", true},
     {"GET", "/metrics", "metrics", "Metrics for Prometheus", 200, "", true},
     {"GET", "/api/openapi.json", "openapi", "This document", 200, "Any", false},
+    {"GET", "/api/v1/fleet", "getFleet", "Who is needed, what is watched, what ended in the last 12 hours", 200, "Fleet",
+     false},
     {"GET", "/api/v1/services", "listServices", "Where the traffic of each service is", 200, "ServiceList", false},
     {"GET", "/api/v1/services/*", "getService", "Where the traffic of a service is", 200, "Service", false},
     {"GET", "/api/v1/services/*/limits", "getLimits", "What other limits would have done to its last guards", 200,

@@ -66,6 +66,7 @@ const struct route http_routes[] = {
     {"GET", "/metrics", health_metrics, ROUTE_PLAIN, {0}, NULL},
 
     {"GET", "/api/openapi.json", openapi_document, ROUTE_PLAIN, {0}, NULL},
+    {"GET", API "/fleet", fleet_api, ROUTE_STORE, {"service"}, NULL},
     {"GET", API "/services", api_services, ROUTE_STORE, {0}, NULL},
     {"GET", API "/services/*", api_service, ROUTE_STORE, {0}, NULL},
     {"GET", API "/services/*/limits", api_limits, ROUTE_STORE, {0}, NULL},

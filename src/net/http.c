@@ -23,6 +23,11 @@
 static size_t on_body(char *at, size_t size, size_t n, void *user)
 {
     struct transfer *t = user;
+    long status = 0;
+    if (t->piece && curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status == 200) {
+        t->piece(t->user, (struct hd_span){at, size * n});
+        return size * n;
+    }
     buf_add(&t->body, at, size * n); /* decompressed already */
     t->too_big |= t->body.full;
     return t->too_big ? 0 : size * n;
@@ -195,11 +200,13 @@ static enum hd_code set_limits(struct transfer *t, struct hd_error *err)
     long left = (long)transfer_left_ms(t);
     CURL *e = t->easy;
     t->curl_text[0] = '\0';
+    long quiet_s = t->piece ? (long)((t->quiet_ms + 999) / 1000) : 0;
     bool failed = SET(e, CURLOPT_PRIVATE, t) || SET(e, CURLOPT_ERRORBUFFER, t->curl_text) ||
                   SET(e, CURLOPT_WRITEFUNCTION, on_body) || SET(e, CURLOPT_WRITEDATA, t) ||
                   SET(e, CURLOPT_HEADERFUNCTION, on_header) || SET(e, CURLOPT_HEADERDATA, t) ||
                   /* for each address of a name its share of the time */
-                  SET(e, CURLOPT_TIMEOUT_MS, left) || SET(e, CURLOPT_CONNECTTIMEOUT_MS, left) ||
+                  SET(e, CURLOPT_TIMEOUT_MS, t->piece ? 0L : left) || SET(e, CURLOPT_LOW_SPEED_TIME, quiet_s) ||
+                  SET(e, CURLOPT_LOW_SPEED_LIMIT, t->piece ? 1L : 0L) || SET(e, CURLOPT_CONNECTTIMEOUT_MS, left) ||
                   SET(e, CURLOPT_QUICK_EXIT, 1L) || SET(e, CURLOPT_NOSIGNAL, 1L) ||
                   SET(e, CURLOPT_FOLLOWLOCATION, 0L) ||
                   SET(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ||
@@ -329,6 +336,8 @@ static struct attempt read_attempt(const struct transfer *t, CURLcode code)
 static const char *timeout_text(const struct transfer *t, const struct attempt *a)
 {
     char ms[STR_TIME_MAX];
+    if (t->piece && a->first_us)
+        return arena_print(t->arena, "silent for %s", str_duration(t->quiet_ms, ms));
     const char *phase = a->request_bytes ? (a->first_us ? "while reading the answer" : "")
                         : a->looked_up_us  ? "while connecting" /* TLS included */
                                            : "while looking up the name";

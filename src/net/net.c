@@ -120,8 +120,7 @@ void net_set_in_flight(struct net *n, size_t at_once)
     n->at_once = at_once < 1 ? 1 : at_once < HD_TRANSFERS_MAX ? at_once : HD_TRANSFERS_MAX;
 }
 
-uint64_t net_send(struct net *n, const struct hd_request *request, int64_t deadline_boot_ms,
-                  net_done_fn *done, void *user)
+static struct transfer *transfer_new(struct net *n, const struct hd_request *request, net_done_fn *done, void *user)
 {
     struct transfer *t = calloc(1, sizeof *t);
     if (!t)
@@ -131,9 +130,26 @@ uint64_t net_send(struct net *n, const struct hd_request *request, int64_t deadl
                            .request = request,
                            .done = done,
                            .user = user,
-                           .deadline_ms = deadline_boot_ms,
                            .started = clock_now(),
                            .fd = -1};
+    return t;
+}
+
+uint64_t net_follow(struct net *n, const struct hd_request *request, int64_t quiet_ms, net_piece_fn *piece,
+                    net_done_fn *done, void *user)
+{
+    struct transfer *t = transfer_new(n, request, done, user);
+    t->piece = piece;
+    t->quiet_ms = quiet_ms;
+    start(t);
+    return t->id;
+}
+
+uint64_t net_send(struct net *n, const struct hd_request *request, int64_t deadline_boot_ms,
+                  net_done_fn *done, void *user)
+{
+    struct transfer *t = transfer_new(n, request, done, user);
+    t->deadline_ms = deadline_boot_ms;
     if (request->effect != HD_EFFECT_READ || request->urgent ||
         (n->n_running < n->at_once && TAILQ_EMPTY(&n->waiting))) {
         start(t);

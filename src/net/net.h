@@ -32,6 +32,12 @@ struct net *net_free(struct net *); /* cancels all; takes NULL, returns NULL */
  * read again, and the request is repeated once if they have changed. */
 uint64_t net_send(struct net *, const struct hd_request *, int64_t deadline_boot_ms, net_done_fn *,
                   void *user);
+/* A GET whose answer has no end (server-sent events): each piece of a 200 comes as it arrives, decompressed,
+ * and is not kept; `done` comes once, when the peer has ended it (HD_IO_OK, or another status with its body),
+ * was silent for `quiet_ms`, or is gone. Only the connecting is bounded by the endpoint's timeout. */
+typedef void net_piece_fn(void *user, struct hd_span);
+uint64_t net_follow(struct net *, const struct hd_request *, int64_t quiet_ms, net_piece_fn *, net_done_fn *,
+                    void *user);
 /* Fewer reads at once than HD_TRANSFERS_MAX (limits.in_flight); at least 1. */
 void net_set_in_flight(struct net *, size_t n);
 void net_cancel(struct net *, uint64_t id); /* no callback any more; unknown ids are fine */

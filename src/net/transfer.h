@@ -23,6 +23,8 @@ struct transfer {
     uint64_t id;
     const struct hd_request *request;
     net_done_fn *done;
+    net_piece_fn *piece; /* of an answer without an end; NULL: a whole answer */
+    int64_t quiet_ms;    /* with it: longer silence is the end */
     void *user;
     int64_t deadline_ms;      /* boot, as the caller said; 0: none */
     int64_t end_ms;           /* boot: this exchange ends here; known when it starts */

@@ -158,6 +158,7 @@ def every_operation(api, d, router, bank):
     ask("startGuard", body={"service": "shop", "to": "green", "change": {"version": "v2", "actor": "me"},
                             "duration": "2m", "mode": "advise", "rollback_safe": False})
     ask("listGuards", query={"state": "all", "limit": 5})
+    ask("getFleet", query={"service": "shop"})
     ask("waitForGuard", query={"timeout": "0s"}, id=g)
     ask("changeGuard", body={"note": "x", "extend": "1s"}, headers={"If-Match": "*"}, id=g)
     ask("holdGuard", body=hold, id=g)

@@ -134,6 +134,8 @@ static const struct row {
     {"list", {"list", "--live", "--service", "shop", "-n", "5"}, {{200, ITEMS(ROW), false}}, 0, 1,
      ID "  shop     2026-11-20 03:04:10  2m 03s  passed  pass     Good\n", NULL,
      "GET /api/v1/guards?service=shop&limit=5&state=live HTTP", NULL},
+    {"list: the next page", {"list", "--before", ID, "-n", "5"}, {{200, ITEMS(ROW), false}}, 0, 1, ID, NULL,
+     "GET /api/v1/guards?limit=5&cursor=" ID " HTTP", NULL},
     {"list of no service", {"list", "-s", "nope"}, {{200, ITEMS(""), false}, {200, ITEMS(SERVICE), false}}, 2, 2, "",
      "haldane: there is no service 'nope'\n", NULL, NULL},
     {"list of a service without guards", {"list", "-s", "shop"},

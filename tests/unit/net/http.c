@@ -228,6 +228,93 @@ static void test_deadlines(void **state)
     }
 }
 
+/* --- answers without an end --- */
+
+struct followed {
+    char text[64];
+    size_t len;
+    int pieces, ends;
+    enum hd_io io;
+    int status;
+    char why[200], body[64];
+};
+
+static void on_piece(void *user, struct hd_span piece)
+{
+    struct followed *f = user;
+    f->pieces++;
+    assert_true(f->len + piece.len < sizeof f->text);
+    memcpy(f->text + f->len, piece.at, piece.len);
+    f->len += piece.len;
+}
+
+static void on_followed(void *user, const struct hd_response *r)
+{
+    struct followed *f = user;
+    f->ends++;
+    f->io = r->io;
+    f->status = r->status;
+    (void)snprintf(f->why, sizeof f->why, "%s", r->text ? r->text : "");
+    (void)snprintf(f->body, sizeof f->body, "%.*s", (int)r->body.len, r->body.at);
+}
+
+/* What a row says; then it ends the stream, or says nothing more. */
+struct stream_script {
+    const char *head, *first, *second;
+    bool silent;
+};
+
+static void serve_stream(struct server *s, int fd, int connection)
+{
+    const struct stream_script *script = s->arg;
+    char *text = malloc(TEXT);
+    (void)connection;
+    if (hear(s, fd, text)) {
+        say(fd, script->head);
+        say(fd, script->first);
+        (void)poll(NULL, 0, 400); /* longer than the endpoint's timeout */
+        say(fd, script->second);
+        while (script->silent && !atomic_load(&s->release))
+            (void)poll(NULL, 0, 10);
+    }
+    (void)shutdown(fd, SHUT_RDWR);
+    free(text);
+}
+
+/* Pieces come as they are sent, past any timeout; another status is an answer as any; silence is an end. */
+static void test_follow(void **state)
+{
+#define STREAM "HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+    static const struct {
+        const char *name;
+        struct stream_script script;
+        const char *text, *body, *why;
+        enum hd_io io;
+        int status;
+    } row[] = {
+        {"ends", {STREAM, "id: 1\n", "id: 2\n", false}, "id: 1\nid: 2\n", "", "", HD_IO_OK, 200},
+        {"refused", {"HTTP/1.1 403 X\r\nConnection: close\r\n\r\n", "no", "", false}, "", "no", "", HD_IO_OK, 403},
+        {"silent", {STREAM, "id: 1\n", "", true}, "id: 1\n", "", "silent for 1", HD_IO_TIMEOUT, 0},
+    };
+    struct client *client = *state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct server *s = server_tcp(serve_stream, &row[i].script);
+        struct call *c = call_server(client, 0, s);
+        struct followed f = {.len = 0};
+        int64_t until = clock_now().boot_ms + 10000;
+        c->endpoint.timeout_ms = 300;
+        (void)net_follow(client->net, &c->request, 1000, on_piece, on_followed, &f);
+        while (!f.ends && clock_now().boot_ms < until)
+            net_wait(client->net, 50);
+        f.text[f.len] = '\0';
+        if (f.ends != 1 || f.io != row[i].io || f.status != row[i].status || !str_is(f.text, row[i].text) ||
+            !str_is(f.body, row[i].body) || !str_begins(f.why, row[i].why))
+            fail_msg("%s: %d ends, io %d, status %d: \"%s\" \"%s\" \"%s\"", row[i].name, f.ends, f.io, f.status, f.text,
+                     f.body, f.why);
+        server_stop(s);
+    }
+}
+
 /* --- certainly no effect --- */
 
 static void serve_no_tls(struct server *s, int fd, int connection)
@@ -566,6 +653,7 @@ int main(void)
         CLIENT_CASE(test_I8_headers),
         CLIENT_CASE(test_I8_gzip),
         CLIENT_CASE(test_deadlines),
+        CLIENT_CASE(test_follow),
         CLIENT_CASE(test_not_sent),
         CLIENT_CASE(test_requests),
         CLIENT_CASE(test_head_has_no_body),
