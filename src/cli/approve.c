@@ -61,7 +61,9 @@ static int decide(struct client *client, const struct cli_args *args, const char
     json_put_text(&o, "reason", cli_option(args, "reason"));
     json_end(&o, '}');
     status = client_ask(client, path, NULL, buf_at(&body), &answer);
-    if (!status)
+    if (!status && cli_json(args))
+        (void)puts(buf_at(&answer.raw));
+    else if (!status)
         (void)printf("%s: guard %s. %s\n", yes ? "approved" : "rejected", id,
                      table_clean(a, face_text(answer.body, "headline")));
     return status;
@@ -83,13 +85,14 @@ static int approve(const struct cli_args *args)
 static const struct cli_option options[] = {
     {"reason", 'r', "TEXT", "why: kept, shown and told"},
     {"reject", '\0', NULL, "stop the revert instead; the guard ends"},
+    CLI_OUTPUT_OPTION,
     CLI_CLIENT_OPTIONS,
     {0},
 };
 
 const struct cli_command cli_approve = {
     .name = "approve",
-    .synopsis = "SERVICE|ID --reason TEXT [--reject]",
+    .synopsis = "SERVICE|ID --reason TEXT [--reject] [-o json]",
     .help = "let a revert go that waits for you (approval.by), or stop it",
     .notes = "Asks at the terminal; the token must be one of those named in approval.by.\n",
     .options = options,

@@ -7,7 +7,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/arena.h"
 #include "base/str.h"
 #include "cli/internal.h"
 
@@ -54,7 +56,7 @@ static int complain(const struct cli_command *c, const char *format, va_list arg
 {
     (void)fprintf(stderr, "haldane %s: ", c->name);
     (void)vfprintf(stderr, format, args);
-    (void)fprintf(stderr, "\nusage: haldane %s %s\n", c->name, c->synopsis);
+    (void)fprintf(stderr, "\nusage: haldane %s%s%s\n", c->name, *c->synopsis ? " " : "", c->synopsis);
     return CLI_USAGE;
 }
 
@@ -166,7 +168,17 @@ static int refuse_option(const struct cli_command *c, int found, char **argv)
     const char *what = found == ':' ? "needs a value" : "is not known here";
     if (optopt > 0 && optopt < 256) /* one letter, perhaps of a bundle */
         return refuse(c, "option -%c %s", optopt, what);
-    return refuse(c, "option %s %s", argv[optind - 1], what);
+    const char *word = argv[optind - 1];
+    ARENA_AUTO a = arena_new();
+    char *name = arena_text_n(a, word, strcspn(word, "=")); /* "--wiat=3" */
+    struct cli_near near = {.word = str_begins(name, "--") ? name + 2 : name};
+    for (int i = 0; found == '?' && c->options && c->options[i].name; i++)
+        cli_near_offer(&near, c->options[i].name);
+    if (near.name && !near.distance)
+        return refuse(c, "option %s takes no value", word);
+    if (near.name)
+        return refuse(c, "option %s %s; did you mean --%s?", name, what, near.name);
+    return refuse(c, "option %s %s", word, what);
 }
 
 int cli_run(const struct cli_command *c, int argc, char **argv)

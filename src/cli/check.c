@@ -10,6 +10,7 @@
 #include "cli/internal.h"
 #include "cli/lint.h"
 #include "cli/look.h"
+#include "json/json.h"
 
 #define WINDOW_MS 60000
 
@@ -103,6 +104,35 @@ static int go_online(const struct hd_config *c)
                    : CLI_OK;
 }
 
+/* The same for programs: every mistake with its place. */
+static void print_json(const char *file, const struct config *config, const struct config_mistakes *mistakes)
+{
+    BUF_AUTO text = BUF_INIT(HD_REPLY_BYTES_MAX);
+    struct json_out o = json_out(&text);
+    const struct hd_config *c = config ? config_get(config) : NULL;
+    json_begin(&o, NULL, '{');
+    json_put_text(&o, "file", file);
+    json_put_bool(&o, "ok", c != NULL);
+    json_put_i64(&o, "services", c ? c->n_services : 0);
+    json_put_i64(&o, "checks", c ? (int64_t)count_checks(c) : 0);
+    json_begin(&o, "mistakes", '[');
+    for (size_t i = 0; i < mistakes->n; i++) {
+        const struct config_mistake *m = &mistakes->item[i];
+        json_begin(&o, NULL, '{');
+        json_put_text(&o, "file", m->file);
+        json_put_i64(&o, "line", m->line);
+        json_put_i64(&o, "column", m->column);
+        json_put_text(&o, "path", m->path);
+        json_put_text(&o, "text", m->text);
+        json_put_bool(&o, "warning", m->warning);
+        json_end(&o, '}');
+    }
+    json_end(&o, ']');
+    json_put_i64(&o, "more", (int64_t)mistakes->more);
+    json_end(&o, '}');
+    (void)puts(buf_at(&text));
+}
+
 static int check(const struct cli_args *args, const char *file, const struct config *config)
 {
     const struct hd_config *c = config_get(config);
@@ -124,6 +154,8 @@ static int run(const struct cli_args *args)
         return print_made(config_print_sample);
     if (cli_option(args, "reference"))
         return print_made(config_print_reference);
+    if (cli_json(args) && (cli_option(args, "online") || cli_option(args, "print")))
+        return cli_usage(args, "-o json tells the mistakes of the file only; what is online: haldane doctor -o json");
     ARENA_AUTO a = arena_new();
     const char *word = cli_word(args, 0);
     const char *file = cli_config_file(word ? word : cli_option(args, "config"));
@@ -131,9 +163,14 @@ static int run(const struct cli_args *args)
     struct config_mistakes mistakes = {.n = 0};
     struct hd_error err;
     enum hd_code code = load(a, file, cli_option(args, "queries"), &config, &mistakes, &err);
-    cli_print_mistakes(&mistakes);
     if (code && !mistakes.n)
         return cli_fail(CLI_USAGE, "%s", err.text);
+    if (cli_json(args)) {
+        print_json(file, code ? NULL : config, &mistakes);
+        config_unref(config);
+        return code ? CLI_USAGE : CLI_OK;
+    }
+    cli_print_mistakes(&mistakes);
     int status = code ? CLI_USAGE : check(args, file, config);
     config_unref(config);
     return status;
@@ -144,6 +181,7 @@ static const struct cli_option options[] = {
     {"print", 'p', NULL, "print the effective configuration, secrets masked"},
     {"sample", '\0', NULL, "print an annotated sample configuration"},
     {"reference", '\0', NULL, "print every key there is"},
+    {"output", 'o', "FORMAT", "text (default) or json: the mistakes, each with its place"},
     CLI_QUERIES_OPTION,
     CLI_CONFIG_OPTION,
     {0},

@@ -529,6 +529,8 @@ int client_guard_id(struct client *c, const char *word, char ret_id[27])
         if (status || ret_id[0])
             return status;
     }
+    if ((!id || !face_is_id(id)) && face_begins_id(word))
+        return cli_fail(CLI_USAGE, "there is no service '%s', and no guard whose id begins so", word);
     if (!id || !face_is_id(id)) {
         status = client_check_service(c, word);
         return status ? status : cli_fail(CLI_USAGE, "service '%s' has no guard yet", word);

@@ -73,8 +73,9 @@ static struct config *see_config(struct doctor *d, const char *file)
             m++;
         find(d, FAIL, "config", m ? arena_print(d->a, "%s:%d:%d: %s: %s", m->file, m->line, m->column, m->path, m->text)
                                   : err.text,
-             mistakes.errors > 1 ? arena_print(d->a, "haldane check %s names all %zu mistakes", file, mistakes.errors)
-                                 : arena_print(d->a, "mend it and run haldane check %s", file));
+             !m                    ? "name the file (haldane doctor FILE), or begin with haldane check --sample"
+             : mistakes.errors > 1 ? arena_print(d->a, "haldane check %s names all %zu mistakes", file, mistakes.errors)
+                                   : arena_print(d->a, "mend it and run haldane check %s", file));
         return NULL;
     }
     find(d, mistakes.n ? WARN : PASS, "config",

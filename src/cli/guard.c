@@ -97,12 +97,19 @@ static int rehearse(const struct cli_args *args, struct client *c)
     int status = client_ask_service(c, cli_word(args, 0), path, NULL, &answer);
     if (status)
         return status;
+    const char *body = order_text(args, a);
+    size_t checks = json_count(json_get(answer.body, "checks"));
+    if (cli_json(args)) {
+        (void)printf("{\"method\":\"POST\",\"path\":\"/api/v1/guards\",\"body\":%s,\"service\":%s}\n", body,
+                     buf_at(&answer.raw));
+        return CLI_OK;
+    }
     struct table t = {.arena = a, .columns = 3};
     const struct json *reading = json_get(answer.body, "reading");
-    (void)printf("would order: POST /api/v1/guards %s\n", order_text(args, a));
-    (void)printf("%s: mode %s, %zu checks\n", table_clean(a, cli_word(args, 0)),
+    (void)printf("would order: POST /api/v1/guards %s\n", body);
+    (void)printf("%s: mode %s, %zu check%s\n", table_clean(a, cli_word(args, 0)),
                  table_clean(a, face_text(answer.body, "mode")),
-                 json_count(json_get(answer.body, "checks")));
+                 checks, checks == 1 ? "" : "s");
     for (const struct json *s = json_first(json_get(reading, "sides")); s; s = json_next(s)) {
         double ready = face_number(s, "ready"), wanted = face_number(s, "wanted");
         table_row(&t, face_text(s, "colour"), table_value(a, face_number(s, "share"), "share"),

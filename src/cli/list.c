@@ -55,11 +55,14 @@ static int run(const struct cli_args *args)
         if (status)
             return status;
     }
-    if (cli_json(args))
+    const struct json *items = json_get(answer.body, "items");
+    if (cli_json(args)) {
         (void)puts(buf_at(&answer.raw));
-    else
-        print_guards(json_get(answer.body, "items"));
-    return CLI_OK;
+        return CLI_OK;
+    }
+    print_guards(items);
+    return json_first(items) ? CLI_OK : cli_fail(CLI_OK, "%s", query.len ? "no guard is like that"
+                                                 : "no guard yet: one begins with the next switch, or by haldane guard");
 }
 
 static const struct cli_option options[] = {

@@ -242,6 +242,12 @@ static int change(const struct cli_args *args)
     static const char *const keys[] = {"extend", "mode", "note", "reason", NULL};
     if (!cli_option(args, "extend") && !cli_option(args, "mode") && !cli_option(args, "note"))
         return cli_usage(args, "change what? --extend, --mode or --note");
+    const char *extend = cli_option(args, "extend"), *mode = cli_option(args, "mode");
+    int64_t ms;
+    if (extend && (!str_read_duration(extend, &ms) || ms <= 0))
+        return cli_usage(args, "--extend takes a duration like 30m or 2h, not '%s'", extend);
+    if (mode && !str_is(mode, "enforce") && !str_is(mode, "advise") && !str_is(mode, "shadow"))
+        return cli_usage(args, "--mode is advise or shadow, not '%s'", mode);
     return order_guard(args, NULL, &(struct deed){.keys = keys, .change = true, .done = "changed"});
 }
 

@@ -3,6 +3,7 @@
  * `haldane query`: the query library, and what a service's checks get right now.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include "cli/internal.h"
 #include "cli/look.h"
 #include "config/lint.h"
+#include "json/json.h"
 
 #define WINDOW_MS 60000 /* default */
 #define LINTED_MAX 64   /* words of a command line */
@@ -26,6 +28,75 @@ static int list(const struct cli_args *args)
         return cli_fail(CLI_USAGE, "%s", err.text);
     (void)fputs(buf_at(&text), stdout);
     return CLI_OK;
+}
+
+static int no_check(const struct hd_policy *policy, const char *check)
+{
+    struct cli_near near = {.word = check};
+    BUF_AUTO all = BUF_INIT(4000);
+    for (uint32_t i = 0; i < policy->n_checks; i++) {
+        cli_near_offer(&near, policy->checks[i].name);
+        buf_print(&all, "%s%s", i ? ", " : "", policy->checks[i].name);
+    }
+    if (near.name)
+        return cli_fail(CLI_USAGE, "service %s has no check '%s'; did you mean '%s'?", policy->name, check, near.name);
+    return cli_fail(CLI_USAGE, "service %s has no check '%s'; it has: %s", policy->name, check, buf_at(&all));
+}
+
+/* What a check got, as data. False: no answer. */
+static bool put_check(struct json_out *o, struct asker *asker, const struct hd_config *c, const struct hd_policy *policy,
+                      const struct hd_check *check, int64_t window_ms)
+{
+    ARENA_AUTO a = arena_new();
+    struct ask_side side[HD_SIDES_MAX];
+    struct hd_error err;
+    bool ok = !ask_check(asker, a, c, policy, check, window_ms, side, &err);
+    json_begin(o, NULL, '{');
+    json_put_text(o, "check", check->name);
+    json_put_text(o, "unit", check->unit);
+    json_put_text(o, "error", ok ? NULL : err.text);
+    json_begin(o, "sides", '[');
+    for (uint32_t i = 0; ok && i < policy->n_colours; i++) {
+        json_begin(o, NULL, '{');
+        json_put_text(o, "colour", policy->colours[i].name);
+        json_put_i64(o, "series", (int64_t)side[i].series);
+        json_put_double(o, "n", side[i].n);
+        json_put_double(o, "value", side[i].value);
+        json_put_double(o, "age_s", side[i].age_ms >= 0 ? (double)side[i].age_ms / 1000 : (double)NAN);
+        json_put_text(o, "outcome", hd_outcome_word(side[i].outcome));
+        json_end(o, '}');
+    }
+    for (uint32_t i = 0; ok && i < policy->n_colours; i++)
+        ok = side[i].outcome != HD_OUTCOME_ERROR;
+    json_end(o, ']');
+    json_end(o, '}');
+    return ok;
+}
+
+static int ask_json(const struct hd_config *c, const struct hd_policy *policy, const char *check, int64_t window_ms)
+{
+    ASKER_AUTO asker = NULL;
+    BUF_AUTO text = BUF_INIT(HD_REPLY_BYTES_MAX);
+    struct json_out o = json_out(&text);
+    struct hd_error err;
+    bool ok = true, found = false;
+    if (ask_open(&asker, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    json_begin(&o, NULL, '{');
+    json_put_text(&o, "service", policy->name);
+    json_begin(&o, "checks", '[');
+    for (uint32_t i = 0; i < policy->n_checks; i++) {
+        if (check && !str_is(policy->checks[i].name, check))
+            continue;
+        found = true;
+        ok &= put_check(&o, asker, c, policy, &policy->checks[i], window_ms);
+    }
+    json_end(&o, ']');
+    json_end(&o, '}');
+    if (!found)
+        return no_check(policy, check);
+    (void)puts(buf_at(&text));
+    return ok ? CLI_OK : CLI_INCONCLUSIVE;
 }
 
 static int ask_all(const struct hd_config *c, const struct hd_policy *policy, const char *check,
@@ -47,8 +118,7 @@ static int ask_all(const struct hd_config *c, const struct hd_policy *policy, co
         ok &= look_check(asker, &t, c, policy, &policy->checks[i], window_ms, &sides);
     }
     if (!found)
-        return cli_fail(CLI_USAGE, "service %s has no check '%s'", policy->name,
-                        check ? check : "");
+        return no_check(policy, check);
     table_print(&t, stdout);
     return ok ? CLI_OK : CLI_INCONCLUSIVE;
 }
@@ -70,8 +140,9 @@ static int ask(const struct cli_args *args)
     if (!config)
         return CLI_USAGE;
     const struct hd_policy *policy = config_service(config, service);
-    int status = policy ? ask_all(config_get(config), policy, check, window_ms)
-                        : cli_unknown_service(config, service);
+    int status = !policy          ? cli_unknown_service(config, service)
+                 : cli_json(args) ? ask_json(config_get(config), policy, check, window_ms)
+                                  : ask_all(config_get(config), policy, check, window_ms);
     config_unref(config);
     return status;
 }
@@ -207,6 +278,7 @@ static const struct cli_option options[] = {
     {"all", 'a', NULL, "every check of the service"},
     {"window", 'w', "T", "count over so long a time until now (default 1m)"},
     {"label", 'l', "NAME", "lint: the label that tells colours apart (default version)"},
+    {"output", 'o', "FORMAT", "run: text (default) or json"},
     CLI_QUERIES_OPTION,
     CLI_CONFIG_OPTION,
     {0},

@@ -61,6 +61,11 @@ static const struct row {
     {"another command names none", {"completion", "services", "-c", WARNING}, 0, "shop\n", ""},
     {"check names mistakes", {"check", MISTAKES}, 2, "", "services.shop.actuator: unknown key 'sokcet'"},
     {"check says places", {"check", MISTAKES}, 2, "", "mistakes.yaml:"},
+    {"check as json", {"check", WARNING, "-o", "json"}, 0,
+     "\"ok\":true,\"services\":1,\"checks\":2,\"mistakes\":[{\"file\":", ""},
+    {"check as json names mistakes", {"check", MISTAKES, "-o", "json"}, 2,
+     "\"path\":\"services.shop.actuator\",\"text\":\"unknown key 'sokcet'", ""},
+    {"check as json of what is online", {"check", MINIMAL, "-o", "json", "--online"}, 2, "", "haldane doctor -o json"},
     {"check of no file", {"check", "/nonexistent/h.yaml"}, 2, "", "/nonexistent/h.yaml"},
     {"check --print", {"check", "--print", MINIMAL}, 0, "http://127.0.0.1:9090", ""},
     {"check --sample", {"check", "--sample"}, 0, "version: 1", ""},
@@ -83,7 +88,11 @@ static const struct row {
     {"query lint of nothing", {"query", "lint"}, 2, "", "queries, or files"},
     {"query run of both", {"query", "run", "shop", "x", "--all"}, 2, "", "a check or --all"},
     {"query run of no service", {"query", "run", "x", "--all", "-c", MINIMAL}, 2, "", "there is no service 'x'"},
-    {"query run of no check", {"query", "run", "shop", "x", "-c", MINIMAL}, 2, "", "has no check 'x'"},
+    {"query run of a check misspelt", {"query", "run", "shop", "http-5x-ratio", "-c", MINIMAL}, 2, "",
+     "did you mean 'http-5xx-ratio'?"},
+    {"doctor of no file", {"doctor", "/nonexistent/h.yaml"}, 1, "haldane check --sample", ""},
+    {"query run of no check", {"query", "run", "shop", "x", "-c", MINIMAL}, 2, "",
+     "has no check 'x'; it has: http-5xx-ratio, http-slower-than\n"},
     {"serve of no file", {"serve", "-c", "/nonexistent/h.yaml"}, 2, "", "/nonexistent/h.yaml"},
     {"serve at no level", {"serve", "-l", "loud"}, 2, "", "log-level is one of"},
     {"db of no store", {"db", "check", "--store", "/nonexistent/h.db"}, 2, "", "/nonexistent/h.db"},
@@ -412,6 +421,9 @@ static void sources(void **state)
     said = with_source(f, gauge, (const char *[]){"query", "run", "shop", "free", NULL});
     holds("gauge", "stdout", said.out, "shop     free   green  1       -  0.25   2.0 s  ok\n");
     holds("gauge", "stdout", said.out, "shop     free   blue   0       -  -      -      no_data");
+    said = with_source(f, gauge, (const char *[]){"query", "run", "shop", "free", "-o", "json", NULL});
+    holds("as json", "stdout", said.out, "{\"colour\":\"green\",\"series\":1,\"n\":null,\"value\":0.25,\"age_s\":2,"
+                                         "\"outcome\":\"ok\"}");
     said = with_source(f, broken, (const char *[]){"query", "run", "shop", "--all", NULL});
     assert_int_equal(said.status, CLI_INCONCLUSIVE);
     holds("broken", "stdout", said.out, "tired");

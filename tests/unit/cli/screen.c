@@ -45,9 +45,11 @@ static const struct row {
     {"colour ends where it should", QUIET, {12, 3, true, NOW, -1},
      "\x1b[32mAll well: no\x1b[0m\n\n... 2 more l\n"},
     {"stale", QUIET, {60, 2, false, NOW, NOW - 60000},
-     "STALE since 22:22:20Z: the daemon does not answer  (q quits)\n... 4 more lines: make the terminal taller, or haldane list\n"},
+     "STALE since 22:22:20Z: the daemon does not answer  (q quits)\n"
+     "... 4 more lines: make the terminal taller, or haldane list\n"},
     {"a notice without a guard", FLEET("x", "true", NOTICE, "", "", ""), {80, 5, false, NOW, -1},
-     "x  (live; q quits)\n\nNEEDS YOU (1)\n(X) The store is?[2J full  haldane  just now\n... 3 more lines: make the terminal "
+     "x  (live; q quits)\n\nNEEDS YOU (1)\n(X) The store is?[2J full  haldane  just now\n"
+     "... 3 more lines: make the terminal "
      "taller, or haldane list\n"},
     {"nonsense", "[7]", {80, 20, false, NOW, -1}, "haldane  (live; q quits)\n\nLAST 12 HOURS\n"},
 };
@@ -100,7 +102,8 @@ static const struct step {
     {BUSY, "22:23:20 shop  refused       ACT NOW: green is failing: 5xx 5% > 1%\n"
            "22:23:20 shop  watching      Watching green (from blue)\n"},
     {BUSY, ""},
-    {FLEET("x", "true", NOTICE, REFUSED, "", REFUSED "," PASSED), "22:23:20 haldane  notice        ACT NOW: The store is?[2J full: disk\n"},
+    {FLEET("x", "true", NOTICE, REFUSED, "", REFUSED "," PASSED),
+     "22:23:20 haldane  notice        ACT NOW: The store is?[2J full: disk\n"},
     {FLEET("x", "true", NOTICE, "", "", GUARD("A", "passed", "green passed", "") "," REFUSED "," PASSED),
      "22:23:20 shop  passed        green passed\n"},
     {FLEET("x", "true", "", "", GUARD("D", "warming", "Watching", ""), ""), "22:23:20 shop  warming       Watching\n"},
@@ -126,7 +129,8 @@ static void changes(void **state)
                         "{\"at\":\"2023-11-14T22:23:20.000Z\",\"id\":\"B\",\"service\":\"shop\",\"state\":\"refused\","
                         "\"headline\":\"green is failing\",\"why\":\"5xx 5% \\u003e 1%\",\"needs_human\":true}\n"
                         "{\"at\":\"2023-11-14T22:23:20.000Z\",\"id\":\"A\",\"service\":\"shop\",\"state\":\"watching\","
-                        "\"headline\":\"Watching green (from blue)\",\"why\":\"5xx 0.1% within 1%\",\"needs_human\":false}\n");
+                        "\"headline\":\"Watching green (from blue)\",\"why\":\"5xx 0.1% within 1%\","
+                        "\"needs_human\":false}\n");
 }
 
 int main(void)
