@@ -23,6 +23,7 @@ static const char *order_text(const struct cli_args *args, struct hd_arena *a)
     BUF_AUTO b = BUF_INIT(HD_BODY_BYTES_MAX);
     struct json_out o = json_out(&b);
     const char *to = cli_option(args, "to"), *from = cli_option(args, "from");
+    const char *group = cli_option(args, "group");
     const char *duration = cli_option(args, "duration"), *mode = cli_option(args, "mode");
     bool any = false;
     json_begin(&o, NULL, '{');
@@ -42,6 +43,8 @@ static const char *order_text(const struct cli_args *args, struct hd_arena *a)
     }
     if (any)
         json_end(&o, '}');
+    if (group)
+        json_put_text(&o, "group", group);
     if (duration)
         json_put_text(&o, "duration", duration);
     if (mode)
@@ -141,6 +144,7 @@ static const struct cli_option options[] = {
     {"commit", '\0', "ID", "commit of the release"},
     {"change-url", '\0', "URL", "of the change, for the page and the notices"},
     {"actor", '\0', "NAME", "who or what made the switch"},
+    {"group", '\0', "NAME", "what is released together: the same name for each of its services"},
     {"duration", 'd', "DURATION", "how long it is watched; one that has begun is only lengthened"},
     {"mode", '\0', "MODE", "advise or shadow: do not act by itself on this one"},
     {"no-rollback", '\0', NULL, "going back would break things (a one-way migration): only advise"},

@@ -225,20 +225,80 @@ int wait_guard(struct client *client, const char *id, const struct wait_options 
 
 /* --- haldane wait --- */
 
+#define GROUP_MAX 64 /* guards of one group that are waited for */
+
+/* From what a human must look at down to what is well. */
+static int worse_of(int a, int b)
+{
+    static const int order[] = {CLI_NOT_VERIFIED, CLI_ADVISED, CLI_REVERTED,    CLI_INCONCLUSIVE,
+                                CLI_SUPERSEDED,   CLI_TIMEOUT, CLI_UNREACHABLE, CLI_OK};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        if (a == order[i] || b == order[i])
+            return order[i];
+    }
+    return a;
+}
+
+/* The next guard of the group that was not waited for; NULL: all were, or *ret_status says why. */
+static const char *next_of_group(struct client *client, struct hd_arena *a, const char *name,
+                                 const char **waited, size_t n, int *ret_status)
+{
+    ANSWER_AUTO answer = {0};
+    *ret_status = client_ask(client, arena_print(a, "/groups/%s", client_encode(a, name)), NULL, NULL, &answer);
+    const struct json *guards = *ret_status ? NULL : json_get(answer.body, "guards");
+    for (const struct json *g = json_first(guards); g; g = json_next(g)) {
+        const char *id = face_text(g, "id");
+        bool known = !id || !face_is_id(id);
+        for (size_t i = 0; i < n; i++)
+            known |= str_is(waited[i], id);
+        if (!known)
+            return arena_text(a, id);
+    }
+    return NULL;
+}
+
+/* One guard after the other: the group has ended when the last one has. */
+static int wait_group(struct client *client, const char *name, const struct wait_options *o)
+{
+    ARENA_AUTO a = arena_new();
+    const char *waited[GROUP_MAX];
+    struct wait_options left = *o;
+    int64_t end_ms = clock_now().boot_ms + o->timeout_ms;
+    int status, worst = CLI_OK;
+    for (size_t n = 0; n < GROUP_MAX; n++) {
+        waited[n] = next_of_group(client, a, name, waited, n, &status);
+        if (!waited[n])
+            return status ? status : worst;
+        if (o->timeout_ms >= 0)
+            left.timeout_ms = end_ms > clock_now().boot_ms ? end_ms - clock_now().boot_ms : 0;
+        status = wait_guard(client, waited[n], &left);
+        if (status == CLI_INTERRUPTED || status == CLI_AUTH)
+            return status;
+        worst = worse_of(worst, status);
+    }
+    return worst;
+}
+
 static int run(const struct cli_args *args)
 {
     struct wait_options o;
     char id[27];
+    const char *group = cli_option(args, "group");
+    if ((group != NULL) == (cli_word(args, 0) != NULL))
+        return cli_usage(args, "wait takes a guard, a service, or --group NAME");
     CLIENT_AUTO client = NULL;
     int status = wait_read_options(args, &o);
     if (!status)
         status = client_open(args, CLIENT_SIGNALS, &client);
+    if (!status && group)
+        return wait_group(client, group, &o);
     if (!status)
         status = client_guard_id(client, cli_word(args, 0), id);
     return status ? status : wait_guard(client, id, &o);
 }
 
 static const struct cli_option options[] = {
+    {"group", '\0', "NAME", "every guard of the group; the exit code is of the worst"},
     WAIT_OPTIONS,
     CLI_OUTPUT_OPTION,
     CLI_CLIENT_OPTIONS,
@@ -247,7 +307,7 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_wait = {
     .name = "wait",
-    .synopsis = "ID|SERVICE [--timeout T] [--fail-on CODES] [--ci github] [...]",
+    .synopsis = "ID|SERVICE|--group NAME [--timeout T] [--fail-on CODES] [--ci github] [...]",
     .help = "wait for the end of a guard",
     .notes = "A service stands for its newest guard. Changes are told on stderr, the result on\n"
              "stdout. After a verified revert the wait ends when users have recovered.\n"
@@ -256,7 +316,6 @@ const struct cli_command cli_wait = {
              "7 not authorised, 8 timed out, 9 superseded or cancelled, 130 interrupted.\n"
              "2, 7 and 130 always count as failures.\n",
     .options = options,
-    .least = 1,
     .most = 1,
     .run = run,
 };

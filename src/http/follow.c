@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "http/follow.h"
 #include "http/handlers.h"
 
 #define BEHIND_MAX 10000 /* events: who is further behind does better to read everything anew */
 
-/* "55s"; false: refused. */
-static bool read_timeout(struct call *c, int64_t *ret)
+bool follow_timeout(struct call *c, int64_t *ret)
 {
     const char *text = call_query(c, "timeout");
     *ret = HD_WAIT_MS;
@@ -22,9 +22,7 @@ static bool read_timeout(struct call *c, int64_t *ret)
     return false;
 }
 
-/* Has what is waited for happened? After a verified revert users have recovered: settled, though
- * haldane still looks after it. */
-static bool reached(const struct call *c, const struct store_guard *g, const char *until)
+bool follow_reached(const struct call *c, const struct store_guard *g, const char *until)
 {
     if (hd_state_terminal(g->state))
         return true;
@@ -39,7 +37,7 @@ enum hd_code follow_guard(struct call *c, struct hd_error *err)
     struct store_guard g;
     const char *until = call_query(c, "until");
     int64_t timeout_ms;
-    if (!read_timeout(c, &timeout_ms))
+    if (!follow_timeout(c, &timeout_ms))
         return HD_OK;
     if (until && !str_is(until, "terminal") && !str_is(until, "settled") && !str_is(until, "change"))
         return call_refuse(c, 400, "bad_parameter", "until is one of: terminal settled change");
@@ -52,7 +50,7 @@ enum hd_code follow_guard(struct call *c, struct hd_error *err)
         c->until_ms = c->now_ms + timeout_ms;
         c->seen_version = g.version;
     }
-    return c->now_ms >= c->until_ms || reached(c, &g, until) ? api_guard(c, err) : HD_OK;
+    return c->now_ms >= c->until_ms || follow_reached(c, &g, until) ? api_guard(c, err) : HD_OK;
 }
 
 /* The number to go on after, or -1: refused. */

@@ -45,6 +45,8 @@ enum hd_code api_config(struct call *, struct hd_error *);
 enum hd_code api_tokens(struct call *, struct hd_error *);
 /* follow.c */
 enum hd_code follow_guard(struct call *, struct hd_error *);
+enum hd_code group_show(struct call *, struct hd_error *);
+enum hd_code group_wait(struct call *, struct hd_error *);
 enum hd_code follow_events(struct call *, struct hd_error *);
 /* openapi.c */
 enum hd_code openapi_document(struct call *, struct hd_error *);

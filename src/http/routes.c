@@ -86,6 +86,8 @@ const struct route http_routes[] = {
     {"GET", API "/guards/*/export.md", export_markdown, ROUTE_STORE, {0}, NULL},
     {"GET", API "/guards/*/receipt", export_receipt, ROUTE_STORE, {0}, NULL},
     {"GET", API "/guards/*/wait", follow_guard, ROUTE_STORE, {"timeout", "until"}, NULL},
+    {"GET", API "/groups/*", group_show, ROUTE_STORE, {0}, NULL},
+    {"GET", API "/groups/*/wait", group_wait, ROUTE_STORE, {"timeout", "until"}, NULL},
     {"GET", API "/events", follow_events, ROUTE_STORE, {"after"}, NULL},
     {"GET", API "/holds", api_holds, ROUTE_STORE, {0}, NULL},
     {"GET", API "/tokens", api_tokens, ROUTE_STORE, {0}, NULL},

@@ -75,6 +75,7 @@ static void put_guard(struct json_out *o, const struct store_guard *g,
     json_put_text(o, "cause", hd_cause_word(g->cause));
     json_put_double(o, "score", g->score);
     json_put_text(o, "trigger", g->trigger);
+    json_put_text(o, "group", g->group);
     put_role(o, "stable", g->stable, g->stable_version, r);
     put_role(o, "candidate", g->candidate, g->candidate_version, r);
     json_begin(o, "switch", '{');

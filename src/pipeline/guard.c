@@ -213,6 +213,7 @@ static void start_row(struct guard *g, const struct guard_start *start)
         .candidate = guard_colour(g, HD_CANDIDATE),
         .candidate_version = arena_text(g->own, start->version),
         .stable_version = arena_text(g->own, start->stable_version),
+        .group = arena_text(g->own, start->group),
         .value_before = arena_text(g->own, start->value_before),
         .value_after = arena_text(g->own, start->value_after),
         .switch_from_ms = start->switch_from_ms,

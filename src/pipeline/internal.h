@@ -383,6 +383,7 @@ struct guard_start {
     const char *trigger, *change;  /* change: JSON or NULL */
     const char *version, *stable_version; /* of the candidate, of stable; NULL */
     struct config *pin;            /* NULL: the service's own configuration */
+    const char *group;             /* of what was released together; NULL */
     const char *value_before, *value_after;
     int64_t switch_from_ms, switch_to_ms;
     bool pending;                  /* the switch has not been read yet */

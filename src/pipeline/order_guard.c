@@ -53,6 +53,7 @@ static struct guard *start(struct order *o, struct service *s, int candidate, in
         .trigger = "api",
         .change = change_json(o),
         .version = order_text(o, "version"),
+        .group = order_text(o, "group"),
         .value_before = before,
         .value_after = carries ? s->last.value : NULL,
         .switch_from_ms = since,
@@ -68,7 +69,7 @@ static struct guard *start(struct order *o, struct service *s, int candidate, in
 static void join(struct order *o, struct guard *g)
 {
     const char *change = change_json(o), *version = order_text(o, "version"), *to = order_text(o, "to");
-    const char *known = g->row.candidate_version;
+    const char *known = g->row.candidate_version, *group = order_text(o, "group");
     if (to && policy_colour(g->policy, to) < 0) {
         order_problem(o, 422, "no_such_colour", arena_print(o->arena, "'%s' is no colour of the service", to));
         return;
@@ -92,8 +93,15 @@ static void join(struct order *o, struct guard *g)
         order_about(o, start(o, s, candidate, stable, before), 201);
         return;
     }
+    if (group && g->row.group && !str_is(group, g->row.group)) {
+        order_problem(o, 409, "other_group", arena_print(o->arena, "guard %s belongs to group %s", g->row.id,
+                                                         g->row.group));
+        return;
+    }
     if (!order_apply_terms(o, g))
         return;
+    if (group)
+        g->row.group = arena_text(g->own, group);
     if (change) {
         buf_clear(&g->change);
         buf_text(&g->change, change);

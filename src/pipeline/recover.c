@@ -157,6 +157,7 @@ static void own_row(struct guard *g, const struct store_guard *row)
     g->row.candidate = guard_colour(g, HD_CANDIDATE);
     g->row.stable_version = arena_text(a, row->stable_version);
     g->row.candidate_version = arena_text(a, row->candidate_version);
+    g->row.group = arena_text(a, row->group);
     g->row.value_before = arena_text(a, row->value_before);
     g->row.value_after = arena_text(a, row->value_after);
     g->row.config_hash = arena_text(a, row->config_hash);

@@ -14,7 +14,7 @@
     T(stable) T(candidate) T(stable_version) T(candidate_version) T(value_before) T(value_after)   \
     I(switch_from_ms) I(switch_to_ms) I(started_ms) I(until_ms) I(ended_ms) I(decided_ms)          \
     I(sent_ms) I(accepted_ms) I(verified_ms) I(recovered_ms) I(bad_since_ms) T(headline) T(why)    \
-    T(reasons) T(native) T(rehearsal) T(change) T(config_hash)
+    T(reasons) T(native) T(rehearsal) T(change) T(group) T(config_hash)
 
 #define NAME(column) ", \"" #column "\""
 #define MARK(column) ", ?"
@@ -160,7 +160,8 @@ enum hd_code store_guard(struct store *s, struct hd_arena *arena, const char *id
                   " AND (?3 = 0 OR needs_human = 1) AND (?4 < 0 OR verdict = ?4)"                  \
                   " AND started_ms >= ?5 AND (?6 IS NULL OR id < ?6)"                              \
                   " AND (?8 = 0 OR (?8 >> state) & 1) AND (?9 = 0 OR started_ms < ?9)"             \
-                  " AND (?10 = 1 OR analysis = (?10 = 2)) ORDER BY id DESC LIMIT ?7"
+                  " AND (?10 = 1 OR analysis = (?10 = 2))"                                          \
+                  " AND (?11 IS NULL OR \"group\" = ?11) ORDER BY id DESC LIMIT ?7"
 /* No older id is looked at: the guards that began in time are found by their index. */
 #define SINCE "id >= (SELECT min(id) FROM guard WHERE started_ms >= ?5) AND"
 /* And no newer one: a short time long ago is found as fast as a recent one. */
@@ -168,6 +169,7 @@ enum hd_code store_guard(struct store *s, struct hd_arena *arena, const char *id
 #define BETWEEN "id >= (SELECT min(id) " WITHIN " AND id <= (SELECT max(id) " WITHIN " AND"
 static const char list_live[] = LIST("live = 1 AND");
 static const char list_needs_human[] = LIST("needs_human = 1 AND");
+static const char list_group[] = LIST("\"group\" = ?11 AND");
 static const char list_service[] = LIST("service = ?1 AND");
 static const char list_service_since[] = LIST("service = ?1 AND " SINCE);
 static const char list_since[] = LIST(SINCE);
@@ -181,6 +183,7 @@ enum hd_code store_guards(struct store *s, struct hd_arena *arena,
 {
     const char *sql = filter->live          ? list_live
                       : filter->needs_human ? list_needs_human
+                      : filter->group                      ? list_group
                       : filter->analyses == STORE_ANALYSES ? list_analyses
                       : filter->service && filter->since_ms > 0 ? list_service_since
                       : filter->service                         ? list_service
@@ -193,7 +196,8 @@ enum hd_code store_guards(struct store *s, struct hd_arena *arena,
                                INT_ARG(filter->needs_human), INT_ARG(filter->verdict),
                                INT_ARG(filter->since_ms), TEXT_ARG(filter->before),
                                INT_ARG((int64_t)limit), INT_ARG(filter->states),
-                               INT_ARG(filter->until_ms), INT_ARG(filter->analyses)),
+                               INT_ARG(filter->until_ms), INT_ARG(filter->analyses),
+                               TEXT_ARG(filter->group)),
                           read_listed, sizeof **ret};
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }

@@ -125,6 +125,7 @@ struct store_guard {
     const char *native;     /* what a human could paste; NULL */
     const char *rehearsal;  /* what the rehearsal said; NULL: none yet */
     const char *change;     /* JSON {version, commit, url, actor}; NULL */
+    const char *group;      /* name of what was released together; NULL: nothing else */
     const char *config_hash;
     const char *pin;        /* normal form of the service it started with; see store_put_pin */
     const char *checks;     /* JSON array [{"name","title","unit","limit","warn","critical","advisory",
@@ -147,6 +148,7 @@ enum hd_code store_guard(struct store *, struct hd_arena *, const char *id, stru
 enum store_analyses { STORE_GUARDS, STORE_GUARDS_AND_ANALYSES, STORE_ANALYSES };
 struct store_filter {
     const char *service; /* NULL: all */
+    const char *group;   /* NULL: all */
     int32_t analyses;    /* enum store_analyses */
     bool live, needs_human;
     int32_t verdict;     /* -1: all */

@@ -156,7 +156,9 @@ def every_operation(api, d, router, bank):
     router.switch("green")
     g = d.wait_state("watching", 15)["id"]
     ask("startGuard", body={"service": "shop", "to": "green", "change": {"version": "v2", "actor": "me"},
-                            "duration": "2m", "mode": "advise", "rollback_safe": False})
+                            "duration": "2m", "mode": "advise", "rollback_safe": False, "group": "train"})
+    ask("getGroup", id="train")
+    ask("waitForGroup", query={"timeout": "0s"}, id="train")
     ask("listGuards", query={"state": "all", "limit": 5})
     ask("getFleet", query={"service": "shop"})
     ask("waitForGuard", query={"timeout": "0s"}, id=g)
@@ -256,7 +258,7 @@ def nonsense(api, guard):
                 query[p["name"]] = data.draw(values)
             elif p["name"] == "If-Match" and data.draw(st.booleans()):
                 headers["If-Match"] = data.draw(st.sampled_from(["*", '"v1"', "x", '"' * 80]))
-        if name == "waitForGuard":
+        if name in ("waitForGuard", "waitForGroup"):
             query.setdefault("timeout", "0s")
         if data.draw(st.integers(0, 19)) == 0:
             headers["Authorization"] = data.draw(st.sampled_from(["Bearer x", "Basic eDp5", "Bearer", "x"]))

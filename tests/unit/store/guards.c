@@ -15,7 +15,7 @@
 #define TEXTS(X)                                                                                   \
     X(service) X(trigger) X(stable) X(candidate) X(stable_version) X(candidate_version)            \
     X(value_before) X(value_after) X(headline) X(why) X(reasons) X(native) X(rehearsal) X(change)  \
-    X(config_hash) X(checks) X(resume)
+    X(group) X(config_hash) X(checks) X(resume)
 #define NUMBERS(X)                                                                                 \
     X(state) X(mode) X(verdict) X(cause) X(needs_human) X(analysis) X(switch_from_ms)              \
     X(switch_to_ms) X(started_ms) X(until_ms) X(ended_ms) X(decided_ms) X(sent_ms) X(accepted_ms)  \
@@ -81,6 +81,7 @@ static void test_put(void **state)
     g.score = NAN;
     g.needs_human = true;
     g.native = NULL;
+    g.group = "train";
     g.why = "too many errors";
     g.pin = "another pin";
     g.checks = "[2]";
@@ -142,6 +143,7 @@ static void add_forty(struct fixture *f)
         g.verdict = i < 6 ? HD_VERDICT_NONE : i % 3 ? HD_VERDICT_PASS : HD_VERDICT_FAIL;
         g.needs_human = i % 10 == 0;
         g.analysis = i == 38;
+        g.group = i % 7 == 0 ? "train" : i == 1 ? "tram" : NULL;
         OK(f, store_add_guard(f->s, &g, &f->err));
     }
     fixture_commit(f);
@@ -161,6 +163,9 @@ static void test_list(void **state)
         {"analyses", {.analyses = STORE_ANALYSES, .verdict = -1}, 1, 38},
         {"limit", {.verdict = -1, .limit = 3}, 3, 39},
         {"one service", {.service = "shop", .verdict = -1}, 19, 36},
+        {"a group", {.group = "train", .verdict = -1}, 6, 35},
+        {"a group, of one", {.group = "train", .service = "api", .verdict = -1}, 3, 35},
+        {"no such group", {.group = "trai", .verdict = -1}, 0, 0},
         {"another", {.service = "nobody", .verdict = -1}, 0, 0},
         {"live", {.live = true, .verdict = -1}, 6, 5},
         {"live of one", {.live = true, .service = "shop", .verdict = -1}, 3, 4},
