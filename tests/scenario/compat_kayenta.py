@@ -4,7 +4,7 @@
 headers: the token stands in the address), against the real daemon: over a time of the past, which is what
 both send, over one that has not ended, and from now on.
 
-    compat_kayenta.py HALDANE
+    compat_kayenta.py HALDANE TEMPLATE
 """
 import json
 import os
@@ -13,6 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import argo as rules  # noqa: E402
 import world as w  # noqa: E402
 
 
@@ -149,6 +150,41 @@ def over_a_kill(d, argo, id_):
     w.ok(29950 <= count <= 30050, "and every request is counted once", str(count))
 
 
+def published(d, token, prometheus):
+    """Our AnalysisTemplate, asked as Argo's provider does: it looks the config up by its name, fills in the
+    interval that ends now, and comes back every so often."""
+    with open(sys.argv[2]) as f:
+        template = rules.parse(f.read())
+    args = {a["name"]: a.get("value") for a in template["spec"]["args"]}
+    args.update(service="shop", stable="blue", candidate="green", token=token)
+    metric = rules.fill(template["spec"]["metrics"][0], args)
+    spec = metric["provider"]["kayenta"]
+    w.equal(sorted(spec), ["address", "application", "canaryConfigName", "configurationAccountName",
+                           "metricsAccountName", "scopes", "storageAccountName", "threshold"],
+            "the template has the fields that Argo's CRD wants")
+    w.equal([sorted(spec["scopes"][0][k]) for k in ("controlScope", "experimentScope")],
+            [["end", "region", "scope", "start", "step"]] * 2, "and so have its scopes")
+    w.ok(int(metric["count"]) >= int(metric["inconclusiveLimit"]), "and limits that Argo accepts")
+    at = spec["address"].replace("http://haldane.haldane.svc:8417", "")
+    client = Argo(d, at.split("/")[2], int(spec["threshold"]["pass"]), int(spec["threshold"]["marginal"]))
+    w.equal(client.base, at, "its address has the token where it is looked for")
+    now, scope = int(time.time()), spec["scopes"][0]
+    phase, done = client.phase(client.start(
+        client.config(spec["canaryConfigName"]), scope["controlScope"]["scope"], scope["experimentScope"]["scope"],
+        (now - 60 * int(metric["interval"][:-1]), now))[1]["canaryExecutionId"], 60)
+    w.equal((phase, done["result"]["canaryDuration"]), ("Successful", "PT300S"), "the template's last interval passes",
+            str(done))
+    d.kill()
+    status = None
+    try:
+        status = client.call("GET", f"/canary/{done['pipelineId']}")[0]
+    except OSError:
+        pass
+    d.start()
+    w.equal((status, client.poll(done["pipelineId"])["status"]), (None, "succeeded"),
+            "an execution outlives a daemon that does not answer")
+
+
 def cancelling(d, argo, id_):
     put = lambda i: d.request("PUT", f"{argo.base}/pipelines/{i}/cancel", '""', {"Content-Type": "application/json"})
     status, a = argo.start(id_)
@@ -171,6 +207,8 @@ def main(world):
         argo = Argo(d, t.read().strip())
     refusals(d, argo)
     choosing(argo)
+
+    published(d, argo.base.split("/")[2], prometheus)
 
     id_ = argo.config("shop")
     past(d, argo, id_, prometheus)
@@ -210,4 +248,4 @@ def main(world):
 
 if __name__ == "__main__":
     w.need("haproxy")
-    w.run(main, 180)
+    w.run(main, 210)
