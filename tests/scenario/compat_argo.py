@@ -148,7 +148,7 @@ def over_a_kill(d, template, prometheus):
     row = d.rows("SELECT id, version FROM guard WHERE live AND analysis ORDER BY seq DESC")[0]
     status, answer = d.order(f"/guards/{row['id']}/acknowledge")
     w.equal((status, answer.get("state")), (200, "watching"), "a live analysis is acknowledged as it is now", answer)
-    w.equal(d.rows("SELECT counts IS NULL AS lost FROM guard_memory m JOIN guard g ON m.guard = g.seq WHERE g.id = ?",
+    w.equal(d.rows("SELECT series IS NULL AS lost FROM guard_memory m JOIN guard g ON m.guard = g.seq WHERE g.id = ?",
                    row["id"]), [{"lost": 0}], "and keeps its memory")
     d.kill()
     down = m.measure()
