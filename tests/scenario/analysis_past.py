@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""An analysis of the past by the daemon and `haldane analyze` over the same time of the same real Prometheus:
+one engine, one evidence, the same figures; and a time that a check without history refuses.
+
+    analysis_past.py HALDANE
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import prom  # noqa: E402
+import world as w  # noqa: E402
+
+STEP, POINTS = 5, 140
+
+
+def series():
+    """v1 is good, v2 has 5 % of errors, v3 has them in its second half."""
+    for version in ("v1", "v2", "v3"):
+        bad = [5 if version == "v2" or version == "v3" and i > POINTS // 2 else 0 for i in range(POINTS)]
+        for code, each in (("200", [100 - b for b in bad]), ("503", bad)):
+            yield "http_requests_total", {"job": "web", "instance": version, "version": version, "code": code}, \
+                STEP, [sum(each[:i + 1]) for i in range(POINTS)]
+
+
+# What it is, candidate, stable, from and to in seconds before the last sample, what comes out
+CASES = [
+    ("a bad release beside a good one", "v2", "v1", 300, 60, "fail"),
+    ("a good release beside a bad one", "v1", "v2", 300, 60, "pass"),
+    ("one that turned bad half way", "v3", "v1", POINTS * STEP // 2 + 100, 30, "fail"),
+    ("times between two polls", "v1", "v2", 303, 61, "pass"),
+    ("no data at all", "v1", "v2", 7200, 7000, "inconclusive"),
+]
+
+
+def iso(t):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
+
+
+def analyze(d, *args):
+    done = subprocess.run([sys.argv[1], "analyze", "shop", *args, "-c", d.file, "-o", "json"],
+                          capture_output=True, text=True, timeout=60)
+    return json.loads(done.stdout) if done.stdout else {"stderr": done.stderr}
+
+
+def figures(of):
+    """Of either's JSON."""
+    check = of["checks"][0]
+    polls = check.get("polls", check)
+    return {"verdict": of["verdict"], "cause": of["cause"], "score": of["score"], "band": check["band"],
+            "value": check["value"], "stable": check["stable"], "judged": polls["judged"], "broken": polls["broken"]}
+
+
+def main(world):
+    folder = tempfile.TemporaryDirectory(prefix="hd")
+    with folder as path, prom.Loaded(path, series()) as server:
+        end = int(time.time()) // STEP * STEP
+        service = w.plain_service("{type: exec, command: [/bin/false]}", colours="[v1, v2, v3]", target="trust",
+                                  checks="[{use: http-5xx-ratio, with: {job: web}, max: 1%}]",
+                                  guard={"interval": "5s", "duration": "3m", "min_samples": "200"})
+        blind = {**service, "checks": "[{use: http-5xx-ratio, with: {job: web}, max: 1%}, "
+                 "{name: up, http: {url: 'http://127.0.0.1:1/{{colour}}'}}]"}
+        d = w.Daemon(world, w.config({"shop": service, "blind": blind}, server)).start()
+        for name, candidate, stable, first, last, verdict in CASES:
+            times = {"from": iso(end - first), "to": iso(end - last)}
+            status, a = d.order("/analysis", service="shop", candidate=candidate, stable=stable, **times)
+            g = w.wait(lambda: (lambda g: not g["live"] and g)(d.api(f"/guards/{a['id']}")), 30, name)
+            want = analyze(d, "--candidate", candidate, "--stable", stable, "--from", times["from"], "--to", times["to"])
+            w.equal(g["verdict"], verdict, name, str(g["why"]))
+            w.equal(figures(g), figures(want) if "checks" in want else want, f"{name}: as haldane analyze says")
+        status, a = d.order("/analysis", service="blind", candidate="v2", stable="v1",
+                            **{"from": iso(end - 300), "to": iso(end - 60)})
+        w.equal((status, a["code"]), (422, "no_past"), "a check that asks how it is now cannot say how it was", str(a))
+        w.ok("up" in a["detail"], "the check is named", str(a))
+
+
+if __name__ == "__main__":
+    w.need("prometheus", "promtool")
+    w.run(main, 120)
