@@ -216,7 +216,8 @@ static bool analysis_times(struct order *o, const struct service *s, struct anal
     else if (duration <= policy->guard.warmup_ms || duration < 3 * interval)
         fault = "it must last longer than the service's guard.warmup, and at least three intervals";
     else if (interval < HD_ANALYSIS_INTERVAL_MIN_MS || duration / interval > HD_ANALYSIS_POLLS_MAX)
-        fault = "an interval is at least 1s, and an analysis has at most 20000 of them";
+        fault = arena_print(o->arena, "an interval is at least 1s, and an analysis has at most %d of them",
+                            HD_ANALYSIS_POLLS_MAX);
     else if (ttl < from + duration - now || ttl > HD_RUN_TTL_MS_MAX)
         fault = "ttl must be at least as long as the analysis, and at most 7 days";
     if (fault)

@@ -52,8 +52,25 @@ def figures(of):
     """Of either's JSON."""
     check = of["checks"][0]
     polls = check.get("polls", check)
-    return {"verdict": of["verdict"], "cause": of["cause"], "score": of["score"], "band": check["band"],
+    return {"verdict": of["verdict"], "cause": of["cause"], "score": of["score"],
+            "band": "fail" if check["tripped"] else check["band"],
             "value": check["value"], "stable": check["stable"], "judged": polls["judged"], "broken": polls["broken"]}
+
+
+def caps(d, end):
+    """I8: so many of them at once, so many looks of each."""
+    long = lambda looks: d.order("/analysis", service="shop", candidate="v1", stable="v2",
+                                 **{"from": iso(end - 5 * looks), "to": iso(end)})
+    status, a = long(20001)
+    w.equal(status, 422, "I8 20001 looks are refused", str(a))
+    live = [long(20000) for _ in range(4)]
+    w.equal([status for status, _ in live], [201] * 4, "I8 20000 are taken, and four of these at once", str(live))
+    status, a = long(20000)
+    w.equal((status, a["code"]), (429, "too_many_analyses"), "I8 the fifth is refused", str(a))
+    for _, a in live:
+        d.order(f"/guards/{a['id']}/cancel", reason="enough")
+    status, a = long(100)
+    w.equal(status, 201, "their places are free again", str(a))
 
 
 def main(world):
@@ -77,6 +94,7 @@ def main(world):
                             **{"from": iso(end - 300), "to": iso(end - 60)})
         w.equal((status, a["code"]), (422, "no_past"), "a check that asks how it is now cannot say how it was", str(a))
         w.ok("up" in a["detail"], "the check is named", str(a))
+        caps(d, end)
 
 
 if __name__ == "__main__":
