@@ -40,7 +40,8 @@ struct order {
 const struct order
     order_guard = {"guard", ABOUT_BODY,
         {{"service", FIELD_NAME, true}, {"to", FIELD_NAME, false}, {"from", FIELD_NAME, false},
-         {"group", FIELD_NAME, false}, {"change", FIELD_CHANGE, false}, {"duration", FIELD_DURATION, false}, {"mode", FIELD_NAME, false},
+         {"group", FIELD_NAME, false}, {"change", FIELD_CHANGE, false},
+         {"duration", FIELD_DURATION, false}, {"mode", FIELD_NAME, false},
          {"rollback_safe", FIELD_FLAG, false}}},
     order_guard_revert = {"revert", ABOUT_GUARD, {{"to", FIELD_NAME, false}, REASON}, true},
     order_guard_hold = {"hold", ABOUT_GUARD, HOLD, true},

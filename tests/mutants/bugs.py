@@ -253,6 +253,12 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
          "    if (g->row.analysis && !automatic) {\n        guard_end(g, HD_STATE_ADVISED"),)),
     ("alert_before_the_switch", "what fired earlier is not the release", ("compat_alertmanager",), (
         ("src/pipeline/alerts.c", "if (fails && !earlier)", "if (fails)"),)),
+    ("left_out_alert_is_none", "I1: silence is never a pass", ("compat_alertmanager",), (
+        ("src/pipeline/alerts.c", ".firing = fires}", ".firing = false}"),)),
+    ("past_judged_at_once", "an analysis of the past is judged in its own time", ("analysis_past",), (
+        ("src/pipeline/collect.c", "analysis_of_past(g) ? c->wall_ms - g->row.switch_to_ms", "analysis_of_past(g) ? guard_time(g)"),)),
+    ("chat_address_told", "a secret is told nowhere", ("net_http",), (
+        ("src/net/http.c", "                       r->at->bases[r->base]);", "                       base);"),)),
     # --- the judge of canary configs ---
     ("infinity_judged", "strict: an infinity is an error", ("pipeline_canary",), (
         ("src/engine/kayenta.c", "if (strict && !(is_finite(&x)", "if (!strict && !(is_finite(&x)"),)),
