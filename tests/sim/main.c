@@ -101,6 +101,7 @@ static void begin(struct sim *sim, uint64_t seed, uint64_t episode, bool verbose
     *sim = (struct sim){.seed = seed, .episode = episode, .verbose = verbose, .jump_t = -1};
     sim->why = BUF_INIT(2000);
     sim->alerts = BUF_INIT(8u << 20);
+    sim->loaded_from = BUF_INIT(65536);
     sim->world_rng.state = rng_next(&r);
     sim->net_rng.state = rng_next(&r);
     sim->script_rng.state = rng_next(&r);

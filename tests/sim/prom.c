@@ -144,16 +144,33 @@ static bool read_selector(const char *query, struct selector *s)
     return *p == '}';
 }
 
+static bool matches(const struct matcher *m, const char *value)
+{
+    return m->regex ? match_regex(m->value, value) : str_is(m->value, value);
+}
+
 /* Does a label set fit? `labels`: name, value, name, value ... NULL. */
 static bool fits(const struct selector *s, const char *const *labels)
 {
     for (int i = 0; i < s->n; i++) {
         const char *value = "";
         for (size_t k = 0; labels[k]; k += 2) {
-            if (str_is(labels[k], s->m[i].name))
+            if (str_is(labels[k], s->m[i].name)) {
                 value = labels[k + 1];
+                break;
+            }
         }
-        if (s->m[i].regex ? !match_regex(s->m[i].value, value) : !str_is(s->m[i].value, value))
+        if (!matches(&s->m[i], value))
+            return false;
+    }
+    return true;
+}
+
+/* Can a series of this service fit at all? */
+static bool job_fits(const struct selector *s, const char *service)
+{
+    for (int i = 0; i < s->n; i++) {
+        if (str_is(s->m[i].name, "job") && !matches(&s->m[i], service))
             return false;
     }
     return true;
@@ -163,28 +180,61 @@ static bool fits(const struct selector *s, const char *const *labels)
 
 static void begin_series(struct ask *a, const char *const *labels)
 {
-    buf_print(a->to, "%s{\"metric\":{", a->n++ ? "," : "");
-    for (size_t k = 0; labels[k]; k += 2)
-        buf_print(a->to, "%s\"%s\":\"%s\"", k ? "," : "", labels[k], labels[k + 1]);
+    buf_text(a->to, a->n++ ? ",{\"metric\":{\"" : "{\"metric\":{\"");
+    for (size_t k = 0; labels[k]; k += 2) {
+        buf_text(a->to, k ? ",\"" : "");
+        buf_text(a->to, labels[k]);
+        buf_text(a->to, "\":\"");
+        buf_text(a->to, labels[k + 1]);
+        buf_byte(a->to, '"');
+    }
     buf_text(a->to, "},");
 }
 
-/* printf would be a tenth of the whole simulation. */
-static void put_number(struct buf *to, uint64_t n, int digits)
+/* A text that is made from its end: most of the simulation's bytes are samples, and printf would be a
+ * tenth of its time. */
+struct digits {
+    char text[64], *at;
+};
+
+static void before_number(struct digits *d, uint64_t n, int digits)
 {
-    char text[24];
-    size_t at = sizeof text;
     for (; n || digits > 0; n /= 10, digits--)
-        text[--at] = (char)('0' + n % 10);
-    buf_add(to, text + at, sizeof text - at);
+        *--d->at = (char)('0' + n % 10);
+}
+
+static void before_time(struct digits *d, const struct sim *sim, int64_t at)
+{
+    uint64_t ms = (uint64_t)(WALL0 + sim->prom_offset + at);
+    before_number(d, ms % 1000, 3);
+    *--d->at = '.';
+    before_number(d, ms / 1000, 1);
 }
 
 static void put_time(struct ask *a, int64_t at)
 {
-    uint64_t ms = (uint64_t)(WALL0 + a->sim->prom_offset + at);
-    put_number(a->to, ms / 1000, 1);
-    buf_byte(a->to, '.');
-    put_number(a->to, ms % 1000, 3);
+    struct digits d;
+    d.at = d.text + sizeof d.text;
+    before_time(&d, a->sim, at);
+    buf_add(a->to, d.at, (size_t)(d.text + sizeof d.text - d.at));
+}
+
+/* ,[1795220000.123,"42"] */
+static void put_sample(struct ask *a, int64_t at, uint64_t value)
+{
+    struct digits d;
+    d.at = d.text + sizeof d.text;
+    *--d.at = ']';
+    *--d.at = '"';
+    if (a->nan)
+        d.at = memcpy(d.at - 3, "NaN", 3);
+    else
+        before_number(&d, value, 1);
+    *--d.at = '"';
+    *--d.at = ',';
+    before_time(&d, a->sim, at);
+    *--d.at = '[';
+    buf_add(a->to, d.at, (size_t)(d.text + sizeof d.text - d.at));
 }
 
 /* Raw samples in (at - window, at]. `value_of` says which counter. */
@@ -192,26 +242,21 @@ static void put_raw(struct ask *a, const struct selector *s, const struct pod *p
                     const char *const *labels, size_t offset, int colour)
 {
     bool any = false;
-    uint64_t first = p->n_scrapes > SCRAPES_KEEP ? p->n_scrapes - SCRAPES_KEEP : 0;
+    uint64_t first = p->n_scrapes, oldest = first > SCRAPES_KEEP ? first - SCRAPES_KEEP : 0;
+    while (first > oldest && p->scrape[(first - 1) % SCRAPES_KEEP].at > a->at - s->window_ms)
+        first--;
     for (uint64_t i = first; i < p->n_scrapes; i++) {
         const struct scrape *x = &p->scrape[i % SCRAPES_KEEP];
         uint64_t value;
         memcpy(&value, (const char *)&x->counters + offset, sizeof value);
         bool born = value > 0 || offset != offsetof(struct counters, code[CODE_500]);
-        if (x->at > a->at || x->at <= a->at - s->window_ms || x->at + VISIBLE_MS > a->sim->t || !born)
+        if (x->at > a->at || x->at + VISIBLE_MS > a->sim->t || !born)
             continue;
         if (!any)
             begin_series(a, labels);
         buf_text(a->to, any ? "," : "\"values\":[");
         any = true;
-        buf_byte(a->to, '[');
-        put_time(a, x->at);
-        buf_text(a->to, ",\"");
-        if (a->nan)
-            buf_text(a->to, "NaN");
-        else
-            put_number(a->to, value, 1);
-        buf_text(a->to, "\"]");
+        put_sample(a, x->at, value);
         if (x->at > a->tell->newest[colour])
             a->tell->newest[colour] = x->at;
     }
@@ -252,6 +297,8 @@ static void each_series(struct ask *a, const struct selector *s, const struct fa
 {
     for (int k = 0; k < a->sim->n_services; k++) {
         struct app *service = &a->sim->service[k];
+        if (!job_fits(s, service->name))
+            continue;
         for (int i = 0; i < N_MEMBERS; i++) {
             const struct pod *p = &service->pod[i];
             bool any = false;

@@ -235,6 +235,8 @@ struct sim {
     struct faultvfs *disk;
     struct store *store;
     struct config *config;
+    struct config *loaded;  /* of the newest start, and the text it was made of */
+    struct buf loaded_from;
     struct pipeline *pipeline;
     bool alive, busy;
     int64_t boot_0;        /* simulated time of the machine's boot */
