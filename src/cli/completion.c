@@ -14,6 +14,12 @@ static bool takes_service(const struct cli_command *c)
     return c->most > 0 && strstr(c->synopsis, "SERVICE");
 }
 
+/* A word may be a file: also of a command whose word may be a service. */
+static bool may_take_file(const struct cli_command *c)
+{
+    return c->most > 0 && (!takes_service(c) || strstr(c->synopsis, "FILE"));
+}
+
 static bool takes_file(const struct cli_option *o)
 {
     return o->value && (str_is(o->value, "FILE") || str_is(o->value, "DIR"));
@@ -134,7 +140,9 @@ static void zsh(void)
         for (const struct cli_option *o = c->options; o && o->name; o++)
             zsh_option(o);
         (void)printf(" \\\n        '*::word:%s' ;;\n",
-                     takes_service(c) ? "_haldane_services" : c->most ? "_files" : " ");
+                     !takes_service(c)  ? (c->most ? "_files" : " ")
+                     : may_take_file(c) ? "{_haldane_services; _files}"
+                                        : "_haldane_services");
     }
     (void)puts("  esac\n}\n_haldane \"$@\"");
 }
@@ -170,7 +178,7 @@ static void fish(void)
             (void)printf("complete -c haldane -n '__fish_seen_subcommand_from %s' "
                          "-a '(haldane completion services 2>/dev/null)'\n",
                          c->name);
-        else if (c->most)
+        if (may_take_file(c))
             (void)printf("complete -c haldane -n '__fish_seen_subcommand_from %s' -F\n", c->name);
         for (const struct cli_option *o = c->options; o && o->name; o++)
             fish_option(c, o);
