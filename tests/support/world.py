@@ -140,6 +140,12 @@ def serve(handler):
 BUCKETS = (("0.05", (.3, 0)), ("0.1", (.7, 0)), ("0.25", (.95, 0)), ("0.5", (.995, 0)), ("1.0", (1, 0)), ("+Inf", (1, 1)))
 
 
+def job_of(query):
+    """Which timetable a query is about; one without a job is about the shop's."""
+    job = re.search(r'job="([^"]*)"', query)
+    return job[1] if job else "shop"
+
+
 class Prometheus:
     """Answers the queries of the library from a timetable. `job` in a selector picks the timetable.
 
@@ -197,15 +203,14 @@ class Prometheus:
         le = re.search(r'le=~("(?:[^"\\\\]|\\\\.)*")', query)
         found = [({"__name__": "http_request_duration_seconds_bucket", "le": b}, of) for b, of in BUCKETS
                  if re.fullmatch(json.loads(le[1]), b)]
-        self.buckets[re.search(r'job="([^"]*)"', query)[1]] = {labels["le"] for labels, _ in found}
+        self.buckets[job_of(query)] = {labels["le"] for labels, _ in found}
         return found
 
     def result(self, form):
         query, now = form.get("query", ""), float(form.get("time", time.time()))
         if query == "time()":
             return "scalar", [time.time(), f"{time.time():.3f}"]
-        job = re.search(r'job="([^"]*)"', query)
-        job = job[1] if job else "shop"
+        job = job_of(query)
         window = re.search(r"\[(\d+)ms\]$", query)
         rows = []
         with self.lock:
