@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "engine/rules.h"
+#include "engine/weigh.h"
 
 #define POLLS_LAST 3 /* one of the last three polls must have been observed */
 
@@ -154,7 +155,7 @@ bool decide(const struct hd_policy *p, struct hd_guard_state *g)
     g->score = score_of(p, g, false);
     if (failed(p, g) || g->t_ms < p->guard.duration_ms + g->extended_ms)
         return false;
-    if (g->silent) /* it fails in a few polls, or speaks again */
+    if (g->silent || weigh_holds_back(p, g)) /* it fails in a few polls, or was a blip */
         return false;
     enum hd_cause cause;
     bool open = undecided(p, g, &cause);

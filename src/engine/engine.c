@@ -185,6 +185,13 @@ static bool step_rule(const struct poll *p, uint32_t i, const struct judgement *
     return false;
 }
 
+/* Two looks in one interval are one poll, as after a restart: nothing is twice as bad for being asked
+ * twice. */
+static bool too_soon(const struct poll *p, int64_t last_ms)
+{
+    return p->t_ms - last_ms < p->policy->guard.interval_ms / 2;
+}
+
 /* Takes one check's evidence in; true: a human is told now. */
 static bool take_check(const struct poll *p, uint32_t i, struct hd_check_state *s)
 {
@@ -211,6 +218,11 @@ static bool take_check(const struct poll *p, uint32_t i, struct hd_check_state *
     s->reason = HD_REASON_NONE;
     if (!enough)
         return false;
+    if (s->judged && too_soon(p, s->judged_ms)) { /* added to the next one it would dilute that */
+        s->watched_ms = add_ms(s->watched_ms, s->gather_ms, p->t_ms);
+        forget_gathered(s);
+        return false;
+    }
     struct judgement j = judge_gathered(p, i, s);
     bool sequential = stream_is_sequential(p->policy, i);
     if (sequential) { /* the limits are judged by all the evidence, not by this poll */
@@ -220,6 +232,7 @@ static bool take_check(const struct poll *p, uint32_t i, struct hd_check_state *
     show(&j, s);
     if (j.decided) {
         s->judged++;
+        s->judged_ms = p->t_ms;
         s->watched_ms = add_ms(s->watched_ms, s->gather_ms, p->t_ms);
     }
     forget_gathered(s);
@@ -279,7 +292,10 @@ static void look_silent(const struct poll *p, struct hd_guard_state *g)
     const struct hd_presence *presence = &p->evidence->presence[HD_CANDIDATE];
     bool none_ready = presence->known && presence->share_ppm && presence->ready == 0;
     if (none_ready || no_samples(p, g)) {
+        if (g->silent && too_soon(p, g->silent_ms))
+            return;
         g->silent++;
+        g->silent_ms = p->t_ms;
         g->silent_by = none_ready ? HD_REASON_CANDIDATE_SILENT : HD_REASON_CANDIDATE_NO_SAMPLES;
         g->silent_ready = presence->known ? presence->ready : UINT32_MAX;
         g->silent_wanted = presence->known ? presence->wanted : UINT32_MAX;

@@ -36,6 +36,7 @@
     F(u8, broke_by)         /* index of the limit that broke last: 0 none 1 max 2 min 3 worse 4 below */ \
     F(u32, reason)          /* enum hd_reason_number behind the outcome */                         \
     F(i64, tripped_ms)                                                                             \
+    F(i64, judged_ms)       /* guard time of the last judgement */                                 \
     F(i64, observed_ms)     /* guard time of the newest usable sample; 0: the switch itself */     \
     F(i64, watched_ms)      /* time covered by evidence that was judged */                         \
     F(f64, sum_events) F(f64, sum_exposure)                 /* candidate, whole guard */           \
@@ -54,6 +55,7 @@
     F(i64, t_ms)            /* guard time of the last step */                                      \
     F(i64, scrape_ms)       /* scrape interval last known; 0: never */                             \
     F(u32, silent)          /* polls in a row in which the candidate was silent */                 \
+    F(i64, silent_ms)       /* guard time of the last of them */                                   \
     F(u32, silent_by)       /* reason number behind it */                                          \
     F(u32, silent_ready) F(u32, silent_wanted)                                                     \
     F(u8, kind)             /* enum hd_verdict_kind once ended */                                  \

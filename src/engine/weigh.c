@@ -375,6 +375,14 @@ bool weigh_step(const struct poll *p, struct hd_guard_state *g)
     return attribute(policy, g);
 }
 
+bool weigh_holds_back(const struct hd_policy *p, const struct hd_guard_state *g)
+{
+    const struct weigh_words *w = const_words_of(g);
+    double polls = seq_limiter_polls(p->guard.ignore_blips_ms, p->guard.interval_ms, g->scrape_ms);
+    return w->threshold > 0 && w->crossed_ms <= 0 && w->main.run < polls - 1 &&
+           w->main.log_a > 0 && w->main.log_a >= SEQ_BURST * w->threshold * (1 - 1e-9);
+}
+
 /* --- for show --- */
 
 struct weigh weigh_view(const struct hd_guard_state *g)

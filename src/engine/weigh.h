@@ -19,6 +19,9 @@ bool weigh_is_alone(const struct poll *, const struct hd_guard_state *);
  * suffices. True: a human is told now. */
 bool weigh_step(const struct poll *, struct hd_guard_state *);
 
+/* The limiter of bursts holds evidence back right now: the next polls say whether it was one. */
+bool weigh_holds_back(const struct hd_policy *, const struct hd_guard_state *);
+
 /* Where the evidence stands; from the state alone. */
 struct weigh {
     bool any;             /* the guard has sequential checks, and was polled */

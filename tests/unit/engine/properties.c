@@ -38,7 +38,7 @@ struct guard {
 static struct hd_rule random_rule(void)
 {
     uint32_t k = 1 + below(5);
-    return (struct hd_rule){(int32_t)below(3), k, k + below(6)};
+    return (struct hd_rule){(int32_t)below(4), k, k + below(6)}; /* one in four: SEQUENTIAL */
 }
 
 static void random_policy(struct guard *g)
@@ -49,13 +49,15 @@ static void random_policy(struct guard *g)
             .max = 0.05, .min = NAN, .warn = one_in(2) ? 0.03 : NAN,
             .worse_than_baseline = one_in(3) ? 1.5 : NAN, .min_of_baseline = NAN,
             .fail_after = random_rule(), .critical = one_in(3), .advisory = one_in(5),
-            .weight = below(4), .min_samples = below(3) * 100,
+            .weight = below(4), .min_samples = below(3) * 100, .tolerance = 1.15,
+            .tolerance_abs = NAN,
         };
     g->policy = (struct hd_policy){
         .checks = g->check, .n_checks = 1 + below(CHECKS), .on_inconclusive = (int32_t)below(4),
         .guard = {.duration_ms = 60 * POLL_MS, .interval_ms = POLL_MS,
                   .warmup_ms = below(3) * 30000, .blind_for_ms = 60000, .fail_after = random_rule(),
-                  .pass_score = one_in(3) ? 90 : NAN},
+                  .pass_score = one_in(3) ? 90 : NAN, .false_rollbacks = 0.01, .tolerance = 1.15,
+                  .tolerance_abs = NAN, .ignore_blips_ms = below(3) * 10000},
     };
 }
 
@@ -238,6 +240,14 @@ static struct hd_verdict run(const struct guard *g, uint32_t *ret_at)
     return v;
 }
 
+static bool any_sequential(const struct guard *g)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < g->policy.n_checks; i++)
+        any |= g->check[i].fail_after.kind == HD_RULE_SEQUENTIAL;
+    return any;
+}
+
 static void a_worse_candidate_never_passes_instead(void **state)
 {
     (void)state;
@@ -263,12 +273,89 @@ static void a_worse_candidate_never_passes_instead(void **state)
             good.reason[0].number == HD_REASON_LOW_SCORE;
         if (good.kind == HD_VERDICT_FAIL && worse.kind == HD_VERDICT_PASS)
             fail_msg("seed %llu: fail at %u became pass", (unsigned long long)n, at);
-        if (good.kind == HD_VERDICT_FAIL && !low &&
+        /* A greater burst may be held back a little longer by the limiter of bursts. */
+        if (good.kind == HD_VERDICT_FAIL && !low && !any_sequential(&g) &&
             (worse.kind != HD_VERDICT_FAIL || worse_at > at))
             fail_msg("seed %llu: fail at %u, worse %s at %u", (unsigned long long)n, at,
                      hd_verdict_word(worse.kind), worse_at);
     }
     assert_true(fails > GUARDS / 10 && passes > GUARDS / 40); /* the guards are of both kinds */
+}
+
+/* A poll that comes in two halves is one poll: what two bad polls do not trip, two halves more do not
+ * either, and what is bad for long enough fails all the same. */
+static void splitting_a_poll_flips_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        struct hd_rule rule;
+        uint32_t bad; /* polls */
+        uint8_t kind;
+    } rows[] = {
+        {{HD_RULE_CONSECUTIVE, 3, 0}, 2, HD_VERDICT_PASS}, {{HD_RULE_CONSECUTIVE, 3, 0}, 3, HD_VERDICT_FAIL},
+        {{HD_RULE_K_OF_N, 3, 5}, 2, HD_VERDICT_PASS},      {{HD_RULE_K_OF_N, 3, 5}, 3, HD_VERDICT_FAIL},
+        {{HD_RULE_TOTAL, 3, 0}, 2, HD_VERDICT_PASS},       {{HD_RULE_TOTAL, 3, 0}, 4, HD_VERDICT_FAIL},
+        {{HD_RULE_CONSECUTIVE, 1, 0}, 0, HD_VERDICT_PASS},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (int parts = 1; parts <= 2; parts++) {
+            struct guard g = {.policy = {.n_checks = 1}};
+            struct hd_guard_state s;
+            struct hd_verdict v = {.kind = HD_VERDICT_NONE};
+            g.check[0] = (struct hd_check){.max = .05, .min = NAN, .warn = NAN, .worse_than_baseline = NAN,
+                                           .min_of_baseline = NAN, .weight = 1, .min_samples = 100,
+                                           .fail_after = rows[i].rule};
+            g.policy.checks = g.check;
+            g.policy.guard.duration_ms = 20 * POLL_MS;
+            g.policy.guard.interval_ms = POLL_MS;
+            g.policy.guard.fail_after = rows[i].rule;
+            g.policy.guard.pass_score = NAN;
+            engine_state_init(&g.policy, &s);
+            for (uint32_t p = 1; p <= 20; p++) {
+                for (int k = parts; k > 0; k--) {
+                    struct hd_measurement m = {.role = HD_CANDIDATE, .fresh = true, .value = NAN,
+                                               .exposure = 1000.0 / parts, .covers_ms = POLL_MS / parts,
+                                               .events = p > 5 && p <= 5 + rows[i].bad ? 60.0 / parts : 0};
+                    struct hd_evidence e = {.poll = p, .m = &m, .n = 1};
+                    assert_int_equal(engine_step(&g.policy, &s, &e, (int64_t)p * POLL_MS - (k - 1) * 700, &s, &v,
+                                                 NULL), HD_OK);
+                }
+            }
+            if (v.kind != rows[i].kind)
+                fail_msg("row %zu in %d parts: %s", i, parts, hd_verdict_word(v.kind));
+        }
+    }
+}
+
+/* 30 days of polls under limits: nothing drifts, no counter wraps, and at the end it still fails. */
+static void a_month_of_polls_under_limits(void **state)
+{
+    (void)state;
+    static struct guard g;
+    struct hd_guard_state s;
+    struct hd_verdict v = {.kind = HD_VERDICT_NONE};
+    const uint32_t polls = 30u * 86400 / 5;
+    g = (struct guard){.policy = {.checks = g.check, .n_checks = 1}};
+    g.check[0] = (struct hd_check){.max = .05, .min = NAN, .warn = NAN, .worse_than_baseline = 1.5,
+                                   .min_of_baseline = NAN, .weight = 1, .min_samples = 200,
+                                   .fail_after = {HD_RULE_CONSECUTIVE, 3, 0}};
+    g.policy.guard.duration_ms = (int64_t)(polls + 10) * POLL_MS;
+    g.policy.guard.interval_ms = POLL_MS;
+    g.policy.guard.blind_for_ms = 60000;
+    g.policy.guard.pass_score = NAN;
+    engine_state_init(&g.policy, &s);
+    for (uint32_t p = 1; p <= polls + 3; p++) {
+        struct hd_measurement m[HD_ROLES] = {
+            {.role = HD_STABLE, .fresh = true, .value = NAN, .events = 1e9, .exposure = 1e12, .covers_ms = POLL_MS},
+            {.role = HD_CANDIDATE, .fresh = true, .value = NAN, .events = p > polls ? 1e11 : p % 2 ? 1e9 : 1.01e9,
+             .exposure = 1e12, .covers_ms = POLL_MS}};
+        struct hd_evidence e = {.poll = p, .m = m, .n = 2};
+        assert_int_equal(engine_step(&g.policy, &s, &e, (int64_t)p * POLL_MS, &s, &v, NULL), HD_OK);
+        if (p <= polls && v.kind)
+            fail_msg("poll %u: %s", p, hd_verdict_word(v.kind));
+    }
+    assert_int_equal(v.kind, HD_VERDICT_FAIL);
+    assert_true(s.check[0].sum_exposure == 1e12 * (polls + 3) && s.check[0].judged == polls + 3);
 }
 
 static double odd(void)
@@ -362,6 +449,8 @@ int main(void)
         cmocka_unit_test(order_of_measurements_does_not_matter),
         cmocka_unit_test(I1_missing_polls_create_no_evidence),
         cmocka_unit_test(a_worse_candidate_never_passes_instead),
+        cmocka_unit_test(splitting_a_poll_flips_nothing),
+        cmocka_unit_test(a_month_of_polls_under_limits),
         cmocka_unit_test(odd_numbers_do_no_harm),
         cmocka_unit_test(unusable_evidence_never_fails),
     };

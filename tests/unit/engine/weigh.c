@@ -490,6 +490,43 @@ static void worse_is_never_better(void **state)
     }
 }
 
+/* A burst in the last polls of a guard, which the limiter still holds back, is waited for: what would
+ * have failed with the last poll does not pass for being worse. */
+static void a_burst_at_the_end_saves_nobody(void **state)
+{
+    (void)state;
+    int late = 0;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct counts_of_poll c[120];
+        struct rng r = {seed * 104729 + 1};
+        double bad = .004 + .01 * uniform(&r);
+        int last = 120;
+        for (int t = 0; t < 120; t++) {
+            c[t].side[HD_CANDIDATE][0] = draw(&r, 300, bad);
+            c[t].side[HD_STABLE][0] = draw(&r, 2000, .002);
+        }
+        for (int run = 0; run < 6; run++) { /* when it fails; with that as its end; with a burst */
+            struct world w;
+            world_init(&w, 1);
+            w.policy.guard.duration_ms = last * POLL_MS;
+            world_start(&w);
+            for (int t = 0; t < last; t++) {
+                struct counts_of_poll more = c[t];
+                if (run > 1 && t >= last - run + 1)
+                    more.side[HD_CANDIDATE][0].events = more.side[HD_CANDIDATE][0].exposure;
+                poll(&w, (uint32_t)t + 1, &more);
+            }
+            if (run <= 1 && w.state.kind != HD_VERDICT_FAIL)
+                break; /* with another duration the evidence is weighed otherwise */
+            last = run ? last : w.ended;
+            late += run == 1;
+            if (w.state.kind == HD_VERDICT_PASS)
+                fail_msg("seed %llu, the last %d of %d", (unsigned long long)seed, run - 1, last);
+        }
+    }
+    assert_true(late > 20);
+}
+
 /* A unit twice as fine on both sides changes nothing of a gauge's verdict; nor does the order in
  * which measurements come. */
 static void order_and_units_do_not_matter(void **state)
@@ -625,6 +662,7 @@ int main(void)
         cmocka_unit_test(splitting_a_poll_flips_nothing),
         cmocka_unit_test(missing_polls_are_no_evidence),
         cmocka_unit_test(worse_is_never_better),
+        cmocka_unit_test(a_burst_at_the_end_saves_nobody),
         cmocka_unit_test(order_and_units_do_not_matter),
         cmocka_unit_test(garbage_never_fails_a_guard),
         cmocka_unit_test(errors_wait_for_their_requests),
