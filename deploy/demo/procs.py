@@ -25,14 +25,18 @@ def hold(port):
         return None
 
 
+_given = set()
+
+
 def free_port():
     """Below the range the kernel takes ports of outgoing connections from (32768): a server that is
-    being restarted must find its port again."""
+    being restarted must find its port again. Never the same twice: it is free until it is used."""
     while True:
         port = random.randrange(12000, 32768)
-        held = hold(port)
+        held = hold(port) if port not in _given else None
         if held:
             held.close()
+            _given.add(port)
             return port
 
 
@@ -89,6 +93,12 @@ class Procs:
                 child.terminate()
         for name in list(self.live):
             self.stop(name)
+
+    def check(self):
+        """RuntimeError, with the end of its output, if one has ended by itself."""
+        for name, child in self.live.items():
+            if child.poll() is not None:
+                raise RuntimeError(f"{name} ended ({child.returncode}):\n{self.tail(name)}")
 
     def left(self):
         """Pids we ever started that still run."""

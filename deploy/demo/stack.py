@@ -135,8 +135,10 @@ class Stack:
         self.relay = Relay(self.path("relay.sock"), self.path("haproxy.sock"))
         wait_until(lambda: answers(self.url("prometheus", "/-/ready")), 30, "Prometheus is ready")
         wait_until(lambda: answers(self.url("alertmanager", "/-/ready")), 30, "Alertmanager is ready")
+        wait_until(lambda: answers(self.url("dependency", "/")), 10, "the dependency answers")
         for colour in COLOURS:
             self.wait_ready(colour)
+        self.procs.check()
         self.start_users()
         # Prometheus looks for targets every 5 s, so the first scrape is late.
         wait_until(lambda: self.query('min(count_over_time(up{job="shop"}[1m])) >= 2'),

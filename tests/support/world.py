@@ -107,16 +107,22 @@ def wait(check, seconds, what, pause=0.03):
         time.sleep(pause)
 
 
+_given = set()
+
+
 def free_port():
-    """Below the range of outgoing connections, so that a server that restarts finds it again."""
+    """Below the range of outgoing connections, so that a server that restarts finds it again; never the same twice."""
     while True:
         port = 12000 + int.from_bytes(os.urandom(2), "big") % 20000
+        if port in _given:
+            continue
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        _given.add(port)
+        return port
 
 
 # --- servers in threads ---
