@@ -259,6 +259,23 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/collect.c", "analysis_of_past(g) ? c->wall_ms - g->row.switch_to_ms", "analysis_of_past(g) ? guard_time(g)"),)),
     ("chat_address_told", "a secret is told nowhere", ("net_http",), (
         ("src/net/http.c", "                       r->at->bases[r->base]);", "                       base);"),)),
+    # --- the past, tried again ---
+    ("limits_beside_a_revert", "I10: nothing is computed beside it", ("pipeline_limits",), (
+        ("src/pipeline/limits.c", "if (!p->limits || !pipeline_busy(p))", "if (!p->limits || pipeline_busy(p))"),)),
+    ("limits_of_other_guards", "a result is of these guards", ("pipeline_limits",), (
+        ("src/pipeline/limits.c", "if (!key_of(s, key, &err) && *key && !is_known(s, key))",
+         "if (!key_of(s, key, &err) && *key && (!is_known(s, key) || *key))"),)),
+    ("failed_scrape_moves", "a scrape that failed is no switch", ("cli_traffic",), (
+        ("src/cli/traffic.c", "if (was_seen(t, len, whole, c) && !was_seen(t, 0, len, c))", "if (whole < len)"),)),
+    ("dead_is_moved_away", "a crash is no move back", ("cli_traffic",), (
+        ("src/cli/traffic.c", "           was_seen(t, 0, len, colour) && against(x, n, mine / all) > TINY;",
+         "           against(x, n, mine / all) > TINY;"),)),
+    ("quick_switch_unseen", "every switch that the scrapes show", ("cli_traffic",), (
+        ("src/cli/traffic.c", "for (size_t len = scrape_bins(t); !done", "for (size_t len = longest(t); !done"),)),
+    ("cut_short_is_missed", "what was not judged was not missed", ("cli_sweep",), (
+        ("src/cli/sweep.c", "!reverts && kind != HD_VERDICT_NONE && truth", "!reverts && truth"),)),
+    ("versions_not_asked", "an analysis of versions asks for them", ("config_versions",), (
+        ("src/config/load.c", "        s.check[i].n_resolved = 0;\n", "        s.check[i].n_resolved += 0;\n"),)),
     # --- the judge of canary configs ---
     ("infinity_judged", "strict: an infinity is an error", ("pipeline_canary",), (
         ("src/engine/kayenta.c", "if (strict && !(is_finite(&x)", "if (!strict && !(is_finite(&x)"),)),
