@@ -99,6 +99,7 @@
 #define HD_GUARD_MS_MAX (24 * 3600 * 1000) /* with all extensions: who watches longer has monitoring */
 #define HD_COMMANDS_MAX 64          /* commands of humans waiting for the loop */
 #define HD_COMMAND_MS 10000         /* how long one waits: a commit on a bad disk takes a second */
+#define HD_DOCTOR_MS 30000          /* a run of our own `doctor`: every source and router is asked */
 #define HD_REQUEST_MS 30000         /* from connecting, or from the last answer, to the next answer:
                                        who drips bytes is cut off */
 #define HD_IDLE_MS 15000            /* a silent connection; longer than the page's own refresh is

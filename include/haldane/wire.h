@@ -63,6 +63,7 @@ struct hd_request {
         } http;
         struct {
             const char *const *argv; /* NULL-terminated; argv[0] is an absolute path */
+            bool own;                /* haldane itself: it gets our environment, secrets and all */
         } exec;
     } u;
     struct hd_span body; /* HTTP body; the line with its newline; stdin */

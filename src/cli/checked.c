@@ -6,13 +6,16 @@
 #include "cli/checked.h"
 
 #include "base/arena.h"
-#include "config/config.h"
+#include "base/str.h"
 
-static void copy(struct hd_arena *a, const struct config_mistakes *m, struct http_checked *ret)
+#define PASTED "pasted" /* stands for a file that is none */
+
+void checked_copy(struct hd_arena *a, const struct config_mistakes *m, struct http_checked *ret)
 {
     struct http_mistake *item = arena_many(a, m->n, struct http_mistake);
     for (size_t i = 0; i < m->n; i++)
-        item[i] = (struct http_mistake){.line = m->item[i].line,
+        item[i] = (struct http_mistake){.file = str_is(m->item[i].file, PASTED) ? NULL : m->item[i].file,
+                                        .line = m->item[i].line,
                                         .column = m->item[i].column,
                                         .path = m->item[i].path,
                                         .text = m->item[i].text,
@@ -27,10 +30,10 @@ enum hd_code checked_text(struct hd_arena *a, struct hd_span yaml, const char *q
     struct config_mistakes mistakes = {.n = 0};
     if (yaml.len > HD_CONFIG_BYTES_MAX)
         return hd_fail(err, HD_LIMIT, "more than %u bytes", HD_CONFIG_BYTES_MAX);
-    enum hd_code code = config_load_text(a, "pasted", yaml, queries, &config, &mistakes, err);
+    enum hd_code code = config_load_text(a, PASTED, yaml, queries, &config, &mistakes, err);
     if (code && !mistakes.errors)
         return code;
-    copy(a, &mistakes, ret);
+    checked_copy(a, &mistakes, ret);
     if (!code) {
         const struct hd_config *c = config_get(config);
         ret->services = c->n_services;

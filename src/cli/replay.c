@@ -13,6 +13,7 @@
 #include "cli/face.h"
 #include "cli/internal.h"
 #include "cli/receipt.h"
+#include "cli/replay.h"
 #include "cli/table.h"
 #include "cli/trial.h"
 
@@ -109,6 +110,18 @@ static void put_json(struct json_out *out, const char *key, const struct outcome
     json_end(out, '}');
 }
 
+static void put_report(struct json_out *out, const struct store_guard *g, size_t n,
+                       const struct outcome *stored, const struct outcome *now)
+{
+    json_begin(out, NULL, '{');
+    json_put_text(out, "id", g->id);
+    json_put_bool(out, "equal", agree(g, stored, now));
+    json_put_i64(out, "evidence", (int64_t)n);
+    put_json(out, "stored", stored);
+    put_json(out, "replayed", now);
+    json_end(out, '}');
+}
+
 static int report(const struct cli_args *args, const struct store_guard *g, size_t n,
                   const struct outcome *stored, const struct outcome *now)
 {
@@ -116,13 +129,7 @@ static int report(const struct cli_args *args, const struct store_guard *g, size
     if (cli_json(args)) {
         BUF_AUTO b = BUF_INIT(HD_BLOB_BYTES_MAX);
         struct json_out out = json_out(&b);
-        json_begin(&out, NULL, '{');
-        json_put_text(&out, "id", g->id);
-        json_put_bool(&out, "equal", equal);
-        json_put_i64(&out, "evidence", (int64_t)n);
-        put_json(&out, "stored", stored);
-        put_json(&out, "replayed", now);
-        json_end(&out, '}');
+        put_report(&out, g, n, stored, now);
         (void)puts(buf_at(&b));
         return equal ? CLI_OK : DIFFERENT;
     }
@@ -189,6 +196,18 @@ static int replay_one(const struct cli_args *args, struct hd_arena *a, struct st
     if (trial_load(store, a, id, &guard, &t, &err) || judge(a, &guard, &t, &both, &err))
         return cli_fail(CLI_USAGE, "%s", err.text);
     return report(args, &guard, both.n, &both.stored, &both.now);
+}
+
+enum hd_code replay_json(struct store *store, struct hd_arena *a, const char *guard, struct json_out *out,
+                         struct hd_error *err)
+{
+    struct store_guard g;
+    struct trial t;
+    struct both both;
+    if (trial_read(store, a, guard, &g, &t, err) || judge(a, &g, &t, &both, err))
+        return err->code;
+    put_report(out, &g, both.n, &both.stored, &both.now);
+    return HD_OK;
 }
 
 /* --- many guards --- */

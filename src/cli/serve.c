@@ -23,6 +23,7 @@
 #include "base/str.h"
 #include "cli/checked.h"
 #include "cli/internal.h"
+#include "cli/replay.h"
 #include "cred/cred.h"
 #include "http/http.h"
 #include "pipeline/accounts.h"
@@ -33,6 +34,7 @@
 
 struct daemon {
     const char *file, *queries;
+    const char *doctor[8]; /* our own program as `doctor` */
     struct config *config;
     struct store *store;
     struct loop *loop;
@@ -114,7 +116,7 @@ static void take_limits(struct daemon *d, const struct config *config)
     net_set_in_flight(d->wire.net, (size_t)config_get(config)->limits.in_flight);
 }
 
-static enum hd_code load_again(void *ctx, struct config **ret, struct hd_error *err)
+static enum hd_code load_again(void *ctx, struct config **ret, struct buf *errors, struct hd_error *err)
 {
     struct daemon *d = ctx;
     ARENA_AUTO a = arena_new();
@@ -125,8 +127,13 @@ static enum hd_code load_again(void *ctx, struct config **ret, struct hd_error *
         log_write(m->warning ? LOG_WARN : LOG_ERROR, "config", "%s:%d:%d: %s: %s", m->file, m->line,
                   m->column, m->path, m->text);
     }
-    if (code && mistakes.n) {
+    if (code && mistakes.errors) {
         const struct config_mistake *m = &mistakes.item[0];
+        struct http_checked list;
+        checked_copy(a, &mistakes, &list);
+        http_put_mistakes(&list, false, errors);
+        while (m->warning)
+            m++;
         (void)hd_fail(err, HD_INVALID, "%s:%d:%d: %s: %s (%zu mistakes; the old configuration stays)", m->file,
                       m->line, m->column, m->path, m->text, mistakes.errors);
     }
@@ -142,7 +149,8 @@ static void reload(struct daemon *d)
 {
     struct config *fresh = NULL;
     struct hd_error err;
-    if (load_again(d, &fresh, &err)) {
+    BUF_AUTO errors = BUF_INIT(PIPELINE_PACKET_MAX);
+    if (load_again(d, &fresh, &errors, &err)) {
         log_error("config", "reload refused: %s", err.text);
         pipeline_reload_refused(d->pipeline, clock_now(), err.text);
         return;
@@ -238,6 +246,7 @@ static enum hd_code start_face(struct daemon *d, const struct hd_config *c, stru
                              .who = accounts_who,
                              .digest = cred_sha256_hex,
                              .check = checked_text,
+                             .replay = replay_json,
                              .queries = d->queries,
                              .commands = pair[1]};
     enum hd_code code = loop_add(d->loop, d->commands, EPOLLIN, commands_ready, d, err);
@@ -261,6 +270,7 @@ static enum hd_code start_pipeline(struct daemon *d, struct hd_error *err)
         .answer_ctx = d,
         .load = load_again,
         .load_ctx = d,
+        .doctor = d->doctor,
     };
     return pipeline_new(&o, now, &d->pipeline, err);
 }
@@ -344,6 +354,13 @@ static struct config *load_first(const struct daemon *d)
     return code ? NULL : config;
 }
 
+/* The program that runs, also when the file of its name is a newer one by now. */
+static void fill_doctor(struct daemon *d)
+{
+    const char *argv[] = {"/proc/self/exe", "doctor", d->file, "-o", "json", d->queries ? "-q" : NULL, d->queries};
+    memcpy(d->doctor, argv, sizeof argv);
+}
+
 static int serve(const struct cli_args *args)
 {
     struct daemon d = {.commands = -1};
@@ -355,7 +372,10 @@ static int serve(const struct cli_args *args)
     d.queries = cli_option(args, "queries");
     d.file = cli_config_file(cli_word(args, 0) ? cli_word(args, 0) : cli_option(args, "config"));
     d.config = load_first(&d);
-    return d.config ? run(&d) : CLI_USAGE;
+    if (!d.config)
+        return CLI_USAGE;
+    fill_doctor(&d);
+    return run(&d);
 }
 
 static const struct cli_option options[] = {

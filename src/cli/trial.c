@@ -10,18 +10,15 @@
 #include "base/reason.h"
 #include "base/str.h"
 
-enum hd_code trial_load(struct store *s, struct hd_arena *a, const char *id,
+enum hd_code trial_read(struct store *s, struct hd_arena *a, const char *id,
                         struct store_guard *ret_guard, struct trial *ret, struct hd_error *err)
 {
     struct trial t = {.n = 0};
-    enum hd_code code = store_begin(s, err); /* one moment for all */
-    if (!code)
-        code = store_guard(s, a, id, ret_guard, err);
+    enum hd_code code = store_guard(s, a, id, ret_guard, err);
     if (!code)
         code = store_evidence(s, a, id, &t.evidence, &t.n, err);
     if (!code)
         code = store_inputs(s, a, id, &t.input, &t.n_inputs, err);
-    store_rollback(s);
     if (code)
         return code;
     t.name = arena_text(a, ret_guard->id);
@@ -40,6 +37,16 @@ static void take_inputs(const struct trial *t, size_t *at, bool all, struct hd_g
         if (t->as_it_was || t->input[*at].kind == ENGINE_EXTENDED)
             engine_take(&t->input[*at], state, verdict);
     }
+}
+
+enum hd_code trial_load(struct store *s, struct hd_arena *a, const char *id,
+                        struct store_guard *ret_guard, struct trial *ret, struct hd_error *err)
+{
+    enum hd_code code = store_begin(s, err); /* one moment for all */
+    if (!code)
+        code = trial_read(s, a, id, ret_guard, ret, err);
+    store_rollback(s);
+    return code;
 }
 
 enum hd_code trial_run(const struct trial *t, const struct hd_policy *policy, struct trial_end *ret,

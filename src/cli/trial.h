@@ -37,6 +37,9 @@ struct trial_end {
  * evidence was evicted. */
 enum hd_code trial_load(struct store *, struct hd_arena *, const char *id,
                         struct store_guard *ret_guard, struct trial *ret, struct hd_error *err);
+/* The same within the caller's transaction. */
+enum hd_code trial_read(struct store *, struct hd_arena *, const char *id,
+                        struct store_guard *ret_guard, struct trial *ret, struct hd_error *err);
 /* Under `policy`, which has the checks of the trial's own. */
 enum hd_code trial_run(const struct trial *, const struct hd_policy *policy, struct trial_end *ret,
                        struct hd_error *err);

@@ -336,7 +336,7 @@ static int spawn(const struct hd_request *r, const struct pipes *p, pid_t *ret)
         e = posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
     if (!e)
         e = posix_spawn(ret, r->u.exec.argv[0], &files, &how, (char *const *)r->u.exec.argv,
-                        (char *const *)environment);
+                        r->u.exec.own ? environ : (char *const *)environment);
     (void)posix_spawnattr_destroy(&how);
     (void)posix_spawn_file_actions_destroy(&files);
     return e;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Child processes as requests: argv (never a shell), body on stdin, stdout is the answer, stderr to
- * the log, a deadline, a byte cap. The child gets a clean environment (PATH, LANG=C, HALDANE=1), no
- * descriptor of ours, its own process group, which is killed whole at the deadline (SIGTERM, then
+ * the log, a deadline, a byte cap. The child gets a clean environment (PATH, LANG=C, HALDANE=1;
+ * our own program: ours), no descriptor of ours, its own process group, which is killed whole at the deadline (SIGTERM, then
  * SIGKILL) and when its leader has ended. Descriptors 0 to 2 of the daemon must be open.
  */
 #ifndef EXEC_CHILD_H

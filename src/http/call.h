@@ -64,6 +64,7 @@ struct face_facts { /* what handlers need to know of the daemon around them */
     void (*digest)(struct hd_span, char out[65]); /* NULL: none */
     http_check *check;   /* NULL: this daemon cannot */
     const char *queries; /* for it */
+    http_replay *replay; /* NULL: this daemon cannot */
     http_who *who;       /* NULL: tokens are the loop's business alone */
     struct limits *limits;
     const char *public_url;

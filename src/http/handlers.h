@@ -43,6 +43,9 @@ enum hd_code api_verdicts(struct call *, struct hd_error *);
 enum hd_code api_chart(struct call *, struct hd_error *);
 enum hd_code api_config(struct call *, struct hd_error *);
 enum hd_code api_tokens(struct call *, struct hd_error *);
+/* tries.c */
+enum hd_code try_config(struct call *, struct hd_error *);
+enum hd_code try_replay(struct call *, struct hd_error *);
 /* follow.c */
 enum hd_code follow_guard(struct call *, struct hd_error *);
 enum hd_code group_show(struct call *, struct hd_error *);

@@ -9,7 +9,8 @@
  *   {"id":7,"do":"revert","token":"hld_...","service":null,"guard":"01J...","args":{...}}
  * and its answer, which may come in any order:
  *   {"id":7,"status":202,"location":"/api/v1/guards/01J...","body":{...}}
- * "do": guard revert hold release cancel rearm acknowledge change mark drill reload token revoke_token login logout.
+ * "do": guard revert hold release cancel rearm acknowledge change mark drill reload doctor token
+ * revoke_token login logout.
  * The loop checks the token, or the session that stands for one.
  * "service" and "guard" both null: the whole fleet. "args" is flat and holds only what orders.c
  * lists for the route, of the type and length given there: texts reason, to, from, colour, actor,
@@ -24,9 +25,10 @@
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
+#include "json/json.h"
 #include "store/store.h"
 
-#define HTTP_PACKET_MAX 65536
+#define HTTP_PACKET_MAX 131072 /* what a pair of sockets takes by default */
 
 struct http;
 
@@ -36,7 +38,13 @@ typedef enum hd_code http_who(struct store *, struct hd_arena *, const char *sec
 
 /* What is wrong with a configuration that somebody pasted; nothing of it comes into force. Also on the
  * face's thread. HD_OK with mistakes in the answer; HD_LIMIT: too large. */
+/* Judges a stored guard again, within the transaction, and writes what came of it as one object.
+ * HD_ABSENT: there is no such guard, or no evidence of it any more. */
+typedef enum hd_code http_replay(struct store *, struct hd_arena *, const char *guard, struct json_out *,
+                                 struct hd_error *err);
+
 struct http_mistake {
+    const char *file;        /* NULL: the text that was sent */
     int line, column;        /* from 1; 0: of the whole */
     const char *path, *text; /* "services.shop.checks[0].max" */
     bool warning;
@@ -49,6 +57,10 @@ struct http_checked {
 typedef enum hd_code http_check(struct hd_arena *, struct hd_span yaml, const char *queries,
                                 struct http_checked *ret, struct hd_error *err);
 
+/* The errors, or the warnings, as a JSON array of {file?, line, column, pointer, detail}: as many as
+ * fit. */
+void http_put_mistakes(const struct http_checked *, bool warnings, struct buf *to);
+
 struct http_options {
     const char *listen;     /* "127.0.0.1:8417" or "[::1]:8417"; port 0: any free one */
     const char *public_url; /* NULL: http://listen */
@@ -59,6 +71,7 @@ struct http_options {
     void (*digest)(struct hd_span, char out[65]);
     http_check *check;   /* NULL: this daemon cannot */
     const char *queries; /* folder of the query library, borrowed for good; NULL: the one built in */
+    http_replay *replay; /* NULL: this daemon cannot */
     http_who *who; /* NULL: nobody is asked: all may read, and orders go on to the loop */
     int32_t command_ms, request_ms; /* 0: HD_COMMAND_MS, HD_REQUEST_MS */
     int32_t beat_ms; /* a comment on a stream that was silent for so long; 0: 15 s */

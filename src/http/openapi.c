@@ -85,6 +85,9 @@ static const struct about {
     {"DELETE", "/api/v1/tokens/*", "revokeToken", "End a token and its logins", 200, "Ordered", false},
     {"GET", "/api/v1/config", "getConfig", "The configuration in force, secrets as references", 200, "Config", false},
     {"POST", "/api/v1/config/reload", "reloadConfig", "Load the configuration anew", 200, "Ordered", false},
+    {"POST", "/api/v1/config/check", "checkConfig", "Is it a configuration? Nothing is loaded", 200, "Checked", false},
+    {"POST", "/api/v1/replay", "replayGuard", "Judge its stored evidence again and compare", 200, "Replay", false},
+    {"POST", "/api/v1/doctor", "askDoctor", "Would it work here? All it leans on is tried", 200, "Doctor", false},
 };
 
 /* Parameters of queries, whichever route takes them. */
@@ -182,6 +185,19 @@ static const char *type_of(const struct route *r, const struct about *a)
                                              : "text/plain";
 }
 
+/* Of the one POST that takes no order. */
+static void put_yaml_body(struct json_out *o)
+{
+    json_begin(o, "requestBody", '{');
+    json_begin(o, "content", '{');
+    json_begin(o, "application/yaml", '{');
+    schema_put(o, "schema", "text");
+    json_end(o, '}');
+    json_end(o, '}');
+    json_put_bool(o, "required", true);
+    json_end(o, '}');
+}
+
 static void put_operation(struct json_out *o, const struct route *r, const struct about *a)
 {
     char method[8] = "", status[16];
@@ -194,6 +210,8 @@ static void put_operation(struct json_out *o, const struct route *r, const struc
     put_parameters(o, r);
     if (r->order && !str_is(r->method, "DELETE"))
         orders_describe(r->order, o);
+    else if (str_is(r->method, "POST"))
+        put_yaml_body(o);
     json_begin(o, "responses", '{');
     (void)snprintf(status, sizeof status, "%u", a->status);
     put_answer(o, status, a->status == 202 ? "It was ordered and is stored" : "Done", type_of(r, a),

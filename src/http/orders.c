@@ -29,6 +29,7 @@ struct order {
     /* BODY: its "service" · NAME: the path's segment is the argument "name" */
     enum { ABOUT_FLEET, ABOUT_SERVICE, ABOUT_GUARD, ABOUT_BODY, ABOUT_NAME } about;
     struct field field[12]; /* ends with a row without key */
+    int64_t patience_ms;   /* 0: as any order */
     bool keyed;            /* needs an Idempotency-Key: given twice, it must not happen twice */
 };
 
@@ -43,11 +44,11 @@ const struct order
          {"group", FIELD_NAME, false}, {"change", FIELD_CHANGE, false},
          {"duration", FIELD_DURATION, false}, {"mode", FIELD_NAME, false},
          {"rollback_safe", FIELD_FLAG, false}}},
-    order_guard_revert = {"revert", ABOUT_GUARD, {{"to", FIELD_NAME, false}, REASON}, true},
+    order_guard_revert = {"revert", ABOUT_GUARD, {{"to", FIELD_NAME, false}, REASON}, .keyed = true},
     order_guard_hold = {"hold", ABOUT_GUARD, HOLD, true},
-    order_guard_release = {"release", ABOUT_GUARD, {REASON_OR_NOT}, true},
-    order_guard_cancel = {"cancel", ABOUT_GUARD, {REASON}, true},
-    order_guard_rearm = {"rearm", ABOUT_GUARD, {{"colour", FIELD_NAME, false}, REASON}, true},
+    order_guard_release = {"release", ABOUT_GUARD, {REASON_OR_NOT}, .keyed = true},
+    order_guard_cancel = {"cancel", ABOUT_GUARD, {REASON}, .keyed = true},
+    order_guard_rearm = {"rearm", ABOUT_GUARD, {{"colour", FIELD_NAME, false}, REASON}, .keyed = true},
     order_guard_change = {"change", ABOUT_GUARD,
         {{"extend", FIELD_DURATION, false}, {"mode", FIELD_NAME, false}, {"note", FIELD_TEXT, false},
          REASON_OR_NOT}},
@@ -67,6 +68,8 @@ const struct order
     order_hold_release = {"release_hold", ABOUT_NAME, {REASON_OR_NOT}},
     order_fleet_release = {"release", ABOUT_FLEET, {REASON_OR_NOT}},
     order_reload = {"reload", ABOUT_FLEET, {{0}}},
+    order_doctor = {"doctor", ABOUT_FLEET, {{0}}, .patience_ms = HD_DOCTOR_MS + HD_COMMAND_MS},
+    order_replay = {"", ABOUT_FLEET, {{"guard", FIELD_NAME, true}}}, /* ends with its fields: tries.c */
     order_token = {"token", ABOUT_FLEET,
         {{"name", FIELD_NAME, true}, {"role", FIELD_NAME, true}, {"services", FIELD_GLOBS, false},
          {"for", FIELD_DURATION, false}}},
@@ -357,6 +360,11 @@ void orders_page(struct call *c, unsigned status, const struct json *body)
 bool orders_need_key(const struct order *o)
 {
     return o->keyed;
+}
+
+int64_t orders_patience_ms(const struct order *o)
+{
+    return o ? o->patience_ms : 0;
 }
 
 static void describe_field(const struct field *f, struct json_out *out)

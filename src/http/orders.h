@@ -12,7 +12,7 @@ extern const struct order order_guard, order_guard_revert, order_guard_hold, ord
     order_guard_change, order_guard_mark, order_service_hold, order_service_release,
     order_service_rearm, order_service_revert, order_service_guard, order_service_drill,
     order_fleet_hold, order_fleet_release,
-    order_hold_release, order_reload,
+    order_hold_release, order_reload, order_doctor, order_replay,
     order_token, order_token_revoke, order_login, order_logout, order_analysis, order_approval,
     order_compat;
 
@@ -24,5 +24,7 @@ void orders_page(struct call *, unsigned status, const struct json *body);
 /* Writes "requestBody" of the order's fields, for the API's description. */
 void orders_describe(const struct order *, struct json_out *);
 bool orders_need_key(const struct order *);
+/* How long the loop may take over it; 0: as usual. */
+int64_t orders_patience_ms(const struct order *);
 
 #endif

@@ -6,6 +6,7 @@
 #include "http/pending.h"
 
 #include "http/http.h"
+#include "http/orders.h"
 
 #include <errno.h>
 #include <string.h>
@@ -85,7 +86,8 @@ bool pending_send(struct pending *p, struct call *c, int64_t boot_ms)
         return false;
     }
     p->slot[i].id = p->next_id++;
-    p->slot[i].until_ms = boot_ms + p->timeout_ms;
+    int64_t patience_ms = orders_patience_ms(c->route->order);
+    p->slot[i].until_ms = boot_ms + (patience_ms ? patience_ms : p->timeout_ms);
     p->slot[i].call = c;
     return true;
 }

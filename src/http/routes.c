@@ -116,6 +116,9 @@ const struct route http_routes[] = {
     {"POST", API "/approvals/*", orders_take, ROUTE_PLAIN, {0}, &order_approval},
     {"POST", API "/analysis", orders_take, ROUTE_PLAIN, {0}, &order_analysis},
     {"POST", API "/config/reload", orders_take, ROUTE_PLAIN, {0}, &order_reload},
+    {"POST", API "/config/check", try_config, ROUTE_PLAIN, {0}, NULL},
+    {"POST", API "/replay", try_replay, ROUTE_STORE, {0}, &order_replay},
+    {"POST", API "/doctor", orders_take, ROUTE_PLAIN, {0}, &order_doctor},
 
     {"GET", ARGO, argo_analysis, ROUTE_PROBE | ROUTE_ANY_SECRET, ARGO_QUERY, NULL},
     {"POST", ARGO, argo_analysis, ROUTE_PROBE | ROUTE_ANY_SECRET, ARGO_QUERY, &order_compat},

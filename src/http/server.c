@@ -182,6 +182,7 @@ enum hd_code http_start(const struct http_options *o, struct http **ret, struct 
                                   .timeout_ms = o->command_ms ? o->command_ms : HD_COMMAND_MS};
     h->facts.who = o->who;
     h->facts.digest = o->digest;
+    h->facts.replay = o->replay;
     h->facts.check = o->check;
     h->facts.queries = o->queries;
     h->facts.limits = &h->limits;

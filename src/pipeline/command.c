@@ -158,9 +158,11 @@ static void order_reload(struct order *o)
         order_problem(o, 501, "no_file", "this daemon has no file to load");
         return;
     }
-    if (p->o.load(p->o.load_ctx, &fresh, &err)) {
+    BUF_AUTO errors = BUF_INIT(PIPELINE_PACKET_MAX / 2);
+    if (p->o.load(p->o.load_ctx, &fresh, &errors, &err)) {
         pipeline_reload_refused(p, p->now, err.text);
         order_problem(o, 422, "bad_config", arena_text(o->arena, err.text));
+        o->errors = errors.len ? arena_text(o->arena, buf_at(&errors)) : NULL;
         return;
     }
     pipeline_reload(p, p->now, fresh);
@@ -189,6 +191,7 @@ static const struct row {
     {"release_hold", ABOUT_FREE, HD_TOKEN_OPERATOR, release_order},
     {"rearm", ABOUT_PAST, HD_TOKEN_OPERATOR, rearm_order},
     {"reload", ABOUT_FLEET, HD_TOKEN_ADMIN, order_reload},
+    {"doctor", ABOUT_FREE, HD_TOKEN_OPERATOR, doctor_order},
     {"gate", ABOUT_FREE, HD_TOKEN_OPERATOR, gates_order},
     {"flagger_event", ABOUT_FREE, HD_TOKEN_OPERATOR, gates_event},
     {"token", ABOUT_FREE, HD_TOKEN_ADMIN, accounts_token},
@@ -242,6 +245,8 @@ static void body_out(const struct order *o, struct json_out *out)
         json_put_text(out, "detail", o->detail);
         json_put_text(out, "code", o->code);
         json_put_bool(out, "retryable", o->status == 503);
+        if (o->errors)
+            json_put_raw(out, "errors", o->errors);
     } else if (o->about_id[0]) {
         json_put_text(out, "id", o->about_id);
         const struct guard *g = o->about;

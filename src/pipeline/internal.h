@@ -329,6 +329,7 @@ struct pipeline {
     int64_t evict_ms, outbox_ms, ballast_ms; /* boot: next */
     uint64_t random;
     bool stopping;
+    struct doctor *doctor;      /* the one on its way, or NULL */
 };
 
 /* --- keys of the schedule: kind in the upper half, index of the service below; ANALYSE: slot --- */
@@ -418,6 +419,8 @@ void guard_names(const struct guard *, struct reason_names *ret, const char **ch
 void guard_pack(struct guard *); /* bufs -> row, resume */
 const char *guard_colour(const struct guard *, enum hd_role);
 int policy_colour(const struct hd_policy *, const char *name); /* its index; -1: none, also of NULL */
+
+struct doctor *doctor_free(struct doctor *); /* takes NULL, returns NULL */
 
 /* approval.c */
 bool approval_open(const struct guard *);

@@ -31,6 +31,7 @@ struct order {
     /* the answer */
     int status;
     const char *code, *detail; /* of a problem */
+    const char *errors;        /* of a problem: a JSON array of its parts; NULL */
     const char *again;         /* members of the answer that this key got before; NULL */
     const char *body;          /* JSON of an answer that is not about a guard; NULL */
     struct guard *about;       /* the guard the answer is about; NULL: none */
@@ -70,6 +71,7 @@ void analysis_order(struct order *);
 void alerts_order(struct order *);
 void approval_order(struct order *);
 void drill_order(struct order *);
+void doctor_order(struct order *);
 void gates_order(struct order *);
 void gates_event(struct order *);
 void accounts_token(struct order *);

@@ -288,6 +288,7 @@ struct pipeline *pipeline_free(struct pipeline *p)
         guard_free(p->ended);
         p->ended = next;
     }
+    p->doctor = doctor_free(p->doctor);
     sinks_free(p);
     free(p->refused);
     question_stop(p);

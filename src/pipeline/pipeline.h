@@ -22,7 +22,7 @@ struct pipeline_wire {
     struct hd_now (*now)(void *ctx); /* asked at the start of each `done` */
 };
 
-#define PIPELINE_PACKET_MAX 65536 /* of a command's answer */
+#define PIPELINE_PACKET_MAX 131072 /* of a command's answer: what a pair of sockets takes by default */
 
 struct pipeline_options {
     struct pipeline_wire wire;
@@ -37,8 +37,10 @@ struct pipeline_options {
     void (*answer)(void *ctx, struct hd_span packet);
     void *answer_ctx;
     /* Loads the file anew for a reload command; NULL: reload is refused. */
-    enum hd_code (*load)(void *ctx, struct config **ret, struct hd_error *err);
+    /* `errors`: a JSON array of its mistakes. */
+    enum hd_code (*load)(void *ctx, struct config **ret, struct buf *errors, struct hd_error *err);
     void *load_ctx;
+    const char *const *doctor; /* argv of `haldane doctor -o json`; NULL: cannot be asked */
 };
 
 /* Starts: takes up every guard and intent that was live (I9, "crash anywhere"). */

@@ -140,6 +140,10 @@ def every_operation(api, d, router, bank):
     for name in ("alive", "ready", "metrics", "openapi", "listServices", "listHolds", "listTokens", "getConfig",
                  "followEvents", "reloadConfig"):
         ask(name)
+    with open(d.file, "rb") as f:
+        ask("checkConfig", body=f.read(), headers={"Content-Type": "application/yaml"})
+    ask("checkConfig", body=b"version: 2", headers={"Content-Type": "application/yaml"})
+    ask("askDoctor", body={})
     ask("getService", service="shop")
     ask("makeToken", body={"name": "ci", "role": "viewer", "services": ["s*"], "for": "1h"})
     ask("revokeToken", name="ci")
@@ -173,6 +177,7 @@ def every_operation(api, d, router, bank):
     ask("getGuard", id=g)
     ask("exportGuard", id=g)
     ask("getReceipt", id=g)
+    ask("replayGuard", body={"guard": g})
     ask("markGuard", body={"verdict": "false_alarm"}, id=g)
     ask("acknowledgeGuard", body={}, id=g)
     ask("rearmGuard", body={"reason": "test"}, id=g)
@@ -226,6 +231,8 @@ def of_schema(schema):
 def bodies(op):
     if "requestBody" not in op:
         return st.none()
+    if "application/yaml" in op["requestBody"]["content"]:
+        return st.sampled_from([b"version: 1", b"a: [", b"- &a [*a]"]) | st.binary(max_size=60)
     schema = op["requestBody"]["content"]["application/json"]["schema"]
     known = st.fixed_dictionaries({k: of_schema(schema["properties"][k]) for k in schema["required"]},
                                   optional={k: of_schema(v) for k, v in schema["properties"].items()
@@ -248,7 +255,7 @@ def nonsense(api, guard):
               suppress_health_check=list(HealthCheck))
     @given(st.data())
     def one(data):
-        name = data.draw(st.sampled_from(sorted(api.operations)))
+        name = data.draw(st.sampled_from(sorted(set(api.operations) - {"askDoctor"})))  # takes its time
         _, _, op = api.operations[name]
         query, path, headers = {}, {}, {}
         for p in op["parameters"]:

@@ -119,8 +119,9 @@ void daemon_config(struct sim *sim, struct buf *to)
     }
 }
 
-static enum hd_code load(void *ctx, struct config **ret, struct hd_error *err)
+static enum hd_code load(void *ctx, struct config **ret, struct buf *errors, struct hd_error *err)
 {
+    (void)errors;
     ARENA_AUTO a = arena_new();
     BUF_AUTO yaml = BUF_INIT(65536);
     struct config_mistakes mistakes;
@@ -142,7 +143,7 @@ static enum hd_code load_again(struct sim *sim, struct config **ret, struct hd_e
     daemon_config(sim, &yaml);
     if (!sim->loaded || !str_is(buf_at(&yaml), buf_at(&sim->loaded_from))) {
         sim->loaded = config_unref(sim->loaded);
-        enum hd_code code = load(sim, &sim->loaded, err);
+        enum hd_code code = load(sim, &sim->loaded, NULL, err);
         if (code)
             return code;
         sim->loaded_from.len = 0;
