@@ -116,6 +116,17 @@ static void take_limits(struct daemon *d, const struct config *config)
     net_set_in_flight(d->wire.net, (size_t)config_get(config)->limits.in_flight);
 }
 
+/* Certificates are renewed by a script, and a reload tells us so. */
+static enum hd_code renew(struct daemon *d, const struct config *config, struct buf *errors, struct hd_error *err)
+{
+    const struct hd_config *c = config_get(config);
+    if (!d->http || !http_renew(d->http, c->certificate, c->key, err))
+        return HD_OK;
+    struct http_mistake m = {.file = d->file, .path = "listen.certificate", .text = err->text};
+    http_put_mistakes(&(struct http_checked){.item = &m, .n = 1}, false, errors);
+    return hd_error_add(err, "listen.certificate (the old one stays)");
+}
+
 static enum hd_code load_again(void *ctx, struct config **ret, struct buf *errors, struct hd_error *err)
 {
     struct daemon *d = ctx;
@@ -137,6 +148,8 @@ static enum hd_code load_again(void *ctx, struct config **ret, struct buf *error
         (void)hd_fail(err, HD_INVALID, "%s:%d:%d: %s: %s (%zu mistakes; the old configuration stays)", m->file,
                       m->line, m->column, m->path, m->text, mistakes.errors);
     }
+    if (!code && (code = renew(d, *ret, errors, err)))
+        *ret = config_unref(*ret);
     if (code)
         metric_set(metric_get("haldane_config_last_reload_successful", METRIC_GAUGE,
                               "1: the last load of the configuration was accepted", ""), 0);

@@ -97,7 +97,7 @@ static const struct hd_option rows_listen[] = {
     {.key = "public_url", .type = HD_OPT_URL, AT(public_url), .fallback = "",
      .help = "How people reach the page; links in messages begin with it."},
     {.key = "certificate", .type = HD_OPT_PATH, AT(certificate), .fallback = "",
-     .help = "PEM file with the certificate and its chain: serve TLS. Read at start."},
+     .help = "PEM file with the certificate and its chain: serve TLS. Read at start and reload."},
     {.key = "key", .type = HD_OPT_PATH, AT(key), .fallback = "",
      .help = "PEM file with the certificate's key."},
     {NULL},

@@ -81,6 +81,11 @@ struct http_options {
  * cannot be used. Call it on the loop's
  * thread (it makes the face's metric series), before or after the store exists. */
 enum hd_code http_start(const struct http_options *, struct http **ret, struct hd_error *err);
+/* Shows another pair of files to whoever connects from now on; those that are connected go on. The files
+ * are tried first: HD_IO, HD_INVALID: what was shown stays. NULL: the configuration has none (a face that
+ * speaks TLS goes on with the old pair; a plain one stays plain). Called on the loop's thread; the pair is
+ * handed over by one atomic pointer. */
+enum hd_code http_renew(struct http *, const char *certificate, const char *key, struct hd_error *err);
 int http_port(const struct http *);    /* the one in use */
 struct http *http_stop(struct http *); /* ends every connection; takes NULL, returns NULL */
 

@@ -6,7 +6,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,23 +67,6 @@ enum hd_code listen_on(const char *text, int *ret_fd, int *ret_port, struct hd_e
     *ret_fd = fd;
     *ret_port = ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
                                                     : ((struct sockaddr_in *)&address)->sin_port);
-    return HD_OK;
-}
-
-enum hd_code listen_pem(const char *path, char **ret, struct hd_error *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return hd_fail(err, HD_IO, "%s: %s", path, strerror(errno));
-    char *text = calloc(1, HD_SECRET_BYTES_MAX + 1);
-    ssize_t n = text ? read(fd, text, HD_SECRET_BYTES_MAX + 1) : -1;
-    (void)close(fd);
-    if (n <= 0 || n > (ssize_t)HD_SECRET_BYTES_MAX) {
-        free(text);
-        return hd_fail(err, HD_IO, "%s: empty, unreadable or larger than %u bytes", path,
-                       HD_SECRET_BYTES_MAX);
-    }
-    *ret = text;
     return HD_OK;
 }
 

@@ -11,8 +11,6 @@ struct sockaddr;
 
 /* "127.0.0.1:8417", "[::1]:8417"; port 0: any free one. HD_INVALID: no such text. */
 enum hd_code listen_on(const char *text, int *ret_fd, int *ret_port, struct hd_error *err);
-/* The text of a file with a certificate or its key; the caller's. */
-enum hd_code listen_pem(const char *path, char **ret, struct hd_error *err);
 /* A hash of the address without the port. */
 uint64_t listen_peer(const struct sockaddr *);
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,14 @@ static int sleep_ms(struct http *h)
     return ms == INT64_MAX ? -1 : ms > 60000 ? 60000 : ms < 0 ? 0 : (int)ms;
 }
 
+/* Whoever connects wakes the poll, so a pair that came meanwhile is in place before the handshake. */
+static void take_fresh(struct http *h)
+{
+    struct tls *t = atomic_exchange(&h->fresh, NULL);
+    if (t)
+        tls_use(t, clock_now().boot_ms);
+}
+
 /* One turn; false once it is time to stop. */
 static bool turn(struct http *h, int max_ms)
 {
@@ -55,6 +64,7 @@ static bool turn(struct http *h, int max_ms)
         log_error("http", "poll: %s", strerror(errno));
     if (fd[2].revents)
         pending_receive(&h->pending);
+    take_fresh(h);
     h->again = false;
     h->tell_ms = waits_tell(h, clock_now());
     (void)MHD_run(h->daemon);
@@ -78,6 +88,7 @@ static void wind_down(struct http *h)
         (void)turn(h, 10);
     while ((h->busy || h->streams.n) && clock_now().boot_ms < until);
     MHD_stop_daemon(h->daemon);
+    tls_use(NULL, 0);
     h->store = store_close(h->store);
 }
 
@@ -107,26 +118,24 @@ static void on_log(void *cls, const char *format, va_list args)
 static enum hd_code start_daemon(struct http *h, int listener, struct hd_error *err)
 {
     const struct MHD_OptionItem tls[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, h->certificate},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, h->key},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)tls_retrieve},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
         {MHD_OPTION_END, 0, NULL},
     }, plain[] = {{MHD_OPTION_END, 0, NULL}};
     h->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-            (h->certificate ? MHD_USE_TLS : MHD_NO_FLAG),
+            (h->secure ? MHD_USE_TLS : MHD_NO_FLAG),
         0, NULL, NULL, visit_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_CONNECTION_LIMIT, HD_HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)HD_HTTP_HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT, HD_IDLE_MS / 1000,
         MHD_OPTION_NOTIFY_COMPLETED, visit_completed, h, MHD_OPTION_NOTIFY_CONNECTION, peers_notify,
-        h, MHD_OPTION_URI_LOG_CALLBACK, visit_begin, h, MHD_OPTION_ARRAY, h->certificate ? tls : plain,
+        h, MHD_OPTION_URI_LOG_CALLBACK, visit_begin, h, MHD_OPTION_ARRAY, h->secure ? tls : plain,
         MHD_OPTION_END);
     if (h->daemon)
         return HD_OK;
     (void)close(listener);
-    return hd_fail(err, HD_IO, "the HTTP server cannot start%s",
-                   h->certificate ? ": are listen.certificate and listen.key a pair?" : "");
+    return hd_fail(err, HD_IO, "the HTTP server cannot start");
 }
 
 static void make_metrics(struct http *h)
@@ -151,8 +160,7 @@ static void http_free(struct http *h)
         (void)close(h->stop);
     free(h->store_path);
     free(h->public_url);
-    free(h->certificate);
-    free(h->key);
+    tls_free(atomic_load(&h->fresh));
     free(h);
 }
 
@@ -166,6 +174,23 @@ static char *own_url(const struct http_options *o, int port)
         buf_print(&b, "http%s://%.*s:%d", o->certificate ? "s" : "",
                   (int)(strrchr(o->listen, ':') - o->listen), o->listen, port);
     return strdup(buf_at(&b));
+}
+
+enum hd_code http_renew(struct http *h, const char *certificate, const char *key, struct hd_error *err)
+{
+    struct tls *t;
+    char ends[STR_TIME_MAX];
+    if (!h->secure || !certificate) {
+        if (h->secure || certificate)
+            log_warn("http", "TLS is begun and ended by a restart only");
+        return HD_OK;
+    }
+    enum hd_code code = tls_load(certificate, key, &t, err);
+    if (code)
+        return code;
+    log_info("http", "%s is shown from now on, and valid until %s", certificate, str_time(tls_ends_ms(t), ends));
+    tls_free(atomic_exchange(&h->fresh, t));
+    return HD_OK;
 }
 
 enum hd_code http_start(const struct http_options *o, struct http **ret, struct hd_error *err)
@@ -192,10 +217,9 @@ enum hd_code http_start(const struct http_options *o, struct http **ret, struct 
     h->store_path = strdup(o->store_path);
     make_metrics(h);
     enum hd_code code = listen_on(o->listen, &listener, &h->port, err);
-    if (!code && o->certificate)
-        code = listen_pem(o->certificate, &h->certificate, err);
-    if (!code && o->certificate)
-        code = listen_pem(o->key, &h->key, err);
+    h->secure = o->certificate != NULL;
+    if (!code)
+        code = http_renew(h, o->certificate, o->key, err);
     if (code && listener >= 0)
         (void)close(listener);
     if (!code) {

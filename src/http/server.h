@@ -15,6 +15,7 @@
 #include "http/limit.h"
 #include "http/pending.h"
 #include "http/stream.h"
+#include "http/tls.h"
 
 /* A connection, to cut it off when it takes too long over a request. */
 struct peer {
@@ -30,7 +31,8 @@ struct http {
     struct MHD_Daemon *daemon;
     struct store *store; /* this thread's own reader; NULL: not open */
     char *store_path, *public_url;
-    char *certificate, *key; /* PEM; NULL: no TLS */
+    bool secure;               /* it speaks TLS */
+    _Atomic(struct tls *) fresh; /* a pair that the loop has tried, for the face to take; NULL: none */
     struct peer *peers;
     struct limits limits;
     struct streams streams;
