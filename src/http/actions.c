@@ -272,9 +272,17 @@ static const char *saw(const struct ask *q)
     return arena_text(q->call->arena, buf_at(&b));
 }
 
-static void colours(struct buf *b, const struct ask *q, const char *key, const char *word, const char *chosen)
+/* What was typed before it was refused, else what is suggested. */
+static const char *typed(const struct ask *q, const char *key, const char *fallback)
+{
+    const char *text = call_form(q->call, key);
+    return text ? text : fallback;
+}
+
+static void colours(struct buf *b, const struct ask *q, const char *key, const char *word, const char *fallback)
 {
     const struct store_reading *r = &q->view->reading;
+    const char *chosen = typed(q, key, fallback);
     html_print(b, "<p><label for=\"%s\">%s</label> <select id=\"%s\" name=\"%s\">", key, word, key, key);
     for (size_t i = 0; q->view->has_reading && i < r->n_sides; i++)
         html_print(b, "<option%s>%s</option>", str_is(r->side[i].colour, chosen) ? " selected" : "",
@@ -355,9 +363,9 @@ static void form(struct buf *b, const struct ask *q)
     if (row->lasts)
         html_print(b,
                    "<p><label for=\"lasts\">For how long</label> <input id=\"lasts\" name=\"%s\" "
-                   "value=\"30m\" required pattern=\"([0-9]+(d|h|ms|m|s))+\" size=\"8\"> "
+                   "value=\"%s\" required pattern=\"([0-9]+(d|h|ms|m|s))+\" size=\"8\"> "
                    "<span class=\"m\">like 30m or 1h30m</span></p>",
-                   row->lasts);
+                   row->lasts, typed(q, row->lasts, "30m"));
     if (!(row->flags & STARTS))
         reason_field(b, q);
     html_print(b, "<p class=\"do\">");
@@ -465,19 +473,53 @@ enum hd_code action_ask(struct call *c, struct hd_error *err)
     return show(&q, 200);
 }
 
+/* The reader can mend these; what was typed stands in the form again. */
+static bool can_mend(unsigned status)
+{
+    return status == 400 || status == 409 || status == 412 || status == 422;
+}
+
+static const char *sentence(struct call *c, const char *text)
+{
+    char *copy = arena_print(c->arena, "%s%s", text, str_ends(text, ".") ? "" : ".");
+    if (*copy >= 'a' && *copy <= 'z')
+        *copy = (char)(*copy - 'a' + 'A');
+    return copy;
+}
+
+/* As call.taken. */
+static void answered(struct call *c, unsigned status, const struct json *body)
+{
+    struct ask *q = c->asked;
+    const char *detail = NULL;
+    if (!can_mend(status) || json_text(json_get(body, "detail"), "detail", &detail, NULL)) {
+        orders_page(c, status, body);
+        return;
+    }
+    q->changed = sentence(c, detail);
+    (void)show(q, status);
+}
+
 enum hd_code action_take(struct call *c, struct hd_error *err)
 {
-    struct ask q = {.call = c};
+    struct ask *q = arena_of(c->arena, struct ask);
+    *q = (struct ask){.call = c};
     const char *had = call_form(c, "saw"), *state = call_form(c, "seen");
-    if (load(&q, err))
+    if (load(q, err))
         return absent(c, err);
-    const char *now = saw(&q);
+    const char *now = saw(q);
     bool moved = had && !str_is(had, now);
-    bool other = on_guard(&q) && state && !str_is(state, hd_state_word(q.view->guard.state));
+    bool other = on_guard(q) && state && !str_is(state, hd_state_word(q->view->guard.state));
     if (moved || other) {
-        q.changed = other ? arena_print(c->arena, "The guard was %s when you were asked.", state)
+        q->changed = other ? arena_print(c->arena, "The guard was %s when you were asked.", state)
                           : "The traffic or the target is not as it was when you were asked.";
-        return show(&q, 409);
+        return show(q, 409);
     }
-    return orders_take(c, err);
+    c->asked = q;
+    c->taken = answered;
+    enum hd_code code = orders_take(c, err);
+    if (code || !can_mend(c->reply.status))
+        return code;
+    q->changed = sentence(c, c->refused);
+    return show(q, c->reply.status);
 }

@@ -148,6 +148,7 @@ enum hd_code call_refuse(struct call *c, unsigned status, const char *code, cons
     const char *detail = arena_vprint(c->arena, format, args);
     va_end(args);
     const struct dialect *dialect = compat_dialect(c);
+    c->refused = detail;
     if (dialect)
         dialect->refuse(c, status, code, detail);
     else if (wants_page(c))

@@ -98,6 +98,8 @@ struct call {
     struct buf packet; /* a handler's command for the loop; empty: none */
     /* Makes the reply of the loop's answer; NULL: JSON, or what orders_page makes on a page. */
     void (*taken)(struct call *, unsigned status, const struct json *body);
+    void *asked;         /* what `taken` needs of the handler that set it */
+    const char *refused; /* the sentence of the last refusal; NULL: none */
     struct reply reply;
 };
 

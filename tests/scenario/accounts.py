@@ -107,6 +107,10 @@ def browser(d, token):
             "a session may no more than its token")
     w.equal(form(d, "/login", token=cookie.split("=")[1])[0], 401, "a session is no token to log in with")
 
+    status, _, page = form(d, "/s/shop/hold", cookie, csrf=csrf, reason="my own words", **{"for": "99d"})
+    w.ok(status == 422 and 'value="99d"' in page and 'value="my own words"' in page and "at most 30 days" in page,
+         "what the loop refuses is asked again, with all that was typed", page)
+
     other = form(d, "/login", token=token)[1]["Set-Cookie"].split(";")[0]
     csrf_other = hashlib.sha256(f"csrf {other.split('=')[1]}".encode()).hexdigest()
     w.equal(form(d, "/logout", other, csrf=csrf)[0], 403, "another login's form is refused")
