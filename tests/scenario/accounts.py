@@ -169,7 +169,7 @@ def tls(world, text):
     with open(key, "w") as f:
         f.write("no key")
     d.start(up=False)
-    w.ok(d.child.wait(15) != 0 and "a pair" in d.log(), "a key that does not fit is told at the start", d.log()[-500:])
+    w.ok(d.child.wait(15) != 0 and "no key in PEM" in d.log(), "a key that does not fit is told at the start", d.log()[-500:])
 
 
 def main(world):
