@@ -42,7 +42,7 @@ struct route {
 };
 
 enum route_match { ROUTE_FOUND, ROUTE_NOT_FOUND, ROUTE_WRONG_METHOD };
-/* `ret_param`: the captured segment; `ret_allow` (WRONG_METHOD): "GET, POST". In the arena. */
+/* `ret_param`: the captured segment; `ret_allow` (WRONG_METHOD): "OPTIONS, GET, HEAD, POST". In the arena. */
 enum route_match route_find(struct hd_arena *, const char *method, const char *path,
                             const struct route **ret, const char **ret_param,
                             const char **ret_allow);

@@ -91,6 +91,11 @@ static bool is_type(const char *type, const char *want)
 
 static bool refuse_type(struct call *c)
 {
+    const char *packed = call_header(c, "Content-Encoding");
+    if (packed && strcasecmp(packed, "identity") != 0) {
+        (void)call_refuse(c, 415, "encoded", "send the body as it is: no Content-Encoding is taken");
+        return true;
+    }
     const char *type = call_header(c, "Content-Type");
     bool form = c->route->needs & ROUTE_HTML;
     if (is_type(type, form ? FORM_TYPE : CALL_JSON))

@@ -69,7 +69,8 @@ static struct MHD_Response *stream_response(struct visit *v)
 {
     struct call *c = &v->call;
     struct MHD_Response *r = stream_open(&v->http->streams, c->connection, c->stream_after,
-                                         buf_at(&c->reply.body), clock_now().boot_ms);
+                                         buf_at(&c->reply.body), c->account ? c->secret : NULL,
+                                         clock_now().boot_ms);
     if (!r) {
         (void)call_refuse(c, 503, "too_many_streams", "%d streams are open already",
                           HD_STREAMS_MAX);

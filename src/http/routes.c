@@ -185,7 +185,8 @@ enum route_match route_find(struct hd_arena *a, const char *method, const char *
             *ret_param = at ? arena_text_n(a, at, len) : NULL;
             return ROUTE_FOUND;
         }
-        allow = allow ? arena_print(a, "%s, %s", allow, r->method) : r->method;
+        allow = arena_print(a, "%s, %s%s", allow ? allow : "OPTIONS", r->method,
+                            str_is(r->method, "GET") ? ", HEAD" : "");
     }
     if (!allow)
         return ROUTE_NOT_FOUND;

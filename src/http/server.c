@@ -205,7 +205,7 @@ enum hd_code http_start(const struct http_options *o, struct http **ret, struct 
                                   .next_id = 1,
                                   .done = visit_answered,
                                   .timeout_ms = o->command_ms ? o->command_ms : HD_COMMAND_MS};
-    h->facts.who = o->who;
+    h->facts.who = h->streams.who = o->who;
     h->facts.digest = o->digest;
     h->facts.replay = o->replay;
     h->facts.check = o->check;

@@ -14,6 +14,7 @@
 #include "http/show.h"
 
 #define BATCH_EVENTS 100
+#define ASK_MS 5000 /* how long a stream outlives its token; 512 of them cost some 5 ms each time */
 
 struct stream {
     struct stream *prev, *next;
@@ -22,6 +23,9 @@ struct stream {
     int64_t after;   /* the newest event in `text`, or sent */
     int64_t beat_ms; /* boot */
     bool waiting;    /* suspended */
+    bool over;       /* its token has ended */
+    char *secret;    /* NULL: anybody may read */
+    int64_t ask_ms;  /* boot: when to ask again whether it is still good */
     struct buf text;
     size_t sent;
 };
@@ -36,7 +40,7 @@ static ssize_t on_read(void *cls, uint64_t pos, char *to, size_t max)
         s->sent += n;
         return (ssize_t)n;
     }
-    if (s->all->ending)
+    if (s->all->ending || s->over)
         return MHD_CONTENT_READER_END_OF_STREAM;
     buf_clear(&s->text);
     s->sent = 0;
@@ -59,11 +63,12 @@ static void on_free(void *cls)
     if (!s->all->n)
         buf_clear(&s->all->batch);
     buf_clear(&s->text);
+    free(s->secret);
     free(s);
 }
 
-struct MHD_Response *stream_open(struct streams *all, struct MHD_Connection *connection,
-                                 int64_t after, const char *greeting, int64_t boot_ms)
+struct MHD_Response *stream_open(struct streams *all, struct MHD_Connection *connection, int64_t after,
+                                 const char *greeting, const char *secret, int64_t boot_ms)
 {
     struct stream *s = all->n < HD_STREAMS_MAX ? calloc(1, sizeof *s) : NULL;
     if (!s)
@@ -73,12 +78,15 @@ struct MHD_Response *stream_open(struct streams *all, struct MHD_Connection *con
                          .after = after,
                          .beat_ms = boot_ms + all->beat_ms,
                          .next = all->first,
+                         .secret = secret ? strdup(secret) : NULL,
+                         .ask_ms = boot_ms + ASK_MS,
                          .text = BUF_INIT(HD_STREAM_BYTES_MAX)};
     buf_text(&s->text, greeting);
     struct MHD_Response *r =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, on_read, s, on_free);
     if (!r) {
         buf_clear(&s->text);
+        free(s->secret);
         free(s);
         return NULL;
     }
@@ -135,14 +143,38 @@ static void give(struct stream *s, const char *text, size_t len, int64_t boot_ms
     MHD_resume_connection(s->connection);
 }
 
-int64_t stream_feed(struct streams *all, struct store *store, int64_t boot_ms)
+/* A store that cannot be read refuses nobody: it says nothing about the token. */
+static bool has_lost_token(struct stream *s, struct store *store, struct hd_now now)
 {
+    struct store_account account;
+    struct hd_error err;
+    if (!s->secret || !s->all->who || !store || s->ask_ms > now.boot_ms)
+        return false;
+    ARENA_AUTO a = arena_new();
+    s->ask_ms = now.boot_ms + ASK_MS;
+    return s->all->who(store, a, s->secret, now.wall_ms, &account, &err) == HD_DENIED;
+}
+
+static void end(struct stream *s)
+{
+    s->over = true;
+    s->waiting = false;
+    MHD_resume_connection(s->connection);
+}
+
+int64_t stream_feed(struct streams *all, struct store *store, struct hd_now now)
+{
+    int64_t boot_ms = now.boot_ms;
     static const char beat[] = ":\n\n";
     int64_t next = INT64_MAX;
     all->hungry = false;
     for (struct stream *s = all->first; s; s = s->next) {
         if (!s->waiting)
             continue;
+        if (has_lost_token(s, store, now)) {
+            end(s);
+            continue;
+        }
         if (s->after < all->head && make_batch(all, store, s->after)) {
             s->after = all->batch_last;
             give(s, all->batch.at, all->batch.len, boot_ms);
@@ -150,6 +182,7 @@ int64_t stream_feed(struct streams *all, struct store *store, int64_t boot_ms)
             give(s, beat, sizeof beat - 1, boot_ms);
         }
         next = next < s->beat_ms ? next : s->beat_ms;
+        next = s->secret && s->ask_ms < next ? s->ask_ms : next;
     }
     return next;
 }

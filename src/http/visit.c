@@ -93,6 +93,9 @@ static void choose(struct visit *v, const char *method, const char *path)
         c->reply.close = true;
     } else if (m == ROUTE_NOT_FOUND) {
         (void)call_refuse(c, 404, "no_route", "there is nothing at this address");
+    } else if (m == ROUTE_WRONG_METHOD && str_is(method, "OPTIONS")) {
+        (void)call_answer(c, 204, NULL);
+        c->reply.allow = allow;
     } else if (m == ROUTE_WRONG_METHOD) {
         (void)call_refuse(c, 405, "wrong_method", "this address takes %s", allow);
         c->reply.allow = allow;
@@ -205,6 +208,7 @@ void visit_completed(void *cls, struct MHD_Connection *connection, void **state,
     if (!v)
         return;
     v->peer->since_ms = clock_now().boot_ms;
+    v->peer->waiting = false; /* a stream that has ended */
     visit_end(v);
     *state = NULL;
 }

@@ -94,7 +94,7 @@ int64_t waits_tell(struct http *h, struct hd_now now)
     waits_end(h, now.wall_ms, changed);
     if (h->streams.n) {
         (void)waits_reader(h, &s, &err);
-        next = stream_feed(&h->streams, s, now.boot_ms);
+        next = stream_feed(&h->streams, s, now);
         if (s)
             store_rollback(s);
     }
