@@ -139,13 +139,15 @@ static void test_routes(void **state)
     }
 }
 
-/* No GET gives an order, and whatever else belongs to our own API does; other tools also ask by POST. */
+/* No GET gives an order, and whatever else belongs to our own API does, but for a text that is only looked
+ * at; other tools also ask by POST. */
 static void test_table(void **state)
 {
     (void)state;
     for (const struct route *r = http_routes; r->method; r++) {
         bool get = str_is(r->method, "GET"), ours = str_begins(r->pattern, "/api/");
-        if (get ? r->order != NULL : ours && !r->order)
+        bool looks = str_ends(r->pattern, "/config/check");
+        if (get ? r->order != NULL : ours && !r->order && !looks)
             fail_msg("%s %s: a GET gives no order, and every POST of the API does", r->method,
                      r->pattern);
     }
