@@ -16,7 +16,7 @@ static const struct {
     const char *answer;
 } rows[] = {
     {"fleet", GET("/"), 200, "<title>1 thing needs you", NULL, NULL},
-    {"fleet, wrong method", POST("/", ORDER, "{}"), 405, "Allow: GET\r\n", NULL, NULL},
+    {"fleet, wrong method", POST("/", ORDER, "{}"), 405, "Allow: OPTIONS, GET, HEAD\r\n", NULL, NULL},
     {"fleet, HEAD", "HEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 200, "\r\n\r\n",
      NULL, NULL},
     {"fleet, odd parameter", GET("/?x=1"), 400, "there is no parameter x here", NULL, NULL},
@@ -147,7 +147,7 @@ static const struct {
      "given twice", NULL, NULL},
     {"revert, bad JSON", POST(G "/revert", ORDER, "{\"reason\""), 400, "bad_json", NULL, NULL},
     {"revert, no object", POST(G "/revert", ORDER, "[]"), 400, "must be a JSON object", NULL, NULL},
-    {"revert, wrong method", GET(G "/revert"), 405, "Allow: POST\r\n", NULL, NULL},
+    {"revert, wrong method", GET(G "/revert"), 405, "Allow: OPTIONS, POST\r\n", NULL, NULL},
     {"hold a guard", POST(G "/hold", ORDER, "{\"reason\":\"a\",\"for\":\"1h30m\"}"), 202, NULL,
      "\"args\":{\"reason\":\"a\",\"duration_ms\":5400000}", "\"status\":202,\"body\":{}"},
     {"hold, no end", POST(G "/hold", ORDER, "{\"reason\":\"a\"}"), 422, "/for: is missing", NULL,
