@@ -45,7 +45,7 @@ const struct order
          {"duration", FIELD_DURATION, false}, {"mode", FIELD_NAME, false},
          {"rollback_safe", FIELD_FLAG, false}}},
     order_guard_revert = {"revert", ABOUT_GUARD, {{"to", FIELD_NAME, false}, REASON}, .keyed = true},
-    order_guard_hold = {"hold", ABOUT_GUARD, HOLD, true},
+    order_guard_hold = {"hold", ABOUT_GUARD, HOLD, .keyed = true},
     order_guard_release = {"release", ABOUT_GUARD, {REASON_OR_NOT}, .keyed = true},
     order_guard_cancel = {"cancel", ABOUT_GUARD, {REASON}, .keyed = true},
     order_guard_rearm = {"rearm", ABOUT_GUARD, {{"colour", FIELD_NAME, false}, REASON}, .keyed = true},
