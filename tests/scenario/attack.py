@@ -137,6 +137,12 @@ def addresses(c):
     w.equal(c.order("/api/v1/services/%e2%80%ae/hold", HOLD)[0], 404, "an order about an odd name")
 
 
+def keyless(c):
+    for verb in ("revert", "hold", "release", "cancel", "rearm"):
+        status, _, text = c.order(f"/api/v1/guards/01M7YDDH0803DA7BMFTBR01FAY/{verb}", HOLD)
+        w.ok(status == 400 and b"no_key" in text, f"{verb} of a guard without an Idempotency-Key is refused", text[:200])
+
+
 def methods(c):
     for path in ("/", "/api/v1/services", "/api/v1/guards", "/healthz", "/metrics", "/api/openapi.json", "/login"):
         get, head = c.ask(f"GET {path}"), c.ask(f"HEAD {path}")
@@ -281,6 +287,7 @@ def main(world):
     thread, ended = drips(c, d)
     frames(c)
     addresses(c)
+    keyless(c)
     methods(c)
     conditions(c)
     resumptions(c)
