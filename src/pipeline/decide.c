@@ -19,7 +19,6 @@
 
 #define HOUR_MS 3600000
 #define BRAKE_MS 60000 /* "within a minute" */
-#define AGAIN_MAX 2    /* who moves the traffic to the same side a third time means it, or must look */
 
 static void queue_evidence(struct guard *g, const struct hd_evidence *e, int64_t wall_ms, int64_t t_ms)
 {
@@ -341,15 +340,6 @@ static bool reverted_once(const struct guard *g)
     return was;
 }
 
-static size_t reverted_again(const struct guard *g)
-{
-    size_t n = 0;
-    struct hd_error err;
-    if (store_count_again(g->p->o.store, g->service->name, g->row.candidate, g->row.candidate_version, &n, &err))
-        log_warn(g->service->name, "cannot count reverts: %s", err.text);
-    return n;
-}
-
 bool decide_unsafe(const struct hd_policy *policy, int64_t wall_ms)
 {
     return !policy->rollback_safe &&
@@ -379,8 +369,6 @@ static int forbidden(const struct guard *g, const char **ret_text)
     }
     if (reverted_once(g))
         return HD_REASON_ALREADY_REVERTED;
-    if (reverted_again(g) >= AGAIN_MAX)
-        return HD_REASON_REJECTED_TWICE;
     if (policy->guard.cooldown_ms > 0 && reverts_since(g, g->service->name, policy->guard.cooldown_ms))
         return HD_REASON_COOLDOWN;
     if ((int64_t)(reverts_since(g, NULL, HOUR_MS) + reverts_coming(g)) >= c->limits.reverts_per_hour)

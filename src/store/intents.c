@@ -86,24 +86,6 @@ enum hd_code store_count_reverts(struct store *s, const char *service, int64_t s
     return code;
 }
 
-#define SINCE_REARMED                                                                              \
-    " AND seq > coalesce((SELECT rearmed FROM rejection WHERE service = ?1 AND colour = ?2), 0)"
-
-enum hd_code store_count_again(struct store *s, const char *service, const char *candidate,
-                               const char *version, size_t *ret, struct hd_error *err)
-{
-    int64_t n = 0;
-    enum hd_code code =
-        sql_int(s,
-                "SELECT count(*) FROM intent WHERE service = ?1 AND candidate = ?2"
-                " AND (candidate_version IS NULL OR ?3 IS NULL) AND automatic AND kind = 'revert'"
-                " AND " SENT SINCE_REARMED,
-                ARGS(TEXT_ARG(service), TEXT_ARG(candidate), TEXT_ARG(version)), &n, err);
-    if (!code)
-        *ret = (size_t)n;
-    return code;
-}
-
 enum hd_code store_was_reverted(struct store *s, const char *service, const char *candidate,
                                 const char *version, bool *ret, struct hd_error *err)
 {
@@ -111,7 +93,9 @@ enum hd_code store_was_reverted(struct store *s, const char *service, const char
     enum hd_code code =
         sql_int(s,
                 "SELECT EXISTS (SELECT 1 FROM intent WHERE service = ?1 AND candidate = ?2"
-                " AND candidate_version = ?3 AND automatic AND kind = 'revert' AND " SENT SINCE_REARMED ")",
+                " AND candidate_version = ?3 AND automatic AND kind = 'revert' AND " SENT
+                " AND seq > coalesce((SELECT rearmed FROM rejection"
+                " WHERE service = ?1 AND colour = ?2), 0))",
                 ARGS(TEXT_ARG(service), TEXT_ARG(candidate), TEXT_ARG(version)), &found, err);
     if (!code)
         *ret = found;

@@ -299,10 +299,6 @@ enum hd_code store_count_reverts(struct store *, const char *service, int64_t si
                                  struct hd_error *err);
 /* Has this (service, candidate, version) been reverted automatically since it was last re-armed?
  * An unknown version (NULL) never matches. */
-/* Automatic reverts of this side since it passed last or was re-armed, whose version cannot be told from
- * this one (one of the two is not known). */
-enum hd_code store_count_again(struct store *, const char *service, const char *candidate,
-                               const char *version, size_t *ret, struct hd_error *err);
 enum hd_code store_was_reverted(struct store *, const char *service, const char *candidate,
                                 const char *version, bool *ret, struct hd_error *err);
 

@@ -113,7 +113,7 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/decide.c", "    if (reverted_once(g))\n        return HD_REASON_ALREADY_REVERTED;\n",
          ""),)),
     ("fought_without_end", "I6", ("rejected",), (
-        ("src/pipeline/decide.c", "if (reverted_again(g) >= AGAIN_MAX)", "if (reverted_again(g) > 100)"),)),
+        ("src/pipeline/decide.c", "if (policy->guard.cooldown_ms > 0 && reverts_since", "if (false && reverts_since"),)),
     ("order_is_undone", "I5", ("rejected",), (
         ("src/pipeline/act.c", "        .advise = true,\n", ""),)),
     ("gate_ignores_none_ready", "I4", ("policies",), (

@@ -388,25 +388,6 @@ static void look_at_intents(struct sim *sim)
 
 /* --- a world in good weather: it must also end well --- */
 
-/* A side that was taken back twice since it passed or was re-armed is left to a human: true when the
- * guard of this switch has said so. */
-static bool left_to_human(const struct sim *sim, const struct app *s)
-{
-    const struct audit *a = sim->audit;
-    bool said = false;
-    int times = 0;
-    for (size_t i = a->n_guards; i > 0; i--) {
-        const struct seen_guard *g = &a->guard[i - 1];
-        if (g->service != s->index || g->candidate != s->to || g->end_t < 0 || g->end_t < s->router.rearm_t)
-            continue;
-        if (g->state == HD_STATE_PASSED)
-            break;
-        said |= g->state == HD_STATE_ADVISED && g->end_t >= s->switch_t;
-        times += g->state == HD_STATE_REVERTED;
-    }
-    return said && times >= 2;
-}
-
 static void check_lives(struct sim *sim, struct app *s)
 {
     const struct settings *set = &sim->set;
@@ -426,7 +407,7 @@ static void check_lives(struct sim *sim, struct app *s)
     bool seen = r->slow < 0.1 || set->latency;
     int64_t bad_by = set->detect_ms + 2 * set->scrape_ms + 6 * set->interval_ms + 40000 +
                      (r->slow > 0.1 ? set->warmup_ms : 0) + (r->crashes ? 30000 : 0);
-    if (r->bad && seen && !s->reverted && age > bad_by && !left_to_human(sim, s))
+    if (r->bad && seen && !s->reverted && age > bad_by)
         violation(sim, "liveness", "release '%s' on %s is not reverted after %lld ms", r->name, s->name,
                   (long long)age);
     int64_t good_by = set->detect_ms + set->duration_ms + 4 * set->interval_ms + 2 * set->scrape_ms + 50000;

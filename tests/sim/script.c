@@ -12,7 +12,6 @@
 
 #define HOUR 3600000.0
 #define ROLL_OUT_MS 70000 /* a switch with all its steps, and until its guard is seen */
-#define FORGOTTEN_MS 300000 /* of what was before a switch */
 
 static const char *const colour_word[] = {"blue", "green"};
 
@@ -118,16 +117,6 @@ static void begin_switch(struct sim *sim, const struct todo *t)
     }
 }
 
-static void human_back(struct sim *sim, const struct todo *t)
-{
-    struct app *s = &sim->service[t->service];
-    touch(sim, s);
-    if (s->switch_t < 0)
-        return;
-    give_up(s, sim->t);
-    router_set(sim, s, &s->before, BY_HUMAN);
-}
-
 /* The next one comes soon after the guard of the last has ended, so that guards fill most of the
  * time; where things go wrong also before it has. */
 static void new_switch(struct sim *sim, const struct todo *t)
@@ -139,17 +128,10 @@ static void new_switch(struct sim *sim, const struct todo *t)
     bool rolls_out = s->switch_t >= 0 && sim->t - s->switch_t < ROLL_OUT_MS;
     bool waits = (*guard || rolls_out) && !(sim->weather.chaos > 0 && rng_chance(r, 0.03));
     int64_t next = waits ? 15000 : rng_between(r, 20000, 150000);
-    bool left = !waits && sim->weather.chaos <= 0 && s->switch_t >= 0 && s->release[carrier(s)].bad;
-    if (left) /* so that the minutes before the next switch are well again */
-        next += FORGOTTEN_MS;
     if (sim->t + next < sim->calm_from)
         add(sim, next, new_switch, t->service);
     if (waits)
         return;
-    if (left) { /* haldane left it to a human, who does it */
-        human_back(sim, t);
-        return;
-    }
     size_t clear = 5, all = sizeof releases / sizeof *releases; /* the arguable ones come last */
     const struct release *release = &releases[rng_below(r, sim->weather.chaos > 0 ? all : clear)];
     world_deploy(sim, t->service, !carrier(s), release);
@@ -157,6 +139,16 @@ static void new_switch(struct sim *sim, const struct todo *t)
 }
 
 /* --- humans --- */
+
+static void human_back(struct sim *sim, const struct todo *t)
+{
+    struct app *s = &sim->service[t->service];
+    touch(sim, s);
+    if (s->switch_t < 0)
+        return;
+    give_up(s, sim->t);
+    router_set(sim, s, &s->before, BY_HUMAN);
+}
 
 static void human_edit(struct sim *sim, const struct todo *t)
 {

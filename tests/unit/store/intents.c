@@ -180,39 +180,6 @@ static enum hd_code reject(struct fixture *f, bool rejected, const char *why, in
     return store_put_rejection(f->s, "shop", &r, &f->err);
 }
 
-/* Without versions the same side may be the same release. */
-static void test_I6_again(void **state)
-{
-    static const struct {
-        const char *name, *was, *is;
-        bool automatic, rearmed;
-        size_t want;
-    } row[] = {
-        {"no version is known", NULL, NULL, true, false, 2},
-        {"the new one's is not known", "v41", NULL, true, false, 2},
-        {"the old one's is not known", NULL, "v41", true, false, 2},
-        {"two versions", "v41", "v42", true, false, 0},
-        {"a human's orders", NULL, NULL, false, false, 0},
-        {"re-armed since", NULL, NULL, true, true, 0},
-    };
-    struct fixture *f = *state;
-    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        struct store_intent put = intent();
-        size_t n = 99;
-        put.candidate_version = row[i].was;
-        put.automatic = row[i].automatic;
-        fixture_begin(f);
-        add(f, &put);
-        add(f, &put);
-        if (row[i].rearmed)
-            OK(f, reject(f, false, NULL, 5000));
-        OK(f, store_count_again(f->s, "shop", "green", row[i].is, &n, &f->err));
-        store_rollback(f->s);
-        if (n != row[i].want)
-            fail_msg("%s: %zu, not %zu", row[i].name, n, row[i].want);
-    }
-}
-
 /* Re-arming forgets what was reverted before it, not what comes after, whatever the clock says. */
 static void test_I6_rearmed(void **state)
 {
@@ -245,6 +212,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {T(test_round_trip), T(test_open_ones),
                                        T(test_I6_what_counts), T(test_count_over_all),
-                                       T(test_I6_again), T(test_I6_rearmed)};
+                                       T(test_I6_rearmed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
