@@ -150,7 +150,7 @@ static enum hd_code scan_to(struct scan *s, int64_t from_ms, int64_t to_ms, stru
 {
     int64_t at_ms = from_ms;
     while (at_ms < to_ms) {
-        int64_t next_ms;
+        int64_t next_ms = at_ms;
         if (piece(s, at_ms, to_ms, &next_ms, err))
             return hd_error_add(err, "%s, looking for switches", s->check->name);
         if (next_ms <= at_ms)

@@ -325,8 +325,8 @@ static int replay_range(const struct cli_args *args, struct hd_arena *a, struct 
     struct store_filter filter = {.service = cli_option(args, "service"), .verdict = -1};
     struct table table = {.arena = a, .columns = 8};
     struct hd_error err;
-    char(*id)[27];
-    size_t n;
+    char(*id)[27] = NULL;
+    size_t n = 0;
     BUF_AUTO text = BUF_INIT(8 * HD_REPLY_BYTES_MAX);
     struct json_out out = json_out(&text);
     struct rows rows = {.out = cli_json(args) ? &out : NULL, .table = &table};
