@@ -148,11 +148,11 @@ static bool has_lost_token(struct stream *s, struct store *store, struct hd_now 
 {
     struct store_account account;
     struct hd_error err;
-    if (!s->secret || !s->all->who || !store || s->ask_ms > now.boot_ms)
+    if (!s->secret || !s->all->who || s->ask_ms > now.boot_ms)
         return false;
     ARENA_AUTO a = arena_new();
-    s->ask_ms = now.boot_ms + ASK_MS;
-    return s->all->who(store, a, s->secret, now.wall_ms, &account, &err) == HD_DENIED;
+    s->ask_ms = now.boot_ms + ASK_MS; /* also when it cannot be asked: nobody waits for a time that is past */
+    return store && s->all->who(store, a, s->secret, now.wall_ms, &account, &err) == HD_DENIED;
 }
 
 static void end(struct stream *s)
@@ -182,7 +182,7 @@ int64_t stream_feed(struct streams *all, struct store *store, struct hd_now now)
             give(s, beat, sizeof beat - 1, boot_ms);
         }
         next = next < s->beat_ms ? next : s->beat_ms;
-        next = s->secret && s->ask_ms < next ? s->ask_ms : next;
+        next = s->secret && all->who && s->ask_ms < next ? s->ask_ms : next;
     }
     return next;
 }
