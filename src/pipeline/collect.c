@@ -42,12 +42,22 @@ int64_t collect_since(const struct guard *g, const struct source *s)
 
 static bool counted(const struct hd_query *q) { return q->kind != HD_QUERY_GAUGE; }
 
-static int64_t window_of(const struct collect *c, uint32_t check, const struct source *s, int64_t at)
+/* From when on requests count: from the switch; of a check whose memory was lost with a restart from the
+ * poll before, so that none counts twice (I9). */
+static int64_t counts_since(const struct collect *c, uint32_t check, int64_t switch_ms, int64_t at)
+{
+    const struct guard *g = c->g;
+    int64_t gone_ms = c->t_ms - g->engine.t_ms;
+    bool lost = !c->before && counts_is_new(g->counts[check]) && g->engine.check[check].observed;
+    return !lost ? switch_ms : gone_ms > 0 ? at - gone_ms : at;
+}
+
+static int64_t window_of(const struct collect *c, uint32_t check, int64_t since, int64_t at)
 {
     const struct guard *g = c->g;
     int64_t window = counts_window_ms(g->counts[check], at, g->policy->guard.interval_ms);
     if (counts_is_new(g->counts[check])) {
-        int64_t first = at - collect_since(g, s) + 2 * FIRST_SCRAPE_MS;
+        int64_t first = at - since + 2 * FIRST_SCRAPE_MS;
         window = window > first ? window : first;
     }
     return window < WINDOW_MAX_MS ? window : WINDOW_MAX_MS;
@@ -60,6 +70,7 @@ static void ask_check(struct collect *c, uint32_t check)
     struct source *s = source_find(g->p, collect_source(g, &g->policy->checks[check]));
     const struct hd_config *config = config_get(g->pin);
     int64_t since = collect_since(g, s), at = c->before ? since : source_time(s, c->at_boot_ms);
+    since = counts_since(c, check, since, at);
     c->when[check].at_ms = at;
     c->when[check].since_ms = since;
     struct hd_question q = {
@@ -70,7 +81,7 @@ static void ask_check(struct collect *c, uint32_t check)
     if (c->before)
         q.range_ms = HD_BEFORE_BINS * BIN_MS + (counted(query) ? 2 * FIRST_SCRAPE_MS : 0);
     else if (counted(query))
-        q.range_ms = window_of(c, check, s, at);
+        q.range_ms = window_of(c, check, since, at);
     if (c->before && !counted(query))
         q.step_ms = BIN_MS;
     struct hd_probe probe = {.raw = counted(query), .key_label = query->key_label};
