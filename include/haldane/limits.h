@@ -69,6 +69,8 @@
 #define HD_ANALYSES_PAST_MAX 4      /* that make up for the past: each asks as fast as it is answered */
 #define HD_ANALYSIS_POLLS_MAX 20000 /* more than a day of polls each 5 s */
 #define HD_ANALYSIS_INTERVAL_MIN_MS 1000 /* as guard.interval */
+#define HD_ANALYSIS_INTERVAL_MAX_MS (3600 * 1000) /* likewise: its pin must load again after a restart */
+#define HD_ANALYSIS_MS_MAX ((int64_t)7 * 86400000) /* as guard.duration, for the same reason */
 #define HD_RUNS_MAX 10000           /* names remembered: a week of a run a minute */
 #define HD_ALERTS_MAX 10000         /* remembered, to know them again; the oldest go */
 #define HD_ALERTS_BODY_MAX 64       /* taken from one message: as many as fit a packet to the loop */

@@ -215,8 +215,9 @@ static bool analysis_times(struct order *o, const struct service *s, struct anal
         fault = "from must lie in the past, and to after it; who gives both gives no duration";
     else if (duration <= policy->guard.warmup_ms || duration < 3 * interval)
         fault = "it must last longer than the service's guard.warmup, and at least three intervals";
-    else if (interval < HD_ANALYSIS_INTERVAL_MIN_MS || duration / interval > HD_ANALYSIS_POLLS_MAX)
-        fault = arena_print(o->arena, "an interval is at least 1s, and an analysis has at most %d of them",
+    else if (interval < HD_ANALYSIS_INTERVAL_MIN_MS || interval > HD_ANALYSIS_INTERVAL_MAX_MS ||
+             duration > HD_ANALYSIS_MS_MAX || duration / interval > HD_ANALYSIS_POLLS_MAX)
+        fault = arena_print(o->arena, "an interval is 1s to 1h, and an analysis lasts at most 7 days and %d of them",
                             HD_ANALYSIS_POLLS_MAX);
     else if (ttl < from + duration - now || ttl > HD_RUN_TTL_MS_MAX)
         fault = "ttl must be at least as long as the analysis, and at most 7 days";

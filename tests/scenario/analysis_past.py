@@ -61,6 +61,11 @@ def caps(d, end):
     """I8: so many of them at once, so many looks of each."""
     long = lambda looks: d.order("/analysis", service="shop", candidate="v1", stable="v2",
                                  **{"from": iso(end - 5 * looks), "to": iso(end)})
+    week = lambda **more: d.order("/analysis", service="shop", candidate="v1", stable="v2", **more)
+    for name, more in (("an interval of more than an hour", {"interval": "61m", "duration": "4h"}),
+                       ("more than seven days", {"interval": "1h", "from": iso(end - 8 * 86400), "to": iso(end)})):
+        status, a = week(**more)
+        w.equal((status, a.get("code")), (422, "bad_times"), f"I8 {name} is refused: no configuration says that", str(a))
     status, a = long(20001)
     w.equal(status, 422, "I8 20001 looks are refused", str(a))
     live = [long(20000) for _ in range(4)]
