@@ -8,6 +8,7 @@
 
 /* --- configuration --- */
 #define HD_SIDES_MAX 4              /* stable, candidate, and two more for A/B/n */
+#define HD_SIDE_GLOBS_MAX 128       /* of labels or servers of one side: each is held against those of the others */
 #define HD_PICKS 3                  /* latency bounds that the past picks */
 #define HD_CHECKS_MAX 32            /* per service; "few metrics beat many", and a page must fit */
 #define HD_SERVICES_MAX 4096        /* per daemon; 1,000 take 36 ms to load */

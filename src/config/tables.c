@@ -287,6 +287,7 @@ static const struct hd_option rows_target[] = {
 static const struct hd_option rows_colour[] = {
     {.key = "name", .type = HD_OPT_TEXT, AT(colour.name), .help = "Name of the colour."},
     {.key = "label", .type = HD_OPT_TEXTS, GLOBS(struct raw_colour, label), .fallback = "",
+     .max = HD_SIDE_GLOBS_MAX,
      .help = "Globs of the values its metrics have in the service's label; its name by default."},
     {.key = "match", .type = HD_OPT_TEXT, AT(colour.match), .fallback = "",
      .help = "Any matcher of its metrics, instead of a label value."},

@@ -58,6 +58,7 @@ static const struct hd_option side_options[] = {
      .offset = offsetof(struct haproxy_side, servers),
      .count_offset = offsetof(struct haproxy_side, n_servers),
      .fallback = "",
+     .max = HD_SIDE_GLOBS_MAX,
      .help = "Names or globs of the colour's servers; without it: its name, alone "
              "or with a number (blue1, blue-1; v4-1)."},
     {.key = "backend",

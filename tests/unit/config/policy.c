@@ -586,17 +586,31 @@ static void hostile_names_are_refused(void **state)
     }
 }
 
-static enum hd_code load_many(int services, int checks, int colours, struct config_mistakes *m,
+static void put_globs(struct buf *b, const char *key, const char *side, int n)
+{
+    buf_print(b, "%s: [", key);
+    for (int i = 0; i < n; i++)
+        buf_print(b, "%s%s%d", i ? ", " : "", side, i);
+    buf_text(b, "]");
+}
+
+static enum hd_code load_many(int services, int checks, int colours, int globs, struct config_mistakes *m,
                               struct hd_arena *a)
 {
     BUF_AUTO b = BUF_INIT(HD_CONFIG_BYTES_MAX);
     buf_text(&b, "version: 1\nservices:\n");
     for (int i = 0; i < services; i++) {
         buf_print(&b, "  s%d:\n    actuator: {type: haproxy, socket: /s, backend: b}\n"
-                      "    colours: [", i);
-        for (int k = 0; k < colours; k++)
-            buf_print(&b, "%sc%d", k ? ", " : "", k);
-        buf_text(&b, "]\n    checks:\n");
+                      "    colours: {", i);
+        for (int k = 0; k < colours; k++) {
+            const char *side = arena_print(a, "c%dx", k);
+            buf_print(&b, "%sc%d: {", k ? ", " : "", k);
+            put_globs(&b, "label", side, k ? 1 : globs);
+            buf_text(&b, ", ");
+            put_globs(&b, "servers", side, 1);
+            buf_text(&b, "}");
+        }
+        buf_text(&b, "}\n    checks:\n");
         for (int k = 0; k < checks; k++)
             buf_print(&b, "      - {name: k%d, use: http-request-rate, min: 1}\n", k);
     }
@@ -613,20 +627,22 @@ static void i8_counts_at_the_cap_and_one_past_it(void **state)
     (void)state;
     static const struct {
         const char *name;
-        int services, checks, colours;
+        int services, checks, colours, globs;
         enum hd_code want;
     } caps[] = {
-        {"checks at the cap", 1, HD_CHECKS_MAX, 2, HD_OK},
-        {"checks past it", 1, HD_CHECKS_MAX + 1, 2, HD_INVALID},
-        {"colours at the cap", 1, 1, HD_SIDES_MAX, HD_OK},
-        {"colours past it", 1, 1, HD_SIDES_MAX + 1, HD_INVALID},
-        {"services at the cap", HD_SERVICES_MAX, 1, 2, HD_OK},
-        {"services past it", HD_SERVICES_MAX + 1, 1, 2, HD_INVALID},
+        {"checks at the cap", 1, HD_CHECKS_MAX, 2, 1, HD_OK},
+        {"checks past it", 1, HD_CHECKS_MAX + 1, 2, 1, HD_INVALID},
+        {"colours at the cap", 1, 1, HD_SIDES_MAX, 1, HD_OK},
+        {"colours past it", 1, 1, HD_SIDES_MAX + 1, 1, HD_INVALID},
+        {"services at the cap", HD_SERVICES_MAX, 1, 2, 1, HD_OK},
+        {"services past it", HD_SERVICES_MAX + 1, 1, 2, 1, HD_INVALID},
+        {"globs of a side at the cap", 1, 1, 2, HD_SIDE_GLOBS_MAX, HD_OK},
+        {"globs past it", 1, 1, 2, HD_SIDE_GLOBS_MAX + 1, HD_INVALID},
     };
     for (size_t i = 0; i < sizeof caps / sizeof *caps; i++) {
         ARENA_AUTO a = arena_new();
         struct config_mistakes m;
-        enum hd_code code = load_many(caps[i].services, caps[i].checks, caps[i].colours, &m, a);
+        enum hd_code code = load_many(caps[i].services, caps[i].checks, caps[i].colours, caps[i].globs, &m, a);
         if (code != caps[i].want)
             fail_msg("%s: %d", caps[i].name, code);
         if (code && (m.errors != 1 || !strstr(m.item[0].text, "at most")))
