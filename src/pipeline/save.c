@@ -194,7 +194,9 @@ static enum hd_code forget_names(struct pipeline *p, struct hd_error *err)
     for (uint32_t i = 0; i < p->c->n_services; i++)
         service[i] = p->c->services[i].name;
     enum hd_code code = store_keep_facts(p->o.store, "source/", source, p->c->n_datasources, err);
-    return code ? code : store_keep_facts(p->o.store, "drill/", service, p->c->n_services, err);
+    if (!code)
+        code = store_keep_facts(p->o.store, "drill/", service, p->c->n_services, err);
+    return code ? code : store_keep_facts(p->o.store, "limits/", service, p->c->n_services, err);
 }
 
 static bool guard_waits(const struct guard *g)

@@ -244,12 +244,29 @@ static void I10_it_gives_way_to_a_revert(void **state)
     assert_int_equal(w->begun, 1); /* and does not begin beside it */
 }
 
+/* Each is up to HD_LIMITS_BYTES. */
+static void I8_what_is_of_no_service_any_more_is_forgotten(void **state)
+{
+    struct world *w = *state;
+    const char *value;
+    w->p = pipeline_free(w->p);
+    OK(&w->f, store_begin(w->f.s, &w->f.err));
+    OK(&w->f, store_put_fact(w->f.s, "limits/gone", "key 1 {}", &w->f.err));
+    OK(&w->f, store_put_fact(w->f.s, "limits/shop", "key 1 {}", &w->f.err));
+    OK(&w->f, store_commit(w->f.s, &w->f.err));
+    start(w);
+    pass(w, 1);
+    assert_int_equal(store_fact(w->f.s, w->f.arena, "limits/gone", &value, &w->f.err), HD_ABSENT);
+    assert_string_equal(stored(w), "key 1 {}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_follows_a_guard_and_is_stored, setup, teardown),
         cmocka_unit_test_setup_teardown(what_goes_wrong_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(I10_it_gives_way_to_a_revert, setup, teardown),
+        cmocka_unit_test_setup_teardown(I8_what_is_of_no_service_any_more_is_forgotten, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
