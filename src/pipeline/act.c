@@ -134,8 +134,7 @@ static void proven(struct guard *g)
     g->row.verified_ms = g->p->now.wall_ms;
     g->verified_t_ms = guard_time(g);
     bool again = g->ordered && mark_of(g->service, guard_colour(g, HD_STABLE));
-    if (!again) /* who tries a rejected side again says nothing about the other one */
-        mark_reject(g, g->ordered ? "left by an order" : "reverted by haldane");
+    mark_reject(g, g->ordered ? "left by an order" : "reverted by haldane");
     guard_move(g, HD_STATE_AFTERCARE);
     event_guard(g, "intent", already ? HD_REASON_ALREADY_THERE : HD_REASON_VERIFIED, g->goal, true);
     due_drop(g->p, DUE_ACT, g->service->index);

@@ -85,8 +85,17 @@ def ordered(d, routers, first):
     g = d.wait_state("advised refused reverted aftercare", 12, "order", nth=3)
     w.equal((g["state"], g["needs_human"], routers["order"].weights("order")), ("advised", True, w.GREEN),
             "I5 it is bad: paged, not undone", g["why"])
-    w.equal((side(d, "order", "blue")["rejected"], side(d, "order", "green")["rejected"]["guard"]),
-            (None, g["id"]), "and blue is still a target")
+    left = side(d, "order", "blue")["rejected"]
+    w.equal((left["guard"], left["why"], side(d, "order", "green")["rejected"]["guard"]),
+            (answer["id"], "left by an order", g["id"]), "I4 the side that a human left is no target either")
+    routers["order"].set(w.BLUE, "order")
+    g = d.wait_state("warming watching", 10, "order", nth=4)
+    w.equal((g["candidate"]["colour"], g["stable"]["colour"]), ("blue", "green"),
+            "who moves the traffic there gets a guard, which may clear it")
+    routers["order"].set(w.GREEN, "order")
+    g = d.wait_state("advised refused reverted aftercare", 15, "order", nth=5)
+    w.equal((g["candidate"]["colour"], g["state"], routers["order"].weights("order")), ("green", "advised", w.GREEN),
+            "I11 and haldane does not go there by itself", g["why"])
 
 
 def each_release(d, routers):
