@@ -375,6 +375,9 @@ void engine_take(const struct engine_input *in, struct hd_guard_state *s, struct
         v->reason[0] = (struct hd_reason){.number = HD_REASON_ALERT, .check = HD_NO_CHECK};
         v->n = 1;
         break;
+    case ENGINE_NEVER_CAME:
+        v->kind = HD_VERDICT_INCONCLUSIVE;
+        break;
     default:
         break;
     }

@@ -100,6 +100,7 @@ enum engine_input_kind {
     ENGINE_ORDERED_BACK = 1,  /* a human took the release back: a verdict of its own */
     ENGINE_ALERT_FAILED = 2,  /* an alert fails the release, as a check would */
     ENGINE_ALERT_DOUBTED = 3, /* every check held, and an alert is firing */
+    ENGINE_NEVER_CAME = 4,    /* the switch that it was told of: its time is over without one */
 };
 struct engine_input {
     int64_t polls; /* taken in before it */

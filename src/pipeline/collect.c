@@ -499,6 +499,7 @@ void collect_poll(struct guard *g)
     int64_t next_ms = boot_of_wall(p, sched_next_multiple(p->now.wall_ms, interval));
     guard_poll_at(g, next_ms);
     if (g->row.state == HD_STATE_PENDING && guard_time(g) > g->policy->guard.duration_ms) {
+        decide_take(g, ENGINE_NEVER_CAME, 0);
         guard_end(g, HD_STATE_INCONCLUSIVE, HD_REASON_NONE, "the switch never came");
         return;
     }

@@ -79,6 +79,12 @@ def joined(d, routers, prometheus):
          "the journal says what was asked", said)
 
 
+def replayed(d, g, name):
+    done = subprocess.run([d.world.binary, "replay", g["id"], "-c", d.file], capture_output=True, text=True, timeout=20,
+                          check=False)
+    w.equal(done.returncode, 0, name, done.stdout + done.stderr)
+
+
 def main(world):
     routers = {name: w.Exec(world, name, "set") for name in SERVICES}
     prometheus, more = w.Prometheus(), {"advised": {"mode": "advise", "rollback_safe": "false"}}
@@ -92,13 +98,14 @@ def main(world):
     d.start()
     passed = d.wait_state("passed", 30, "long")
     w.equal(span(passed), 6.0, "over a kill -9 it passes when its own time is up")
-    replayed = subprocess.run([world.binary, "replay", passed["id"], "-c", d.file], capture_output=True, text=True,
-                              timeout=20, check=False)
-    w.equal(replayed.returncode, 0, "a replay judges by the same time", replayed.stdout + replayed.stderr)
+    replayed(d, passed, "a replay judges by the same time")
     w.ok("mode shadow" in texts(d, d.wait_state("advised", 15, "quiet")), "the one in shadow only records")
     ended = d.wait_state("advised", 15, "oneway")
     w.ok("rollback_safe" in texts(d, ended), "the one without a way back says why it only advises", texts(d, ended))
     w.equal(routers["oneway"].seen()["sets"] + routers["quiet"].seen()["sets"], 0, "and nothing was moved")
+    never = d.wait_state("inconclusive", 30, "next")
+    w.equal(never["verdict"], "inconclusive", "a switch that never came says nothing about the release")
+    replayed(d, never, "nor in a replay")
     joined(d, routers, prometheus)
 
 

@@ -704,6 +704,39 @@ static void health(void **state)
     }
 }
 
+/* What comes from outside, onto the verdict of the last poll. */
+static void taken_from_outside(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum engine_input_kind kind;
+        uint8_t before, want;
+        int64_t want_ms;
+        int reason; /* 0: none */
+    } rows[] = {
+        {"extended", ENGINE_EXTENDED, HD_VERDICT_NONE, HD_VERDICT_NONE, 7, 0},
+        {"an order is a verdict", ENGINE_ORDERED_BACK, HD_VERDICT_NONE, HD_VERDICT_FAIL, 0, 0},
+        {"an order after a verdict changes none", ENGINE_ORDERED_BACK, HD_VERDICT_INCONCLUSIVE,
+         HD_VERDICT_INCONCLUSIVE, 0, 0},
+        {"an alert fails", ENGINE_ALERT_FAILED, HD_VERDICT_NONE, HD_VERDICT_FAIL, 0, HD_REASON_ALERT},
+        {"an alert doubts", ENGINE_ALERT_DOUBTED, HD_VERDICT_PASS, HD_VERDICT_INCONCLUSIVE, 0, HD_REASON_ALERT},
+        {"the switch never came", ENGINE_NEVER_CAME, HD_VERDICT_NONE, HD_VERDICT_INCONCLUSIVE, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct setup s = setup_new(NULL);
+        struct hd_guard_state memory;
+        struct hd_verdict v = {.kind = rows[i].before};
+        s.policy.checks = s.check;
+        engine_state_init(&s.policy, &memory);
+        engine_take(&(struct engine_input){.by_ms = 7, .kind = rows[i].kind}, &memory, &v);
+        int reason = v.n ? v.reason[0].number : 0;
+        if (v.kind != rows[i].want || memory.extended_ms != rows[i].want_ms || reason != rows[i].reason)
+            fail_msg("%s: %s, %lld ms, reason %d", rows[i].name, hd_verdict_word(v.kind),
+                     (long long)memory.extended_ms, reason);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -717,6 +750,7 @@ int main(void)
         cmocka_unit_test(time_never_runs_back),
         cmocka_unit_test(waiting_ends_after_a_long_gap),
         cmocka_unit_test(health),
+        cmocka_unit_test(taken_from_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
