@@ -191,7 +191,7 @@ static const struct row {
     {"release_hold", ABOUT_FREE, HD_TOKEN_OPERATOR, release_order},
     {"rearm", ABOUT_PAST, HD_TOKEN_OPERATOR, rearm_order},
     {"reload", ABOUT_FLEET, HD_TOKEN_ADMIN, order_reload},
-    {"doctor", ABOUT_FREE, HD_TOKEN_OPERATOR, doctor_order},
+    {"doctor", ABOUT_FREE, HD_TOKEN_ADMIN, doctor_order},
     {"gate", ABOUT_FREE, HD_TOKEN_OPERATOR, gates_order},
     {"flagger_event", ABOUT_FREE, HD_TOKEN_OPERATOR, gates_event},
     {"token", ABOUT_FREE, HD_TOKEN_ADMIN, accounts_token},

@@ -104,6 +104,11 @@ def doctor(world, d, c):
     w.equal((status, rows(answer)), (200, rows(json.loads(said))), "the doctor over HTTP finds what it finds here")
     w.equal((answer["PASS"] > 3, answer["FAIL"]), (True, 1), "with the secret of the daemon's environment; one fails",
             str(answer))
+    admin = c.token
+    for role in ("viewer", "operator"):
+        c.token = c.post("/tokens", json.dumps({"name": role, "role": role, "services": ["*"]}))[1]["token"]
+        w.equal(c.post("/doctor", "{}")[0], 403, f"it is about the whole daemon: not for {role}s")
+        c.token = admin
 
 
 def main(world):
