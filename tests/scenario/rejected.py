@@ -92,10 +92,6 @@ def ordered(d, routers, first):
     g = d.wait_state("warming watching", 10, "order", nth=4)
     w.equal((g["candidate"]["colour"], g["stable"]["colour"]), ("blue", "green"),
             "who moves the traffic there gets a guard, which may clear it")
-    routers["order"].set(w.GREEN, "order")
-    g = d.wait_state("advised refused reverted aftercare", 15, "order", nth=5)
-    w.equal((g["candidate"]["colour"], g["state"], routers["order"].weights("order")), ("green", "advised", w.GREEN),
-            "I11 and haldane does not go there by itself", g["why"])
 
 
 def each_release(d, routers):
@@ -104,6 +100,14 @@ def each_release(d, routers):
         routers["often"].set(w.GREEN, "often")
         g = d.wait_state("advised reverted refused", 20, "often", nth=nth)
         w.equal(g["state"], "reverted", f"release {nth} on the same side goes back too", g["why"])
+    w.equal(d.order("/services/often/revert", reason="blue smells", to="green")[0], 202, "a human leaves blue")
+    d.wait_state("advised", 20, "often", nth=6)
+    routers["often"].set(w.BLUE, "often")
+    d.wait_state("warming watching", 10, "often", nth=7)
+    routers["often"].set(w.GREEN, "often")
+    g = d.wait_state("advised reverted refused", 20, "often", nth=8)
+    w.equal((g["state"], routers["often"].weights("often")), ("refused", w.GREEN),
+            "I11 and haldane does not go there by itself before a guard has cleared it", g["why"])
 
 
 def shown(world, d):
