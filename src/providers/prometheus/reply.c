@@ -121,9 +121,16 @@ static size_t order_points(struct hd_point *at, size_t n)
     return kept;
 }
 
-/* What the samples of a series say; those that are no numbers are left out. */
+/* What the samples of a series say; those that are no numbers are left out. A series without the label
+ * that tells its events apart says nothing: counted under no value it would be requests without errors. */
 static void take_points(struct reader *r, struct hd_row *row, struct points *p, bool single)
 {
+    if (p->n && row->key && !*row->key) {
+        row->outcome = HD_OUTCOME_ERROR;
+        row->reason = HD_REASON_NO_KEY;
+        row->text = rows_text(r->a, arena_print(r->a, "no `%s` in %.300s", r->p->key_label, row->series));
+        return;
+    }
     row->n = order_points(p->at, p->n);
     row->point = arena_copy(r->a, p->at, row->n * sizeof *p->at);
     if (p->infinite && r->p->every_series) {

@@ -15,7 +15,8 @@
 static const char *const blue[] = {"blue", NULL}, *const green[] = {"green", NULL};
 
 static const struct hd_probe sides = {"q", -1, "version", {blue, green}, NULL, false};
-static const struct hd_probe raw = {"x_total{a=\"b\"}", -1, "version", {blue, green}, "code", true};
+static const struct hd_probe raw = {"x_total{a=\"b\"}", -1, "version", {blue, green}, NULL, true};
+static const struct hd_probe keyed = {"x_total{a=\"b\"}", -1, "version", {blue, green}, "code", true};
 static const struct hd_probe every = {"q", 1, NULL, {NULL}, NULL, false, true};
 static const struct hd_probe one = {"up", 1, NULL, {NULL}, NULL, false};
 
@@ -119,26 +120,26 @@ static const struct {
     int64_t range_ms;
     const char *reply, *want;
 } replies[] = {
-    {"samples out of order, doubled, one of them no number", &raw, 4000,
+    {"samples out of order, doubled, one of them no number", &keyed, 4000,
      MATRIX(RAW(",\"version\":\"blue\",\"code\":\"200\"",
                 "[3,\"7\"],[1.0004,\"5\"],[2,\"NaN\"],[3.000,\"8\"],[1.5,\"6\"]")),
      "blue ok key=200 series={__name__=\"x\",code=\"200\",version=\"blue\"} | "
      "1000=5 1500=6 3000=8\ngreen no_data/no_series\n"},
     {"only numbers that are none", &raw, 4000,
      MATRIX(RAW(",\"version\":\"blue\"", "[1,\"NaN\"],[2,\"+Inf\"]")),
-     "blue nan/infinite key= series={__name__=\"x\",version=\"blue\"}\ngreen no_data/no_series\n"},
+     "blue nan/infinite series={__name__=\"x\",version=\"blue\"}\ngreen no_data/no_series\n"},
     {"NaN in every scrape", &raw, 4000,
      MATRIX(RAW(",\"version\":\"blue\"", "[1,\"NaN\"],[2,\"NaN\"]")),
-     "blue nan/not_a_number key= series={__name__=\"x\",version=\"blue\"}\n"
+     "blue nan/not_a_number series={__name__=\"x\",version=\"blue\"}\n"
      "green no_data/no_series\n"},
-    {"the mark of a series' end is all that is left of it", &raw, 4000,
+    {"the mark of a series' end is all that is left of it", &keyed, 4000,
      MATRIX(RAW(",\"version\":\"blue\"", "[1,\"NaN\"]") ","
             RAW(",\"version\":\"blue\",\"code\":\"200\"", "[1,\"7\"]")),
      "blue no_data/no_series key= series={__name__=\"x\",version=\"blue\"}\n"
      "blue ok key=200 series={__name__=\"x\",code=\"200\",version=\"blue\"} | 1000=7\n"
      "green no_data/no_series\n"},
     {"a series without samples", &raw, 4000, MATRIX(RAW(",\"version\":\"blue\"", "")),
-     "blue no_data/no_series key= series={__name__=\"x\",version=\"blue\"}\n"
+     "blue no_data/no_series series={__name__=\"x\",version=\"blue\"}\n"
      "green no_data/no_series\n"},
     {"computed values are no counters", &raw, 4000,
      MATRIX("{\"metric\":{\"version\":\"blue\"},\"values\":[[1,\"5\"]]}"),
@@ -182,6 +183,10 @@ static const struct {
     {"native histogram", &sides, 0,
      VECTOR("{\"metric\":{\"version\":\"green\"},\"histogram\":[1,{\"count\":\"3\"}]}"),
      "blue no_data/no_series\ngreen error/native_histogram series={version=\"green\"}\n"},
+    {"a series without the label of the key", &keyed, 4000,
+     MATRIX(RAW(",\"version\":\"blue\"", "[1,\"5\"]") "," RAW(",\"version\":\"green\",\"code\":\"500\"", "[1,\"7\"]")),
+     "blue error/no_key key= series={__name__=\"x\",version=\"blue\"} text=no `code` in {__name__=\"x\",version=\"blue\"}\n"
+     "green ok key=500 series={__name__=\"x\",code=\"500\",version=\"green\"} | 1000=7\n"},
     {"login page", &sides, 0, HEAD("200 OK", "Content-Type: text/html\r\n") "<html>sign in</html>",
      "fails parse/html_page: a web page\n"},
     {"login page without a type", &sides, 0, " \n<!doctype html>",
