@@ -57,7 +57,18 @@ static const struct json *guard_of(const struct json *guards, const char *servic
     return NULL;
 }
 
-/* The live guard, else the newest that ended and still needs somebody. */
+/* Every guard of the service that needs somebody, but the one that is shown already. */
+static void put_needing(struct table *t, const char *service, const struct json *needing, const char *shown)
+{
+    for (const struct json *j = json_first(needing); j; j = json_next(j)) {
+        struct face_guard g;
+        face_guard(j, &g);
+        if (str_is(g.service, service) && !str_is(g.id, shown))
+            table_row(t, " ", " ", " ", g.state, g.id, "ACT NOW", g.headline);
+    }
+}
+
+/* The live guard, else the newest that ended and still needs somebody; below it the others that do. */
 static void put_service(struct table *t, const struct json *service, const struct json *guards,
                         const struct json *needing)
 {
@@ -73,6 +84,7 @@ static void put_service(struct table *t, const struct json *service, const struc
         buf_print(&state, ", %s left", table_duration(a, left_ms));
     table_row(t, name, face_text(service, "mode"), split_text(a, service), buf_at(&state), g.id,
               g.needs_human ? "ACT NOW" : NULL, g.headline);
+    put_needing(t, name, needing, g.id);
     for (const struct json *h = json_first(json_get(service, "holds")); h; h = json_next(h))
         table_row(t, " ", " ", " ", " ", " ", " ", held_text(a, h));
     const struct json *sides = json_get(json_get(service, "reading"), "sides");

@@ -16,6 +16,10 @@
 #define ROW                                                                                        \
     "{\"id\":\"" ID "\",\"service\":\"shop\",\"state\":\"passed\",\"live\":false,\"verdict\":\"pass\","  \
     "\"headline\":\"Good\",\"started_at\":\"2026-11-20T03:04:10Z\",\"ended_at\":\"2026-11-20T03:06:13Z\"}"
+#define EARLIER "01JD1Z0000000000000000000A"
+#define NEEDING(id)                                                                                \
+    "{\"id\":\"" id "\",\"service\":\"shop\",\"state\":\"advised\",\"needs_human\":true,"           \
+    "\"headline\":\"Look\"}"
 #define ITEMS(item) "{\"items\":[" item "],\"next\":null}"
 
 #define UNKNOWN {404, "{\"detail\":\"nothing of that name\"}", false}
@@ -124,6 +128,12 @@ static const struct row {
     {"status: an ended guard needs somebody", {"status"},
      {{200, ITEMS(SERVICE), false}, {200, ITEMS(""), false}, {200, ITEMS(ROW), false}}, 0, 3, ID, NULL, NULL,
      NULL},
+    {"status: an earlier guard needs somebody beside the live one", {"status"},
+     {{200, ITEMS(SERVICE), false}, {200, ITEMS(ROW), false}, {200, ITEMS(NEEDING(EARLIER)), false}}, 0, 3,
+     "advised  " EARLIER "  ACT NOW  Look\n", NULL, NULL, NULL},
+    {"status: the live guard is not hidden by it", {"status"},
+     {{200, ITEMS(SERVICE), false}, {200, ITEMS(ROW), false}, {200, ITEMS(NEEDING(EARLIER)), false}}, 0, 3,
+     "passed   " ID "  -        Good\n", NULL, NULL, NULL},
     {"status of one", {"status", "shop"},
      {{200, SERVICE, false}, {200, ITEMS(""), false}, {200, ITEMS(""), false}}, 0, 3, "shop     enforce",
      NULL, "GET /api/v1/services/shop HTTP", NULL},
