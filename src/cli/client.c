@@ -490,12 +490,12 @@ int client_ask_service(struct client *c, const char *service, const char *path, 
     return status ? client_refused(c, service, status, ret) : CLI_OK;
 }
 
-/* The guard whose id begins with `word`; "" when there is none. The newest are looked at: ids are in the
- * order of time, so that one which is alone among them is alone. */
-static int guard_that_begins(struct client *c, const char *word, char ret_id[27])
+/* The newest are looked at: ids are in the order of time, so that one which is alone among them is alone. */
+int client_guard_begins(struct client *c, const char *word, char ret_id[27])
 {
     ANSWER_AUTO answer = {0};
     size_t n = 0;
+    ret_id[0] = '\0';
     int status = client_ask(c, "/guards", "limit=" GUARDS_LOOKED_AT, NULL, &answer);
     if (status)
         return status;
@@ -524,8 +524,7 @@ int client_guard_id(struct client *c, const char *word, char ret_id[27])
         return status;
     const char *id = face_text(json_first(json_get(answer.body, "items")), "id");
     if ((!id || !face_is_id(id)) && face_begins_id(word)) {
-        ret_id[0] = '\0';
-        status = guard_that_begins(c, word, ret_id);
+        status = client_guard_begins(c, word, ret_id);
         if (status || ret_id[0])
             return status;
     }

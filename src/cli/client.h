@@ -76,6 +76,8 @@ const char *client_encode(struct hd_arena *, const char *text);
  * guard it is.
  * An exit status; said why not. */
 int client_guard_id(struct client *, const char *word, char ret_id[27]);
+/* The guard whose id begins with `word`; "" when there is none. An exit status; said why not. */
+int client_guard_begins(struct client *, const char *word, char ret_id[27]);
 /* A service has no guards. Is there such a service? CLI_OK: yes; else says which is meant. */
 int client_check_service(struct client *, const char *name);
 /* client_ask about one service (NULL: none): of one that the daemon does not know, says which is meant. */

@@ -221,16 +221,57 @@ const struct cli_command cli_cancel = {
     .run = cancel,
 };
 
+static int ack_one(struct client *client, const struct cli_args *args, const char *id)
+{
+    ARENA_AUTO a = arena_new();
+    return send_deed(client, args, &(struct deed){.path = path_of(a, id, "acknowledge"), .guard = id,
+                                                  .keys = reason_key, .done = "acknowledged"});
+}
+
+/* The word is no service with a guard that needs a human: the beginning of an id, or nothing to do. */
+static int ack_other(struct client *client, const struct cli_args *args, const char *word)
+{
+    char id[27] = "";
+    int status = face_begins_id(word) ? client_guard_begins(client, word, id) : CLI_OK;
+    if (!status && id[0])
+        return ack_one(client, args, id);
+    if (!status)
+        status = client_check_service(client, word);
+    return status ? status : cli_fail(CLI_USAGE, "no guard of service '%s' needs a human", word);
+}
+
+/* A service stands for its guards that need a human, be they live or ended: the newest may need nobody. */
 static int ack(const struct cli_args *args)
 {
-    return order_guard(args, "acknowledge", &(struct deed){.keys = reason_key, .done = "acknowledged"});
+    ARENA_AUTO a = arena_new();
+    CLIENT_AUTO client = NULL;
+    ANSWER_AUTO needing = {0};
+    const char *word = cli_word(args, 0);
+    int status = client_open(args, CLIENT_ORDERS, &client);
+    if (status)
+        return status;
+    if (face_is_id(word))
+        return ack_one(client, args, word);
+    const char *query = arena_print(a, "needs_human=true&limit=200&service=%s", client_encode(a, word));
+    status = client_ask(client, "/guards", query, NULL, &needing);
+    if (status)
+        return status;
+    const struct json *j = json_first(json_get(needing.body, "items"));
+    if (!j)
+        return ack_other(client, args, word);
+    for (; j; j = json_next(j)) { /* one that is refused does not leave the others unseen */
+        const char *id = face_text(j, "id");
+        int one = id && face_is_id(id) ? ack_one(client, args, id) : CLI_OK;
+        status = status ? status : one;
+    }
+    return status;
 }
 
 const struct cli_command cli_ack = {
     .name = "ack",
     .synopsis = "SERVICE|ID [--reason TEXT]",
     .help = "a human has seen it: the banner goes, the alert resolves",
-    .notes = "A service stands for its newest guard.\n",
+    .notes = "A service stands for all of its guards that need a human; each is said, with -o json in a line.\n",
     .options = reason_options,
     .least = 1,
     .most = 1,
