@@ -215,10 +215,14 @@ static bool alert_fires(struct guard *g)
     const struct pipeline *p = g->p;
     struct store_alert alert;
     struct hd_error err;
-    if (g->row.analysis || store_alert_firing(p->o.store, a, g->service->name, g->row.switch_from_ms,
-                                              p->now.wall_ms - HD_ALERT_FIRING_MS, &alert, &err))
+    enum hd_code code = g->row.analysis ? HD_ABSENT
+                                        : store_alert_firing(p->o.store, a, g->service->name, g->row.switch_from_ms,
+                                                             p->now.wall_ms - HD_ALERT_FIRING_MS, &alert, &err);
+    if (code == HD_ABSENT)
         return false;
-    say_alert(g, ENGINE_ALERT_DOUBTED, arena_print(a, "%s, though every check held", alert.name));
+    say_alert(g, ENGINE_ALERT_DOUBTED,
+              code ? arena_print(a, "whether one fires cannot be read: %s", err.text)
+                   : arena_print(a, "%s, though every check held", alert.name));
     return true;
 }
 
@@ -257,11 +261,13 @@ static void inconclusive(struct guard *g)
     guard_end(g, HD_STATE_INCONCLUSIVE, reason, buf_at(&g->why));
 }
 
+/* What users feel, also while warm-up lets no check count it. */
 static bool is_bad(const struct guard *g)
 {
     bool bad = g->engine.silent > 0;
     for (uint32_t i = 0; i < g->engine.n_checks; i++)
-        bad |= g->engine.check[i].consecutive > 0 && !g->policy->checks[i].advisory;
+        bad |= (g->engine.check[i].consecutive > 0 || g->engine.check[i].band == HD_BAND_FAIL) &&
+               !g->policy->checks[i].advisory;
     return bad;
 }
 
