@@ -56,6 +56,7 @@ def main(world):
 def in_the_middle(world, d, router, prometheus):
     """An operator takes back a release that no check has anything against."""
     d.wait_state("advised", 30, nth=3)  # of the move that was ordered
+    w.equal(d.order("/services/shop/rearm", reason="it was not blue", colour="blue")[0], 200, "the side that was left")
     prometheus.say("shop", green=(50, 0))
     router.set(BLUE)
     d.wait_state("watching warming", 10, nth=4)
