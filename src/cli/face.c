@@ -81,6 +81,7 @@ void face_guard(const struct json *j, struct face_guard *ret)
         .started_ms = face_time(j, "started_at"),
         .until_ms = face_time(j, "until"),
         .ended_ms = face_time(j, "ended_at"),
+        .bad_since_ms = face_time(j, "bad_since"),
         .decided_ms = face_time(j, "decided_at"),
         .sent_ms = face_time(j, "sent_at"),
         .verified_ms = face_time(j, "verified_at"),

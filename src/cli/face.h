@@ -27,7 +27,7 @@ struct face_guard {
     bool live, needs_human;
     double score, meter; /* meter: of the evidence a revert needs; NaN: no sequential rule */
     struct face_side stable, candidate;
-    int64_t switch_ms, started_ms, until_ms, ended_ms;
+    int64_t switch_ms, started_ms, until_ms, ended_ms, bad_since_ms;
     int64_t decided_ms, sent_ms, verified_ms, recovered_ms;
     const struct json *checks; /* array, or NULL */
 };

@@ -18,6 +18,7 @@
 #define RECENT_MAX 100
 #define ROUTER_OLD_MS 60000 /* routers are read every 5 s */
 #define NAMED_MAX 5
+#define FIRST_EVENTS 20 /* of a guard: how it began is among them */
 
 static void count_word(struct buf *b, size_t n, const char *word, bool *said)
 {
@@ -25,6 +26,18 @@ static void count_word(struct buf *b, size_t n, const char *word, bool *said)
         return;
     html_print(b, "%s%zu %s", *said ? ", " : "", n, word);
     *said = true;
+}
+
+/* Of those that are live, what presses most. */
+static void say_live(struct buf *b, const struct fleet_view *v)
+{
+    for (enum course c = COURSE_OVER_LEFT; c > COURSE_WELL; c--) {
+        if (v->n_course[c]) {
+            course_say(b, c, v->n_course[c]);
+            return;
+        }
+    }
+    course_say(b, COURSE_WELL, v->n_live);
 }
 
 /* The page's one sentence. */
@@ -36,10 +49,7 @@ static void say_fleet(struct buf *b, const struct fleet_view *v)
     else if (needing)
         html_print(b, needing == 1 ? "%zu thing needs you" : "%zu things need you", needing);
     else if (v->n_live)
-        html_print(b,
-                   v->n_live == 1 ? "All well: %zu release is being watched"
-                                  : "All well: %zu releases are being watched",
-                   v->n_live);
+        say_live(b, v);
     else
         html_print(b, "All well: nothing is being released");
 }
@@ -193,7 +203,8 @@ void fleet_render(struct buf *b, const struct fleet_view *v)
 {
     BUF_AUTO title = BUF_INIT(200);
     bool needed = v->n_needing || v->n_acts || v->alarm;
-    enum tone tone = needed ? TONE_FAIL : v->n_live ? TONE_RUN : TONE_PASS;
+    bool doubt = v->n_course[COURSE_LEFT] || v->n_course[COURSE_OVER] || v->n_course[COURSE_OVER_LEFT];
+    enum tone tone = needed ? TONE_FAIL : doubt ? TONE_WARN : v->n_live ? TONE_RUN : TONE_PASS;
     say_fleet(&title, v);
     if (!v->n_services) {
         html_head(b, &(struct html_page){.title = "No service is configured",
@@ -267,6 +278,25 @@ static void load_runbooks(struct call *c, struct fleet_view *v)
     }
 }
 
+static enum hd_code load_courses(struct call *c, struct fleet_view *v, struct hd_error *err)
+{
+    for (size_t i = 0; i < v->n_live; i++) {
+        const struct store_guard *g = &v->live[i];
+        struct store_event *event;
+        struct course_facts f = {
+            .guard = g, .hold = view_hold(v->hold, v->n_holds, g->service), .now_ms = v->now_ms};
+        if (store_events(c->store, c->arena, g->id, 0, FIRST_EVENTS, &event, &f.n_events, err))
+            return err->code;
+        f.event = event;
+        for (size_t k = 0; k < v->n_services; k++) {
+            if (str_is(v->service[k].name, g->service))
+                f.service = &v->service[k];
+        }
+        v->n_course[course_of(c->arena, &f)]++;
+    }
+    return HD_OK;
+}
+
 /* `service`: only what is about it; NULL: all. */
 static enum hd_code load(struct call *c, const char *service, struct fleet_view *v, struct hd_error *err)
 {
@@ -297,6 +327,8 @@ static enum hd_code load(struct call *c, const char *service, struct fleet_view 
                          err))
             return err->code;
     }
+    if (load_courses(c, v, err))
+        return err->code;
     load_runbooks(c, v);
     keep_guardless(v, service);
     keep_ended(v);

@@ -5,6 +5,7 @@
 #ifndef HTTP_FLEET_H
 #define HTTP_FLEET_H
 
+#include "http/course.h"
 #include "http/watching.h"
 
 struct fleet_view {
@@ -21,6 +22,7 @@ struct fleet_view {
     struct store_hold *hold;
     struct store_fact *source; /* "source/NAME": see settings.c */
     size_t n_services, n_needing, n_live, n_recent, n_acts, n_holds, n_sources, n_watching, n_approvals;
+    size_t n_course[COURSES]; /* of those that are live */
 };
 
 void fleet_render(struct buf *, const struct fleet_view *);

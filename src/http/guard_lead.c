@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "engine/weigh.h"
 #include "http/actions.h"
+#include "http/course.h"
 #include "http/guard_parts.h"
 #include "http/parts.h"
 #include "json/json.h"
@@ -44,19 +45,38 @@ static bool both_bad(const struct guard_view *v)
 }
 
 /* Of a live guard that needs nobody: what is achieved already, else what is going on. */
-static const char *under_way(const struct store_guard *g)
+static const char *under_way(const struct store_guard *g, enum course course)
 {
     if (g->state == HD_STATE_AFTERCARE)
         return g->recovered_ms >= 0 ? "Not needed: users are well again; haldane watches that it stays so"
                                     : "Not needed yet: the traffic is back; haldane watches users recover";
-    return g->state >= HD_STATE_DECIDING ? "Not needed yet: haldane is acting"
-                                         : "Not needed: haldane is watching";
+    if (g->state >= HD_STATE_DECIDING)
+        return "Not needed yet: haldane is acting";
+    switch (course) {
+    case COURSE_OVER_LEFT:
+        return "It is over its limit, and haldane will NOT take this back: watch it yourself";
+    case COURSE_LEFT:
+        return "If it fails, haldane will NOT take this back: watch it yourself";
+    case COURSE_OVER:
+        return "Not needed yet: it is over its limit, and haldane is deciding";
+    default:
+        return "Not needed: haldane is watching";
+    }
 }
 
-static void need_line(struct buf *b, const struct store_guard *g, bool alarm)
+static void need_line(struct buf *b, struct hd_arena *a, const struct guard_view *v, int64_t now_ms)
 {
-    bool needed = g->needs_human || (alarm && is_live(g));
-    enum tone tone = needed ? TONE_FAIL : is_live(g) ? TONE_RUN : TONE_PASS;
+    const struct store_guard *g = &v->guard;
+    const struct course_facts f = {.guard = g,
+                                   .service = v->has_service ? &v->service : NULL,
+                                   .hold = view_hold(v->hold, v->n_holds, g->service),
+                                   .event = v->event,
+                                   .n_events = v->n_events,
+                                   .now_ms = now_ms};
+    enum course course = course_of(a, &f);
+    bool alarm = v->alarm != NULL, needed = g->needs_human || (alarm && is_live(g));
+    bool doubt = course == COURSE_LEFT || course == COURSE_OVER || course == COURSE_OVER_LEFT;
+    enum tone tone = needed ? TONE_FAIL : doubt ? TONE_WARN : is_live(g) ? TONE_RUN : TONE_PASS;
     html_print(b, "<p class=\"need %s\" role=\"%s\">", html_tone_word(tone),
                needed ? "alert" : "status");
     html_icon(b, tone);
@@ -64,7 +84,7 @@ static void need_line(struct buf *b, const struct store_guard *g, bool alarm)
                g->needs_human ? "You are needed now"
                : !is_live(g)  ? "You are not needed"
                : alarm        ? "You are needed: haldane is not watching"
-                              : under_way(g));
+                              : under_way(g, course));
 }
 
 static void row_begin(struct buf *b, const char *name)
@@ -541,7 +561,7 @@ void guard_lead(struct buf *b, struct hd_arena *a, const struct guard_view *v, i
         html_print(b, " data-copy=\"%s&#10;%s\" data-url=\"/g/%s\"", guard_sentence(a, g), g->why, g->id);
     html_print(b, ">");
     if (!v->at_ms)
-        need_line(b, g, v->alarm != NULL);
+        need_line(b, a, v, now_ms);
     html_print(b, "<h1>%s</h1><p class=\"sub\">", guard_sentence(a, g));
     part_state(b, g->state);
     html_print(b, " ");

@@ -51,6 +51,9 @@ def moved_back(d, routers, first, chat, when):
     said = [t for t in texts(d, g) if f"green, rejected by guard {first[when]} at " in t]
     w.ok(said and "not taken back by haldane: this service was reverted a short while ago" in said[0],
          f"{when}: it is told that green was rejected, by whom, and what haldane will do", texts(d, g))
+    w.ok("Not needed: haldane is watching" not in d.get(f"/g/{g['id']}")[1],
+         f"{when}: its page does not say that nobody is needed")
+    w.ok("All well" not in d.get("/")[1], f"{when}: nor the fleet's that all is well")
     told = lambda: [a for a in chat.alerts if a["labels"].get("service") == when and
                     "again: it was rejected at" in a["annotations"]["summary"]]
     w.wait(told, 8, "the notice")

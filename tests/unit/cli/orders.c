@@ -20,6 +20,10 @@
 #define NEEDING(id)                                                                                \
     "{\"id\":\"" id "\",\"service\":\"shop\",\"state\":\"advised\",\"needs_human\":true,"           \
     "\"headline\":\"Look\"}"
+#define LIVE(mode, since)                                                                          \
+    "{\"id\":\"" ID "\",\"service\":\"shop\",\"state\":\"watching\",\"live\":true,\"mode\":\"" mode "\","  \
+    "\"headline\":\"Watching\",\"bad_since\":" since "}"
+#define FREE "{\"name\":\"shop\",\"mode\":\"enforce\",\"holds\":[]}"
 #define ITEMS(item) "{\"items\":[" item "],\"next\":null}"
 
 #define UNKNOWN {404, "{\"detail\":\"nothing of that name\"}", false}
@@ -141,6 +145,16 @@ static const struct row {
     {"status: the live guard is not hidden by it", {"status"},
      {{200, ITEMS(SERVICE), false}, {200, ITEMS(ROW), false}, {200, ITEMS(NEEDING(EARLIER)), false}}, 0, 3,
      "passed   " ID "  -        Good\n", NULL, NULL, NULL},
+    {"status: a live guard over its limit", {"status"},
+     {{200, ITEMS(FREE), false}, {200, ITEMS(LIVE("enforce", "\"2026-11-20T03:04:10Z\"")), false},
+      {200, ITEMS(""), false}}, 0, 3, " over its limit since 03:04:10 UTC\n", NULL, NULL, NULL},
+    {"status: one that haldane will not take back", {"status"},
+     {{200, ITEMS(FREE), false}, {200, ITEMS(LIVE("advise", "null")), false}, {200, ITEMS(""), false}}, 0, 3,
+     "   haldane will NOT take this back (advise): watch it yourself\n", NULL, NULL, NULL},
+    {"status: over its limit, and held", {"status"},
+     {{200, ITEMS(SERVICE), false}, {200, ITEMS(LIVE("enforce", "\"2026-11-20T03:04:10Z\"")), false},
+      {200, ITEMS(""), false}}, 0, 3,
+     "over its limit since 03:04:10 UTC; haldane will NOT take this back (held): watch it yourself\n", NULL, NULL, NULL},
     {"status of one", {"status", "shop"},
      {{200, SERVICE, false}, {200, ITEMS(""), false}, {200, ITEMS(""), false}}, 0, 3, "shop     enforce",
      NULL, "GET /api/v1/services/shop HTTP", NULL},

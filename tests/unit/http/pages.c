@@ -16,6 +16,7 @@
 #include "http/demo.h"
 #include "http/fleet.h"
 #include "http/guard.h"
+#include "http/guard_parts.h"
 #include "http/moment.h"
 #include "sample.h"
 
@@ -175,17 +176,23 @@ static void test_fleet_says(void **state)
         const char *name, *want;
         size_t services, needing, live;
         const char *alarm;
+        size_t course[COURSES];
     } row[] = {
-        {"empty", "<title>No service is configured", 0, 0, 0, NULL},
-        {"calm", "<title>All well: nothing is being released", 1, 0, 0, NULL},
-        {"watching", "<title>All well: 1 release is being watched", 1, 0, 1, NULL},
-        {"needed", "<title>1 thing needs you", 1, 1, 1, NULL},
-        {"the loop is stuck", "<title>haldane itself needs you", 1, 0, 1, "The guard loop ..."},
+        {"empty", "<title>No service is configured", 0, 0, 0, NULL, {0}},
+        {"calm", "<title>All well: nothing is being released", 1, 0, 0, NULL, {0}},
+        {"watching", "<title>All well: 1 release is being watched", 1, 0, 1, NULL, {[COURSE_WELL] = 1}},
+        {"over", "<title>1 release is over its limit; haldane is deciding", 1, 0, 1, NULL, {[COURSE_OVER] = 1}},
+        {"left alone", "<title>1 release is being watched that haldane will NOT take back: watch it yourself", 1, 0, 1,
+         NULL, {[COURSE_LEFT] = 1}},
+        {"what presses most", "<title>2 releases are over their limits; haldane will NOT take them back", 1, 0, 1, NULL,
+         {1, 1, 1, 1, 2}},
+        {"needed", "<title>1 thing needs you", 1, 1, 1, NULL, {[COURSE_OVER] = 1}},
+        {"the loop is stuck", "<title>haldane itself needs you", 1, 0, 1, "The guard loop ...", {0}},
     };
     (void)state;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
-        const struct fleet_view v = {.now_ms = now_ms,
+        struct fleet_view v = {.now_ms = now_ms,
                                      .alarm = row[i].alarm,
                                      .service = &service,
                                      .reading = &reading,
@@ -195,9 +202,66 @@ static void test_fleet_says(void **state)
                                      .n_services = row[i].services,
                                      .n_needing = row[i].needing,
                                      .n_live = row[i].live};
+        memcpy(v.n_course, row[i].course, sizeof v.n_course);
         fleet_render(&b, &v);
         if (!strstr(b.at, row[i].want))
             fail_msg("%s: no \"%s\" on the page", row[i].name, row[i].want);
+    }
+}
+
+/* Nobody reads "haldane is watching" over a guard that breaks a limit or that haldane would leave alone. */
+static void test_guard_course(void **state)
+{
+    static const char over[] = "Not needed yet: it is over its limit", left[] = "haldane will NOT take this back";
+    static const struct store_hold hold = {.service = "cart"};
+    static const struct store_event rejected = {
+        .reason = HD_REASON_REJECTED_LIVE, .text = "It is watched, and not taken back by haldane: cool-down"},
+        fought = {.reason = HD_REASON_REJECTED_LIVE, .text = "It is watched, and taken back if it fails"};
+    static const struct {
+        const char *name;
+        int64_t bad_since_ms;
+        int32_t state, mode;
+        const struct store_hold *hold;
+        const char *about;
+        const struct store_event *event;
+        enum course want;
+        const char *says;
+    } row[] = {
+        {"well", -1, HD_STATE_WATCHING, HD_MODE_ENFORCE, NULL, NULL, NULL, COURSE_WELL, "haldane is watching"},
+        {"over", 1, HD_STATE_WARMING, HD_MODE_ENFORCE, NULL, NULL, NULL, COURSE_OVER, over},
+        {"advise", -1, HD_STATE_WATCHING, HD_MODE_ADVISE, NULL, NULL, NULL, COURSE_LEFT, left},
+        {"advise, over", 1, HD_STATE_WATCHING, HD_MODE_ADVISE, NULL, NULL, NULL, COURSE_OVER_LEFT, left},
+        {"held", -1, HD_STATE_WATCHING, HD_MODE_ENFORCE, &hold, NULL, NULL, COURSE_LEFT, left},
+        {"unsafe", -1, HD_STATE_WATCHING, HD_MODE_ENFORCE, NULL, "{\"rollback_safe\":false}", NULL, COURSE_LEFT, left},
+        {"pages", -1, HD_STATE_WATCHING, HD_MODE_ENFORCE, NULL, "{\"on_fail\":\"page\"}", NULL, COURSE_LEFT, left},
+        {"cool-down", 1, HD_STATE_WATCHING, HD_MODE_ENFORCE, NULL, NULL, &rejected, COURSE_OVER_LEFT, left},
+        {"rejected", -1, HD_STATE_WATCHING, HD_MODE_ENFORCE, NULL, NULL, &fought, COURSE_WELL, "haldane is watching"},
+        {"deciding", 1, HD_STATE_DECIDING, HD_MODE_ENFORCE, NULL, NULL, NULL, COURSE_OVER, "haldane is acting"},
+        {"ordered", -1, HD_STATE_DECIDING, HD_MODE_ADVISE, NULL, NULL, NULL, COURSE_ACTING, "haldane is acting"},
+        {"sending", 1, HD_STATE_REVERTING, HD_MODE_ENFORCE, NULL, NULL, NULL, COURSE_ACTING, "haldane is acting"},
+        {"ended", 1, HD_STATE_ADVISED, HD_MODE_ADVISE, NULL, NULL, NULL, COURSE_WELL, "You are not needed"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        ARENA_AUTO a = arena_new();
+        BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
+        struct guard_view *v = arena_of(a, struct guard_view);
+        v->guard = sample_guard(SAMPLE_WATCHING, "cart", row[i].state, now_ms);
+        v->guard.mode = row[i].mode;
+        v->guard.bad_since_ms = row[i].bad_since_ms;
+        v->has_service = true;
+        v->service = (struct store_service){.name = "cart", .mode = "enforce", .about = row[i].about};
+        v->hold = (struct store_hold *)row[i].hold;
+        v->n_holds = row[i].hold != NULL;
+        v->event = (struct store_event *)row[i].event;
+        v->n_events = row[i].event != NULL;
+        const struct course_facts f = {.guard = &v->guard, .service = &v->service, .hold = row[i].hold,
+                                       .event = row[i].event, .n_events = v->n_events, .now_ms = now_ms};
+        if (course_of(a, &f) != row[i].want)
+            fail_msg("%s: course %d, not %d", row[i].name, (int)course_of(a, &f), (int)row[i].want);
+        guard_lead(&b, a, v, now_ms);
+        if (!strstr(b.at, row[i].says))
+            fail_msg("%s: no \"%s\" on the page", row[i].name, row[i].says);
     }
 }
 
@@ -286,7 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_screen), cmocka_unit_test(test_no_refresh_when_ended),
         cmocka_unit_test(test_hostile),      cmocka_unit_test(test_fleet_says),
-        cmocka_unit_test(test_alarm),        cmocka_unit_test(test_moment),
+        cmocka_unit_test(test_guard_course), cmocka_unit_test(test_alarm),        cmocka_unit_test(test_moment),
         cmocka_unit_test(test_demo),
     };
     return cmocka_run_group_tests(tests, make_store, drop_store);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How a live guard stands for whoever looks, by what the store knows: whether its release breaks a limit, and
+ * whether haldane would take it back. "All well" is said of the first one only. Pure.
+ */
+#ifndef HTTP_COURSE_H
+#define HTTP_COURSE_H
+
+#include "http/view.h"
+
+/* The most pressing last. */
+enum course {
+    COURSE_WELL,      /* nothing is wrong, or it has ended */
+    COURSE_LEFT,      /* nothing is wrong, but haldane would not take it back */
+    COURSE_ACTING,    /* it is being taken back, or was and users are not well yet */
+    COURSE_OVER,      /* over a limit; whether to act is being decided */
+    COURSE_OVER_LEFT, /* over a limit, and haldane will not take it back */
+};
+enum { COURSES = COURSE_OVER_LEFT + 1 };
+
+struct course_facts {
+    const struct store_guard *guard;
+    const struct store_service *service; /* NULL: no longer configured */
+    const struct store_hold *hold;       /* in force on it; NULL: none */
+    const struct store_event *event;     /* of its timeline */
+    size_t n_events;
+    int64_t now_ms;
+};
+enum course course_of(struct hd_arena *, const struct course_facts *);
+/* "2 releases are being watched", for `n` live guards that stand so. */
+void course_say(struct buf *, enum course, size_t n);
+
+#endif
