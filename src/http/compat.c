@@ -94,7 +94,12 @@ static enum compat_found look_run(struct call *c, const struct compat_ask *ask,
     if (code == HD_ABSENT)
         return say(v, COMPAT_NOTHING,
                    arena_print(c->arena, "no analysis of run %s was started", ask->run));
-    return code ? failed(c, v, &err) : look_guard(c, run.guard, v);
+    if (code)
+        return failed(c, v, &err);
+    enum compat_found found = look_guard(c, run.guard, v);
+    const struct store_sides asked = {ask->candidate, ask->stable, ask->version, NULL};
+    const char *other = found == COMPAT_FOUND ? store_run_other(c->arena, ask->run, &v->guard, &asked) : NULL;
+    return other ? say(v, COMPAT_OTHER, other) : found;
 }
 
 /* Does the verdict of a guard that has ended still speak of what is live? */

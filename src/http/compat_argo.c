@@ -170,7 +170,7 @@ enum hd_code argo_analysis(struct call *c, struct hd_error *unread)
     bool has = found == COMPAT_FOUND;
     write_answer(c, &(struct argo){.id = has ? v.guard.id : "",
                                    .verdict = has ? v.guard.verdict : (int)HD_VERDICT_NONE,
-                                   .hopeless = found == COMPAT_UNKNOWN,
+                                   .hopeless = found == COMPAT_UNKNOWN || found == COMPAT_OTHER,
                                    .score = has ? v.guard.score : (double)NAN,
                                    .reason = v.reason});
     return HD_OK;

@@ -142,7 +142,24 @@ void analysis_headline(struct guard *g)
 
 /* --- the order --- */
 
-/* Under a name that has been used, the same analysis answers: live, or by its stored row. */
+/* True: said that the name is of an analysis of other sides. */
+static bool analysis_other(struct order *o, const char *run, const struct store_guard *row)
+{
+    const char *version = order_text(o, "version");
+    const struct store_sides asked = {
+        .candidate = order_text(o, "candidate"),
+        .stable = order_text(o, "stable"),
+        .candidate_version = version ? version : order_text(o, "candidate_label"),
+        .stable_version = order_text(o, "stable_label"),
+    };
+    const char *other = store_run_other(o->arena, run, row, &asked);
+    if (other)
+        order_problem(o, 409, "other_sides", other);
+    return other != NULL;
+}
+
+/* Under a name that has been used, the same analysis answers: live, or by its stored row; but not for
+ * other sides. */
 static bool analysis_known(struct order *o, struct service *s, const char *run)
 {
     struct guard *live = analysis_find(s, run);
@@ -150,12 +167,15 @@ static bool analysis_known(struct order *o, struct service *s, const char *run)
     struct store_run found;
     struct hd_error err;
     if (live) {
-        order_about(o, live, 200);
+        if (!analysis_other(o, run, &live->row))
+            order_about(o, live, 200);
         return true;
     }
     if (store_run(o->p->o.store, o->arena, s->name, run, o->p->now.wall_ms, &found, &err) ||
         store_guard(o->p->o.store, o->arena, found.guard, row, &err))
         return false;
+    if (analysis_other(o, run, row))
+        return true;
     memcpy(o->about_id, row->id, sizeof o->about_id);
     o->row = row;
     o->status = 200;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Runs: the names under which other tools ask for an analysis, so that asking again finds the same
- * one. Decides what is forgotten: what has expired, and beyond the cap what would expire next.
+ * one. Decides what is forgotten: what has expired, and beyond the cap what would expire next; and
+ * that a name's verdict is told for no sides but those it is about.
  */
+#include "base/arena.h"
+#include "base/str.h"
 #include "store/sql.h"
 
 enum hd_code store_put_run(struct store *s, const struct store_run *run, int64_t now_ms,
@@ -55,4 +58,26 @@ enum hd_code store_run_of(struct store *s, struct hd_arena *arena, const char *g
     struct sql_query q = {SELECT "guard = ?1 LIMIT 1", ARGS(TEXT_ARG(guard)), read_run,
                           sizeof *ret};
     return sql_one(s, arena, &q, ret, err);
+}
+
+static bool is_other(const char *asked, const char *judged)
+{
+    return asked && !str_is(asked, judged);
+}
+
+static const char *side_text(struct hd_arena *arena, const char *colour, const char *version)
+{
+    return version ? arena_print(arena, "%s (%s)", colour, version) : colour;
+}
+
+const char *store_run_other(struct hd_arena *arena, const char *run, const struct store_guard *g,
+                            const struct store_sides *asked)
+{
+    if (!is_other(asked->candidate, g->candidate) && !is_other(asked->stable, g->stable) &&
+        !is_other(asked->candidate_version, g->candidate_version) &&
+        !is_other(asked->stable_version, g->stable_version))
+        return NULL;
+    return arena_print(arena, "the run %s judged candidate %s against %s and was asked for other sides: "
+                       "use another run name", run, side_text(arena, g->candidate, g->candidate_version),
+                       side_text(arena, g->stable, g->stable_version));
 }

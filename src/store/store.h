@@ -182,6 +182,13 @@ enum hd_code store_run(struct store *, struct hd_arena *, const char *service, c
 /* The run that an analysis belongs to, expired or not; HD_ABSENT: none any more. */
 enum hd_code store_run_of(struct store *, struct hd_arena *, const char *guard, struct store_run *ret,
                           struct hd_error *err);
+/* The sides of an analysis as an asker names them; NULL: not said, whichever it is. */
+struct store_sides {
+    const char *candidate, *stable, *candidate_version, *stable_version;
+};
+/* A sentence when the analysis that `run` names judged others than these; NULL: it is about them. */
+const char *store_run_other(struct hd_arena *, const char *run, const struct store_guard *,
+                            const struct store_sides *asked);
 
 /* --- approvals: one for each guard whose revert waits for a human --- */
 enum store_approval_outcome {

@@ -32,6 +32,11 @@ def get(d, query):
     return answer
 
 
+def post(d, **body):
+    _, text = d.request("POST", PATH, json.dumps({"service": "shop", **body}), {"Authorization": f"Bearer {token(d)}"})
+    return json.loads(text)
+
+
 def metric(d, template, **args):
     return argo.Metric(template, {"service": "shop", "candidate": "green", "stable": "blue",
                                   "address": f"http://127.0.0.1:{d.port}", "token": token(d), **args})
@@ -101,6 +106,31 @@ def good_and_bad(d, template, prometheus, router):
     w.equal(d.rows("SELECT * FROM rejection WHERE rejected"), [], "no side was rejected")
     w.equal(len(d.api("/guards?analysis=true")["items"]), 2, "the list has both when asked for them")
     return answer["id"]
+
+
+def other_sides(d):
+    """A verdict is about the sides that were judged: nobody gets it for others under the same name."""
+    def told(name, a, judged):
+        w.equal((a["phase"], a["ok"], a["id"]), ("Inconclusive", False, ""), f"{name}: not that verdict", str(a))
+        w.ok(judged in a["reason"] and "other sides: use another run name" in a["reason"], f"{name}: why", str(a))
+
+    judged = "the run 7c9f judged candidate green against blue"
+    for name, sides in (("swapped sides", {"candidate": "blue", "stable": "green"}),
+                        ("another candidate", {"candidate": "blue"}), ("another stable", {"stable": "green"}),
+                        ("a version", {"candidate": "green", "version": "v1"})):
+        told(name, post(d, run="7c9f", **sides), judged)
+    told("another candidate by GET", get(d, "service=shop&run=7c9f&candidate=blue"), judged)
+    for name, more in (("the stable that was meant", {"stable": "blue"}), ("another duration", {"duration": "9s"})):
+        a = post(d, run="7c9f", candidate="green", **more)
+        w.equal(a["phase"], "Successful", f"{name}: the same analysis", str(a))
+    first = post(d, run="versions", candidate="green", version="v1")
+    again = post(d, run="versions", candidate="green", version="v1")
+    w.equal((again["id"], again["phase"]), (first["id"], "Running"), "the same version joins")
+    told("another version", post(d, run="versions", candidate="green", version="v2"),
+         "the run versions judged candidate green (v1) against blue")
+    for run in ("7c9f", "versions"):
+        status, a = d.order("/analysis", service="shop", run=run, candidate="blue", stable="green")
+        w.equal((status, a.get("code")), (409, "other_sides"), f"the API tells no verdict of {run} for others", str(a))
 
 
 def own_times(d, template, prometheus):
@@ -191,6 +221,7 @@ def main(world):
     reading(d)
     bodies(d)
     good_and_bad(d, template, prometheus, router)
+    other_sides(d)
     prometheus.say("shop", green=(50, 0))
     own_times(d, template, prometheus)
     prometheus.say("shop", green=(50, 25))

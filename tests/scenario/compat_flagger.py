@@ -102,6 +102,10 @@ def verdicts(d, f, prometheus):
     w.ok(True, "a good run is promoted")
     w.equal(f.call("failed", "good")[0], False, "and never rolled back")
     w.equal(len(d.api("/guards?analysis=true")["items"]), 1, "by one analysis")
+    for stable, code in (("primary", 200), ("canary", 403)):
+        status, text = f.post(f"/compat/flagger/check?candidate=canary&stable={stable}", checksum="good")
+        w.equal((status, "use another run name" in text), (code, code == 403),
+                f"asked again for canary against {stable}, of one run", text)
 
     prometheus.say("podinfo", green=(50, 25))
     f.call("not-failed", "bad")
