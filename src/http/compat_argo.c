@@ -72,6 +72,7 @@ const struct dialect argo_dialect = {refuse};
 struct argo_ask {
     struct compat_ask what;
     const char *ttl, *duration, *interval;
+    bool empty_run; /* a name was to be given: what it should have been, nobody can tell */
 };
 
 static const char **place_of(struct argo_ask *ask, const char *key)
@@ -90,12 +91,17 @@ static const char **place_of(struct argo_ask *ask, const char *key)
     return NULL;
 }
 
+static void put(struct argo_ask *ask, const char **at, const char *text)
+{
+    *at = text && *text ? text : NULL;
+    if (at == &ask->what.run)
+        ask->empty_run = text && !*text;
+}
+
 static void take_query(const struct call *c, struct argo_ask *ask)
 {
-    for (const char *const *key = c->route->query; *key; key++) {
-        const char *value = call_query(c, *key);
-        *place_of(ask, *key) = value && *value ? value : NULL;
-    }
+    for (const char *const *key = c->route->query; *key; key++)
+        put(ask, place_of(ask, *key), call_query(c, *key));
 }
 
 /* Members of a JSON body win over the address; false: refused. */
@@ -115,7 +121,7 @@ static bool take_body(struct call *c, struct argo_ask *ask)
             (void)call_refuse(c, 422, "bad_field", "%s is not known here, or no text", json_key(k));
             return false;
         }
-        *at = *text ? arena_text(c->arena, text) : NULL;
+        put(ask, at, arena_text(c->arena, text));
     }
     return true;
 }
@@ -162,6 +168,8 @@ enum hd_code argo_analysis(struct call *c, struct hd_error *unread)
     take_query(c, &ask);
     if (!take_body(c, &ask))
         return HD_OK;
+    if (ask.empty_run && ask.what.candidate && !ask.what.guard && c->route->order)
+        return call_refuse(c, 422, "bad_field", "run is empty");
     enum compat_found found = compat_look(c, &ask.what, unread, &v);
     if (found == COMPAT_NOTHING && ask.what.run && c->route->order) {
         start(c, &ask);

@@ -76,6 +76,10 @@ def bodies(d):
         a = json.loads(text)
         w.ok(status == 200 and set(a) == KEYS and a["phase"] == "Inconclusive" and not a["ok"],
              f"{name}: Inconclusive, with a reason", f"{status} {text}")
+    a = post(d, run="", candidate="green")
+    w.equal((a["phase"], a["reason"]), ("Inconclusive", "run is empty"), "an empty run is no question about a guard")
+    status, text = d.request("POST", f"{PATH}?service=shop&run=&candidate=green", None, headers)
+    w.equal(json.loads(text)["reason"], "run is empty", "nor is one in the address", text)
     status, text = d.request("POST", PATH, '{"service":"shop","run":"r"}',
                              {"Authorization": "Bearer hld_wrong"})
     w.equal(status, 401, "a wrong token is told by the status", text)
