@@ -202,6 +202,20 @@ static bool analysis_joined(struct order *o, const struct service *s, const stru
     return false;
 }
 
+/* The first of the two names that is no colour gets the colours that there are. */
+static const char *sides_fault(struct order *o, const struct hd_policy *policy, const char *mine, const char *theirs)
+{
+    const char *odd = mine && policy_colour(policy, mine) < 0       ? mine
+                      : theirs && policy_colour(policy, theirs) < 0 ? theirs
+                                                                    : NULL;
+    const char *names = policy->colours[0].name;
+    if (!odd)
+        return "candidate and stable must be two colours of the service";
+    for (uint32_t i = 1; i < policy->n_colours; i++)
+        names = arena_print(o->arena, "%s, %s", names, policy->colours[i].name);
+    return arena_print(o->arena, "'%s' is no colour of the service, which has %s", odd, names);
+}
+
 /* The sides must be named where the config does not fix them: by traffic alone nobody can say which
  * one a release is, before the switch it is the one without. */
 static bool analysis_sides(struct order *o, const struct hd_policy *policy, int *candidate, int *stable)
@@ -218,7 +232,7 @@ static bool analysis_sides(struct order *o, const struct hd_policy *policy, int 
                                               : -1;
     if (*candidate >= 0 && *stable >= 0 && *candidate != *stable)
         return true;
-    order_problem(o, 422, "no_such_colour", "candidate and stable must be two colours of the service");
+    order_problem(o, 422, "no_such_colour", sides_fault(o, policy, mine, theirs));
     return false;
 }
 

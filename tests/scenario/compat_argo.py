@@ -80,6 +80,11 @@ def bodies(d):
     w.equal((a["phase"], a["reason"]), ("Inconclusive", "run is empty"), "an empty run is no question about a guard")
     status, text = d.request("POST", f"{PATH}?service=shop&run=&candidate=green", None, headers)
     w.equal(json.loads(text)["reason"], "run is empty", "nor is one in the address", text)
+    for side in ({"candidate": "purple"}, {"candidate": "green", "stable": "purple"}):
+        a = post(d, run="r", **side)
+        w.equal((a["phase"], a["reason"]),
+                ("Inconclusive", "'purple' is no colour of the service, which has blue, green"),
+                "an unknown colour: which there are")
     status, text = d.request("POST", PATH, '{"service":"shop","run":"r"}',
                              {"Authorization": "Bearer hld_wrong"})
     w.equal(status, 401, "a wrong token is told by the status", text)
