@@ -71,7 +71,7 @@ def refusals(d, argo):
         status, a = argo.start("shop", **more)
         w.ok(status == 400 and a["message"], f"{name}: 400 with a message", str(a))
     status, a = argo.start("shop", experiment="purple")
-    w.ok(status == 400 and "colours" in a["message"], "a colour that is not there: 400", str(a))
+    w.ok(status == 400 and "has blue, green" in a["message"], "a colour that is not there: 400, with those that are", str(a))
     w.equal(argo.call("GET", "/canary/01JD2K9999999999999999999X")[0], 404, "an execution that is not there: 404")
     now = int(time.time())
     for name, how, words in (
