@@ -94,7 +94,7 @@ def audit(page, name):
 
 
 def start(world):
-    router = w.Router(world, backends=[n for n in NAMES if n != "stale"], fall=50)
+    router = w.Router(world, backends=[n for n in NAMES if n != "stale"], fall=200)
     prometheus, alertmanager = w.Prometheus(), w.Alertmanager()
     services = {}
     for n in NAMES:

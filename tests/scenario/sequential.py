@@ -102,7 +102,7 @@ def pasts(d, name):
 
 
 def main(world):
-    router = w.Router(world, backends=list(PLAY), fall=20)
+    router = w.Router(world, backends=list(PLAY), fall=200)
     prometheus = w.Prometheus()
     services = {}
     for n, (checks, guard, *_) in PLAY.items():
