@@ -10,6 +10,21 @@
 
 #define HOLD_MAX_MS ((int64_t)30 * 86400 * 1000)
 
+/* Ends the transaction; false: nothing of it holds, and the order is answered. */
+static bool commit(struct order *o, enum hd_code code, struct hd_error *err)
+{
+    struct pipeline *p = o->p;
+    if (!code)
+        code = store_commit(p->o.store, err);
+    if (code) {
+        store_rollback(p->o.store);
+        order_problem(o, 503, "not_saved", arena_text(o->arena, err->text));
+        return false;
+    }
+    holds_read(p);
+    return true;
+}
+
 void hold_order(struct order *o)
 {
     struct pipeline *p = o->p;
@@ -30,14 +45,8 @@ void hold_order(struct order *o)
     enum hd_code code = store_begin(p->o.store, &err);
     if (!code)
         code = store_add_hold(p->o.store, &hold, &id, &err);
-    if (!code)
-        code = store_commit(p->o.store, &err);
-    if (code) {
-        store_rollback(p->o.store);
-        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+    if (!commit(o, code, &err))
         return;
-    }
-    holds_read(p);
     event_add(p, NULL, o->service, "operator", HD_REASON_NONE,
               o->service ? "Automatic reverts of this service are held" : "Automatic reverts of the whole fleet are held",
               hold.reason, true);
@@ -71,14 +80,8 @@ void release_order(struct order *o)
     } else if (!code && str_is(o->what, "release")) {
         code = store_release_holds(p->o.store, o->service, p->now.wall_ms, &n, &err);
     }
-    if (!code)
-        code = store_commit(p->o.store, &err);
-    if (code) {
-        store_rollback(p->o.store);
-        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+    if (!commit(o, code, &err))
         return;
-    }
-    holds_read(p);
     if (n)
         event_add(p, NULL, o->service, "operator", HD_REASON_NONE, "Automatic reverts are released",
                   order_text(o, "reason"), true);

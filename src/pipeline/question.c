@@ -103,6 +103,18 @@ static enum hd_code fetch_next(void *what, struct talk *t, struct hd_ask *ret, s
                                       &f->reason, err);
 }
 
+static struct fetch *fetch_new(const struct guard *g, struct source *s, const struct hd_datasource *ds)
+{
+    struct fetch *f = calloc(1, sizeof *f);
+    if (!f)
+        abort();
+    f->p = g->p;
+    f->source = s;
+    f->cfg = ds->plugin.cfg;
+    f->pin = config_ref(g->pin);
+    return f;
+}
+
 static struct fetch **fetch_list(struct pipeline *p, uint64_t hash)
 {
     return &p->fetches[hash % FETCH_LISTS];
@@ -171,13 +183,7 @@ void question_clock(struct guard *g, struct source *s, const struct hd_datasourc
     if (s->clock_talk)
         return;
     struct pipeline *p = g->p;
-    struct fetch *f = calloc(1, sizeof *f);
-    if (!f)
-        abort();
-    f->p = p;
-    f->source = s;
-    f->cfg = ds->plugin.cfg;
-    f->pin = config_ref(g->pin);
+    struct fetch *f = fetch_new(g, s, ds);
     f->question = (struct hd_question){ /* no probe: only the time is asked */
         .probe = &f->probe, .n = 0, .series_max = 1, .answer_max = HD_ANSWER_BYTES_SMALL};
     s->clock_talk = talk_replicas(talk_start(p, fetch_next, f, clock_done, f, 0),
@@ -262,13 +268,7 @@ static struct fetch *fetch_start(struct guard *g, const struct hd_datasource *ds
         if (f->hash == hash && asks(f, s, ds->plugin.cfg, probe, q))
             return f;
     }
-    struct fetch *f = calloc(1, sizeof *f);
-    if (!f)
-        abort();
-    f->p = p;
-    f->source = s;
-    f->cfg = ds->plugin.cfg;
-    f->pin = config_ref(g->pin);
+    struct fetch *f = fetch_new(g, s, ds);
     f->hash = hash;
     f->own = arena_new();
     f->probe = *probe;

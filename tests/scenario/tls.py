@@ -30,20 +30,9 @@ def make(world, name):
 class Tls(w.Daemon):
     """Trusts whatever the daemon shows, and looks at it."""
 
-    def connect(self):
+    def connect(self, seconds=5):
         context = ssl._create_unverified_context()
-        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=5, context=context)
-
-    def request(self, method, path, body=None, headers=None, seconds=5):
-        c = self.connect()
-        try:
-            c.request(method, path, body, headers or {})
-            r = c.getresponse()
-            return r.status, r.read().decode()
-        except http.client.HTTPException as e:
-            raise OSError(str(e)) from e
-        finally:
-            c.close()
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=seconds, context=context)
 
     def shown(self):
         c = self.connect()

@@ -616,8 +616,11 @@ class Daemon:
         self.child.terminate()
         return self.child.wait(seconds)
 
+    def connect(self, seconds=5):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+
     def request(self, method, path, body=None, headers=None, seconds=5):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+        c = self.connect(seconds)
         try:
             c.request(method, path, body, headers or {})
             r = c.getresponse()
