@@ -241,7 +241,7 @@ void html_head(struct buf *b, const struct html_page *p)
         "viewBox='0 0 16 16'%%3E%%3Crect width='16' height='16' rx='4' fill='%%23%s'/%%3E"
         "%%3C/svg%%3E\"><link rel=\"stylesheet\" href=\"/assets/style.css?v=%s\">"
         "<script defer src=\"/assets/live.js?v=%s\"></script></head><body%s>",
-        tab_colours[p->tone], html_style_tag(), html_script_tag(), p->live ? " data-live=\"1\"" : "");
+        tab_colours[p->tone], html_style_tag(), html_script_tag(), p->live ? " data-live" : "");
     buf_text(b, shapes);
     html_print(b,
                "<a class=\"skip\" href=\"#main\">to the content</a><header><nav aria-label=\"pages\">"

@@ -145,7 +145,7 @@ static void body(struct call *c, struct buf *b, const struct computed *k)
     for (size_t i = 0; i < l->n; i++)
         figure(c, b, &l->sweep[i], (unsigned)i);
     html_print(b, "</div><p class=\"m\">A bar is as long as its part of the guards: solid reverts were real, hollow ones "
-                  "false, those half as high are unknown; bold is in force. A revert is false when a human marked the "
+                  "false, those half as high are unknown. A revert is false when a human marked the "
                   "guard so, or when it passed and nobody said otherwise; it is real when a human marked it right. "
                   "Missed are bad releases that would have been kept; cut short are guards whose evidence ended before "
                   "a verdict, as after a revert.</p><p class=\"pages\"><a href=\"/api/v1/services/");

@@ -15,6 +15,7 @@
 
 /* One value of a limit. */
 struct limits_row {
+    double number;
     const char *value, *text; /* "0.5%", "5 reverts, 2 real, 3 false" */
     bool own;                 /* the one in force */
     int64_t reverts, real, false_ones, unknown, missed, cut_short;
@@ -24,7 +25,7 @@ struct limits_sweep {
     const char *check, *limit; /* check NULL: of the sequential rule */
     int64_t switches, without; /* judged; whose policy had no such limit */
     size_t n;
-    struct limits_row row[LIMITS_ROWS_MAX];
+    struct limits_row row[LIMITS_ROWS_MAX]; /* by number */
 };
 
 struct limits {
@@ -40,7 +41,7 @@ enum hd_code limits_read(struct hd_arena *, struct hd_span json, struct limits *
 
 /* "http-5xx-ratio, max" */
 const char *limits_name(struct hd_arena *, const struct limits_sweep *);
-/* "limit 1% -> 2 reverts, both real; 0.5% -> ...": the one in force first. */
+/* "0.5%: 5 reverts, 3 false; 1% (in force): 2 reverts, both real." */
 void limits_say(struct buf *, const struct limits_sweep *);
 /* A row of the service's page: one limit in words, and where the others are. */
 struct call;

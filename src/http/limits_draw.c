@@ -6,6 +6,7 @@
  */
 #include "http/limits.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -18,6 +19,9 @@
 #define LEFT 70
 #define RIGHT 392
 #define ROW 34
+#define LINE 14 /* a second line of words */
+#define MARK 6  /* more room below "in force" */
+#define LINE_CHARS 40 /* of a phone's larger letters, from LEFT to RIGHT */
 #define TOP 6
 #define BAR 10
 #define TITLE 26 /* of one among several */
@@ -50,7 +54,11 @@ static bool flag(const struct json *j, const char *key)
 
 static struct limits_row row_of(struct hd_arena *a, const struct json *j)
 {
-    return (struct limits_row){.value = text(a, j, "value_text"),
+    struct hd_error err;
+    double value = 0;
+    (void)json_double(json_get(j, "value"), "value", &value, &err);
+    return (struct limits_row){.number = value,
+                               .value = text(a, j, "value_text"),
                                .text = text(a, j, "text"),
                                .own = flag(j, "own"),
                                .reverts = number(j, "reverts"),
@@ -59,6 +67,15 @@ static struct limits_row row_of(struct hd_arena *a, const struct json *j)
                                .unknown = number(j, "unknown"),
                                .missed = number(j, "missed"),
                                .cut_short = number(j, "cut_short")};
+}
+
+/* The one in force stands where its value belongs, in whatever order they were tried. */
+static void put_row(struct limits_sweep *s, struct limits_row row)
+{
+    size_t at = s->n++;
+    for (; at > 0 && s->row[at - 1].number > row.number; at--)
+        s->row[at] = s->row[at - 1];
+    s->row[at] = row;
 }
 
 /* Rows of one limit stand together. */
@@ -75,7 +92,7 @@ static void read_row(struct hd_arena *a, const struct json *j, struct limits *l)
     s->switches = number(j, "switches");
     s->without = number(j, "without");
     if (s->n < LIMITS_ROWS_MAX)
-        s->row[s->n++] = row_of(a, j);
+        put_row(s, row_of(a, j));
 }
 
 enum hd_code limits_read(struct hd_arena *a, struct hd_span from, struct limits *ret, struct hd_error *err)
@@ -106,22 +123,15 @@ const char *limits_name(struct hd_arena *a, const struct limits_sweep *s)
 
 void limits_say(struct buf *b, const struct limits_sweep *s)
 {
-    bool said = false;
-    for (int own = 1; own >= 0; own--) {
-        for (size_t i = 0; i < s->n; i++) {
-            if (s->row[i].own != own)
-                continue;
-            html_print(b, "%s%s: %s", said ? "; " : own ? "in force, " : "", s->row[i].value, s->row[i].text);
-            said = true;
-        }
-    }
+    for (size_t i = 0; i < s->n; i++)
+        html_print(b, "%s%s%s: %s", i ? "; " : "", s->row[i].value, s->row[i].own ? " (in force)" : "", s->row[i].text);
     html_print(b, ".");
 }
 
 void limits_table(struct buf *b, const struct limits_sweep *s)
 {
     static const char *const heads[] = {"reverts", "real", "false", "unknown", "missed", "cut short"};
-    html_print(b, "<table class=\"data\"><thead><tr><th scope=\"col\">%s</th>", s->limit);
+    html_print(b, "<table class=\"list data\"><thead><tr><th scope=\"col\">%s</th>", s->limit);
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         html_print(b, "<th scope=\"col\">%s</th>", heads[i]);
     html_print(b, "</tr></thead><tbody>");
@@ -130,7 +140,7 @@ void limits_table(struct buf *b, const struct limits_sweep *s)
         const int64_t cell[] = {r->reverts, r->real, r->false_ones, r->unknown, r->missed, r->cut_short};
         html_print(b, "<tr><th scope=\"row\">%s%s</th>", r->value, r->own ? " (in force)" : "");
         for (size_t k = 0; k < sizeof cell / sizeof *cell; k++)
-            html_print(b, "<td>%lld</td>", (long long)cell[k]);
+            html_print(b, "<td data-l=\"%s\">%lld</td>", heads[k], (long long)cell[k]);
         html_print(b, "</tr>");
     }
     html_print(b, "</tbody></table>");
@@ -143,6 +153,32 @@ static double width_of(const struct limits_sweep *s, int64_t n)
     return s->switches > 0 ? (double)(RIGHT - LEFT) * (double)n / (double)s->switches : 0;
 }
 
+/* Where its words go on in a second line; NULL: they fit into one. */
+static const char *second_line(const struct limits_row *r)
+{
+    const char *at = NULL;
+    if (strlen(r->text) <= LINE_CHARS)
+        return NULL;
+    for (const char *p = strstr(r->text, ", "); p && p - r->text <= LINE_CHARS; p = strstr(p + 2, ", "))
+        at = p + 2;
+    return at;
+}
+
+static void draw_words(struct buf *b, const struct limits_row *r, int y)
+{
+    const char *second = second_line(r);
+    char first[LINE_CHARS + 4];
+    (void)snprintf(first, sizeof first, "%.*s", second ? (int)(second - r->text) : LINE_CHARS, r->text);
+    html_print(b, "<text class=\"%s\" x=\"%d\" y=\"%d\">%s</text><text x=\"%d\" y=\"%d\">%s</text>",
+               r->own ? "e b" : "e", LEFT - 8, y + 11, r->value, LEFT, y + 11, first);
+    if (r->own)
+        html_print(b, "<text class=\"e b\" x=\"%d\" y=\"%d\">in force</text>", LEFT - 8, y + 11 + LINE);
+    if (second)
+        html_print(b, "<text x=\"%d\" y=\"%d\">%s</text>", LEFT, y + 11 + LINE, second);
+}
+
+static int row_height(const struct limits_row *r) { return ROW + (second_line(r) ? LINE : r->own ? MARK : 0); }
+
 static void draw_row(struct buf *b, const struct limits_sweep *s, const struct limits_row *r, int y)
 {
     const struct {
@@ -151,8 +187,8 @@ static void draw_row(struct buf *b, const struct limits_sweep *s, const struct l
         int top, height;
     } part[] = {{"rr", r->real, 0, BAR}, {"ru", r->unknown, BAR / 2, BAR / 2}, {"rf", r->false_ones, 0, BAR}};
     double x = LEFT;
-    html_print(b, "<text class=\"%s\" x=\"%d\" y=\"%d\">%s</text><text x=\"%d\" y=\"%d\">%s</text>",
-               r->own ? "e b" : "e", LEFT - 8, y + 11, r->value, LEFT, y + 11, r->text);
+    draw_words(b, r, y);
+    y += second_line(r) ? LINE : 0;
     html_print(b, "<path class=\"g\" d=\"M%d %dH%d\"/>", LEFT, y + 16 + BAR, RIGHT);
     for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
         double w = width_of(s, part[i].n);
@@ -163,12 +199,21 @@ static void draw_row(struct buf *b, const struct limits_sweep *s, const struct l
     }
 }
 
-static int height_of(const struct limits_sweep *s) { return TOP + ROW * (int)s->n; }
+static int height_of(const struct limits_sweep *s)
+{
+    int height = TOP;
+    for (size_t i = 0; i < s->n; i++)
+        height += row_height(&s->row[i]);
+    return height;
+}
 
 static void draw_rows(struct buf *b, const struct limits_sweep *s, int y)
 {
-    for (size_t i = 0; i < s->n; i++)
-        draw_row(b, s, &s->row[i], y + TOP + ROW * (int)i);
+    y += TOP;
+    for (size_t i = 0; i < s->n; i++) {
+        draw_row(b, s, &s->row[i], y);
+        y += row_height(&s->row[i]);
+    }
 }
 
 void limits_draw(struct buf *b, struct hd_arena *a, const struct limits_sweep *s, unsigned id)
@@ -200,6 +245,6 @@ void limits_svg(struct buf *b, struct hd_arena *a, const char *service, const st
         draw_rows(b, &l->sweep[i], y + TITLE);
         y += TITLE + height_of(&l->sweep[i]);
     }
-    html_print(b, "<text x=\"8\" y=\"%d\">solid: real · half as high: unknown · hollow: false · bold: in force</text></svg>",
+    html_print(b, "<text x=\"8\" y=\"%d\">solid: real · half as high: unknown · hollow: false</text></svg>",
                height - 8);
 }

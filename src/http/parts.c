@@ -33,7 +33,7 @@ static void rejected(struct buf *b, const struct store_side *s, int64_t now_ms)
         html_icon(b, TONE_WARN);
     html_print(b, "rejected by ");
     if (r->guard)
-        html_print(b, "<a href=\"/g/%s\">guard %s</a>", r->guard, r->guard);
+        html_print(b, "<a href=\"/g/%s\">guard <span class=\"id\">%s</span></a>", r->guard, r->guard);
     else
         html_print(b, "a guard");
     html_print(b, " at ");
