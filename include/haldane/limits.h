@@ -84,6 +84,8 @@
 #define HD_RUN_TTL_MS 86400000      /* how long a name means its analysis, where none is given */
 #define HD_RUN_TTL_MS_MAX ((int64_t)7 * 86400000)
 #define HD_BODY_BYTES_MAX (1u << 20)    /* HTTP request body */
+#define HD_CHECK_BYTES_MAX (128 << 10) /* a configuration to be checked over HTTP: 500 small services, which take
+                                       70 ms of the face's time */
 #define HD_STREAMS_MAX 512          /* readers of the journal: two screens each for 250 people */
 #define HD_STREAM_BYTES_MAX (256u << 10) /* waiting for one of them; 100 events of 1 to 2 KiB */
 #define HD_WAITS_MAX 128            /* requests that wait for a guard to change */
@@ -111,6 +113,10 @@
 #define HD_LIMITS_POLLS 4320        /* of one of them: 6 h at 5 s; 32 checks of it are 20 MB */
 #define HD_LIMITS_MS 60000          /* how long that may take: 20 guards of an hour take a second or two */
 #define HD_LIMITS_BYTES (256u << 10) /* what comes of it: 170 rows of a few hundred bytes */
+#define HD_PAGE_POLLS_MAX 2000      /* read to draw a guard: every poll of 2 h 45 m at 5 s, of a longer guard one in
+                                       so many; 32 checks of them take the face some 30 ms */
+#define HD_PAGE_EVIDENCE_BYTES (1 << 20) /* packed evidence that a replay over HTTP judges: 8,000 polls of 3
+                                       checks, 800 of 32; the engine takes some 50 ms of the face's time */
 #define HD_HTTP_HEAD_MAX (32u << 10) /* request line and headers; most of a connection's memory */
 #define HD_REPLY_BYTES_MAX (8u << 20)   /* one page or answer; /metrics at its cap needs 4 MiB */
 #define HD_PAGE_ITEMS_MAX 200       /* guards on one page of a list */

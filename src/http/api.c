@@ -15,7 +15,6 @@
 #include <haldane/policy.h>
 
 #define LIST_DEFAULT 50
-#define EVIDENCE_BYTES ((size_t)4 << 20) /* of one answer; the rest is on the next page */
 
 static struct json_out begin_list(struct call *c)
 {
@@ -231,25 +230,23 @@ enum hd_code api_timeline(struct call *c, struct hd_error *err)
 /* Paged by the row's place: evidence is only ever appended. */
 enum hd_code api_evidence(struct call *c, struct hd_error *err)
 {
-    struct store_evidence *list = NULL;
+    struct store_evidence_page page = {0};
     struct store_guard g;
-    size_t n = 0;
     int64_t after;
     if (!read_after(c, &after))
         return HD_OK;
     if (find_guard(c, &g, err))
         return unknown_guard(c, err);
-    enum hd_code code = store_evidence(c->store, c->arena, c->param, &list, &n, err);
+    enum hd_code code = store_evidence_after(c->store, c->arena, c->param, after, HD_PAGE_ITEMS_MAX, &page, err);
     if (code && code != HD_ABSENT)
         return code;
     struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
     json_begin(&o, NULL, '{');
     json_put_bool(&o, "evicted", code == HD_ABSENT);
     json_begin(&o, "items", '[');
-    size_t i = (size_t)after;
-    for (; i < n && o.to->len < EVIDENCE_BYTES; i++)
-        show_evidence(&o, &list[i]);
-    end_list(c, &o, i < n ? arena_print(c->arena, "%zu", i) : NULL);
+    for (size_t i = 0; i < page.n; i++)
+        show_evidence(&o, &page.list[i]);
+    end_list(c, &o, page.more ? arena_print(c->arena, "%lld", (long long)page.last) : NULL);
     if (hd_state_terminal(g.state))
         c->reply.cache = CALL_FOR_EVER;
     return HD_OK;

@@ -327,7 +327,10 @@ void chart_table(struct buf *b, const struct chart *c)
         html_print(b, "</tr>");
     }
     html_print(b, "</tbody></table>");
-    if (c->series->polls_per_point > 1)
+    if (c->series->polls_every > 1)
+        html_print(b, "<p class=\"m\">Each row adds up %zu polls, of which one in %zu was read; the API has every one.</p>",
+                   c->series->polls_per_point * c->series->polls_every, c->series->polls_every);
+    else if (c->series->polls_per_point > 1)
         html_print(b, "<p class=\"m\">Each row adds up %zu polls; the API has every one.</p>",
                    c->series->polls_per_point);
 }

@@ -9,7 +9,6 @@
 #include "http/handlers.h"
 #include "http/parts.h"
 
-#define TEXT_MAX 200000 /* of the field; a larger file is for `haldane check` */
 
 static void mistake(struct buf *b, const struct http_mistake *m)
 {
@@ -59,7 +58,7 @@ static void form(struct buf *b, const struct call *c, const char *text)
                "<p><label for=\"yaml\">The whole file</label></p><p><textarea id=\"yaml\" name=\"yaml\" rows=\"16\" "
                "cols=\"80\" maxlength=\"%d\" spellcheck=\"false\" required>\n%s</textarea></p>"
                "<p class=\"do\"><button>Validate</button> <a class=\"button\" href=\"/settings\">Back</a></p></form>",
-               call_csrf(c), TEXT_MAX, text);
+               call_csrf(c), HD_CHECK_BYTES_MAX, text);
 }
 
 /* A browser sends its lines with CR LF. */
@@ -79,8 +78,8 @@ enum hd_code check_page(struct call *c, struct hd_error *err)
     struct http_checked r = {0};
     if (!c->facts->check)
         return call_refuse(c, 501, "no_check", "This daemon has no file, and cannot check one.");
-    if (text && strlen(text) > TEXT_MAX)
-        return call_refuse(c, 413, "too_large", "That is more than %d bytes: use haldane check FILE.", TEXT_MAX);
+    if (text && strlen(text) > HD_CHECK_BYTES_MAX)
+        return call_refuse(c, 413, "too_large", "That is more than %d bytes: use haldane check FILE.", HD_CHECK_BYTES_MAX);
     if (text && c->facts->check(c->arena, plain(c->arena, text), c->facts->queries, &r, err))
         return call_refuse(c, 422, "bad_config", "%s", err->text);
     struct buf *b = call_answer(c, 200, CALL_HTML);

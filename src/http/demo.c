@@ -92,7 +92,8 @@ static struct hd_measurement measure(uint8_t check, uint8_t role, uint32_t poll)
 
 static void evidence(struct hd_arena *a, struct guard_view *v)
 {
-    v->n_evidence = POLLS;
+    v->n_evidence = v->polls = POLLS;
+    v->polls_every = 1;
     v->evidence = arena_many(a, POLLS, struct store_evidence);
     for (uint32_t i = 0; i < POLLS; i++) {
         struct hd_measurement *m = arena_many(a, 4, struct hd_measurement);

@@ -154,6 +154,7 @@ static struct chart chart_of(const struct guard_view *v, const struct check_view
     const struct store_guard *g = &v->guard;
     const struct store_reading *reading = v->has_reading ? &v->reading : NULL;
     view_points(c, v->evidence, v->n_evidence, series);
+    series->polls_every = v->polls_every;
     return (struct chart){.check = c,
                           .series = series,
                           .stable = g->stable,

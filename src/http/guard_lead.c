@@ -10,7 +10,6 @@
 #include "base/str.h"
 #include "engine/weigh.h"
 #include "http/actions.h"
-#include "http/blame.h"
 #include "http/course.h"
 #include "http/guard_parts.h"
 #include "http/parts.h"
@@ -29,11 +28,20 @@ const char *guard_sentence(struct hd_arena *a, const struct store_guard *g)
     return arena_print(a, "%s: %s", g->service, g->headline);
 }
 
+/* Both colours are bad, together: going back would move users from one failure to the other. */
 static bool both_bad(const struct guard_view *v)
 {
-    struct cause_facts f;
-    blame_facts(&v->guard, &f);
-    return cause_both_bad(cause_of(&f));
+    if (v->guard.cause == HD_CAUSE_SHARED)
+        return true;
+    const char *both = reason_slug(HD_REASON_BOTH_BAD_AFTER_SWITCH), *shared = reason_slug(HD_REASON_SHARED);
+    JSON_AUTO j = NULL;
+    const char *text = v->guard.reasons, *slug;
+    if (!text || json_parse((struct hd_span){text, strlen(text)}, &j, NULL) ||
+        json_type(j) != JSON_ARRAY || v->guard.verdict == HD_VERDICT_PASS)
+        return false;
+    const struct json *worst = json_first(j);
+    return worst && !json_text(json_get(worst, "slug"), "slug", &slug, NULL) &&
+           (str_is(slug, both) || str_is(slug, shared));
 }
 
 /* Of a live guard that needs nobody: what is achieved already, else what is going on. */
@@ -200,6 +208,25 @@ static void done_row(struct buf *b, const struct store_guard *g, int64_t now_ms)
     row_end(b);
 }
 
+static const char *cause_sentence(const struct guard_view *v)
+{
+    const struct store_guard *g = &v->guard;
+    if (g->cause == HD_CAUSE_RELEASE)
+        return "Yes: the stable side, watched in the same polls, is well.";
+    if (g->cause == HD_CAUSE_SHARED)
+        return "No: both colours break the same limit, so it is not the deploy.";
+    if (g->cause == HD_CAUSE_EARLIER)
+        return "No: it was bad before the switch already.";
+    if (both_bad(v))
+        return "Cannot be told: both colours turned bad together, after the switch.";
+    if (g->verdict != HD_VERDICT_FAIL || g->bad_since_ms < 0)
+        return NULL;
+    return g->recovered_ms >= 0 ? "Likely: the other side had no traffic to compare with, but users "
+                                  "recovered when it was moved back."
+                                : "Not certain: the other side had no traffic to compare with; it may "
+                                  "be a shared outage too.";
+}
+
 /* All reasons but the one that `why` says already. */
 static void more_reasons(struct buf *b, const struct store_guard *g)
 {
@@ -219,7 +246,7 @@ static void more_reasons(struct buf *b, const struct store_guard *g)
         html_print(b, "</ul>");
 }
 
-static void why_row(struct buf *b, struct hd_arena *a, const struct guard_view *v)
+static void why_row(struct buf *b, const struct guard_view *v)
 {
     static const char *const meaning[] = {
 #define STATE(number, name, word, terminal, sentence) [number] = sentence,
@@ -229,7 +256,7 @@ static void why_row(struct buf *b, struct hd_arena *a, const struct guard_view *
 #undef MOVE
     };
     const struct store_guard *g = &v->guard;
-    const char *cause = blame_say(a, g);
+    const char *cause = cause_sentence(v);
     row_begin(b, "Why");
     if (g->why && *g->why)
         html_print(b, "<b>%s</b>", g->why);
@@ -429,12 +456,9 @@ static void sure_gaps(struct buf *b, const struct guard_view *v)
 /* Polls up to the moment that the page shows. */
 static void sure_then(struct buf *b, const struct guard_view *v, int64_t at_ms)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < v->n_evidence; i++)
-        n += !v->evidence[i].evidence.before;
     row_begin(b, "How sure");
-    html_print(b, "%zu poll%s until then", n, n == 1 ? "" : "s");
-    if (n) {
+    html_print(b, "%zu poll%s until then", v->polls, v->polls == 1 ? "" : "s");
+    if (v->polls) {
         html_print(b, ", the newest ");
         html_ago(b, v->evidence[v->n_evidence - 1].wall_ms, at_ms);
     }
@@ -499,7 +523,7 @@ static void lead_rows(struct buf *b, struct hd_arena *a, const struct guard_view
     now_row(b, v, now_ms);
     asked_row(b, v, now_ms);
     done_row(b, g, now_ms);
-    why_row(b, a, v);
+    why_row(b, v);
     view_way(a, v, now_ms, &way);
     if (!g->analysis && !v->at_ms)
         way_row(b, v, &way, now_ms);
@@ -523,7 +547,7 @@ void guard_lead(struct buf *b, struct hd_arena *a, const struct guard_view *v, i
         demo_banner(b);
     } else {
         part_service_link(b, g->service);
-        html_print(b, "/ guard %s", g->id);
+        html_print(b, "/ guard <span class=\"id\">%s</span>", g->id);
         tools(b, g);
         html_print(b, "</p>");
     }

@@ -144,7 +144,7 @@ enum hd_code moment_freeze(struct store *s, struct hd_arena *a, struct guard_vie
     v->has_reading = !code;
     if (v->has_reading && v->reading.last_ms > at_ms)
         v->reading.last_ms = at_ms;
-    if (store_bands(s, a, v->guard.id, &band, &n, err))
+    if (store_bands(s, a, v->guard.id, &band, &n, err) || view_evidence(s, a, v, at_ms, err))
         return err->code;
     lists_at(v, at_ms);
     row_at(v, at_ms);

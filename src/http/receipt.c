@@ -9,6 +9,8 @@
 #include "http/handlers.h"
 #include "http/show.h"
 
+#define TOO_LARGE "the receipt would be larger than %u bytes"
+
 struct chain {
     struct buf *to;
     receipt_digest *digest;
@@ -140,15 +142,23 @@ enum hd_code receipt_write(struct buf *b, const struct guard_view *v,
     put_rest(&c, v);
     buf_print(b, "\n],\"hash\":\"%s\"}\n", c.prev);
     if (b->full)
-        return hd_fail(err, HD_LIMIT, "the receipt would be larger than %u bytes", HD_REPLY_BYTES_MAX);
+        return hd_fail(err, HD_LIMIT, TOO_LARGE, HD_REPLY_BYTES_MAX);
     return HD_OK;
 }
 
-/* The order of the engine's steps is that of the store, which view_load gives up for drawing. */
+#define ROW_BYTES 250 /* of a poll's line, without its data */
+
+/* The order of the engine's steps is that of the store, which view_load gives up for drawing. What could not
+ * be sent is not read. */
 static enum hd_code in_order(struct call *c, struct guard_view *v, struct hd_error *err)
 {
-    enum hd_code code =
-        store_evidence(c->store, c->arena, c->param, &v->evidence, &v->n_evidence, err);
+    struct store_evidence_size size;
+    enum hd_code code = store_evidence_size(c->store, c->param, HD_REPLY_BYTES_MAX / ROW_BYTES, &size, err);
+    if (code)
+        return code;
+    if (size.rows * ROW_BYTES + 2 * (size_t)size.bytes > HD_REPLY_BYTES_MAX)
+        return hd_fail(err, HD_LIMIT, TOO_LARGE, HD_REPLY_BYTES_MAX);
+    code = store_evidence(c->store, c->arena, c->param, &v->evidence, &v->n_evidence, err);
     if (code == HD_ABSENT) {
         v->n_evidence = 0;
         return HD_OK;

@@ -12,6 +12,7 @@
 #include "http/orders.h"
 
 #define MISTAKE_BYTES 4096u /* one, as JSON */
+#define ROWS_MAX (HD_PAGE_EVIDENCE_BYTES / 32) /* of evidence: a row of one check has that many bytes */
 
 static bool is_yaml(const char *type)
 {
@@ -73,6 +74,9 @@ enum hd_code try_config(struct call *c, struct hd_error *err)
         return call_refuse(c, 501, "no_check", "this daemon checks no configurations");
     if (!is_yaml(call_header(c, "Content-Type")))
         return call_refuse(c, 415, "not_yaml", "the body must be sent as application/yaml");
+    if (c->body.len > HD_CHECK_BYTES_MAX)
+        return call_refuse(c, 413, "body_too_large", "more than %d bytes are not checked over HTTP; `haldane check FILE` "
+                           "checks any file", HD_CHECK_BYTES_MAX);
     if (c->facts->check(c->arena, buf_span(&c->body), c->facts->queries, &r, err))
         return call_refuse(c, 422, "bad_config", "%s", err->text);
     http_put_mistakes(&r, false, &errors);
@@ -107,6 +111,14 @@ enum hd_code try_replay(struct call *c, struct hd_error *err)
         code = json_text(json_get(json_get(order, "args"), "guard"), "guard", &guard, err);
     if (code)
         return code;
+    struct store_evidence_size size;
+    code = store_evidence_size(c->store, guard, ROWS_MAX + 1, &size, err);
+    if (code)
+        return code == HD_ABSENT ? call_refuse(c, 404, "no_evidence", "%s", err->text) : code;
+    if (size.bytes > HD_PAGE_EVIDENCE_BYTES || size.rows > ROWS_MAX)
+        return call_refuse(c, 422, "too_much_evidence",
+                           "more than %d KiB of evidence are not judged over HTTP; `haldane replay %s` judges any amount",
+                           HD_PAGE_EVIDENCE_BYTES >> 10, guard);
     struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
     code = c->facts->replay(c->store, c->arena, guard, &o, err);
     return code == HD_ABSENT ? call_refuse(c, 404, "no_evidence", "%s", err->text) : code;

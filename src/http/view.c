@@ -5,7 +5,6 @@
 #include "http/view.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -356,26 +355,19 @@ static enum hd_code load_events(struct store *s, struct hd_arena *a, struct guar
     return HD_OK;
 }
 
-/* For drawing: by time, whatever came first. */
-static int by_time(const void *a, const void *b)
+enum hd_code view_evidence(struct store *s, struct hd_arena *a, struct guard_view *v, int64_t until_ms,
+                           struct hd_error *err)
 {
-    const struct store_evidence *x = a, *y = b;
-    return (x->wall_ms > y->wall_ms) - (x->wall_ms < y->wall_ms);
-}
-
-static enum hd_code load_evidence(struct store *s, struct hd_arena *a, struct guard_view *v,
-                                  struct hd_error *err)
-{
-    enum hd_code code = store_evidence(s, a, v->guard.id, &v->evidence, &v->n_evidence, err);
-    if (!code && v->n_evidence)
-        qsort(v->evidence, v->n_evidence, sizeof *v->evidence, by_time);
-    if (code == HD_ABSENT)
-        v->no_evidence = "The polls of this guard were removed to make room; its verdict is kept.";
-    else if (code == HD_LIMIT)
-        v->no_evidence = "This guard has too many polls to draw them here.";
-    else
+    struct store_evidence_spread spread = {.every = 1};
+    enum hd_code code = store_evidence_spread(s, a, v->guard.id, until_ms, HD_PAGE_POLLS_MAX, &spread, err);
+    if (code && code != HD_ABSENT)
         return code;
-    v->n_evidence = 0;
+    if (code)
+        v->no_evidence = "The polls of this guard were removed to make room; its verdict is kept.";
+    v->evidence = spread.list;
+    v->n_evidence = spread.n;
+    v->polls = spread.polls;
+    v->polls_every = spread.every;
     return HD_OK;
 }
 
@@ -454,7 +446,7 @@ enum hd_code view_load(struct store *s, struct hd_arena *a, const char *id, int6
         return hd_fail(err, HD_ABSENT, "there is no guard %s", id);
     if (store_guard(s, a, id, &v->guard, err) ||
         view_reading(s, a, v->guard.service, &v->has_reading, &v->reading, err) ||
-        load_others(s, a, v, err) || load_events(s, a, v, err) || load_evidence(s, a, v, err) ||
+        load_others(s, a, v, err) || load_events(s, a, v, err) || view_evidence(s, a, v, INT64_MAX, err) ||
         store_outbox_of(s, a, id, &v->told, &v->n_told, err) ||
         store_intents(s, a, id, &v->intent, &v->n_intents, err) ||
         store_holds(s, a, now_ms, &v->hold, &v->n_holds, err))

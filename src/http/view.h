@@ -39,6 +39,7 @@ struct view_point {
 };
 struct view_series {
     size_t n, polls_per_point;
+    size_t polls_every; /* as of guard_view */
     struct view_point point[VIEW_POINTS_MAX + HD_BEFORE_BINS];
 };
 /* Polls [from, to) of one check as one point; false when none of them asked it. */
@@ -55,7 +56,8 @@ struct guard_view {
     size_t n_checks;
     bool has_reading;
     struct store_reading reading; /* the service's newest */
-    struct store_evidence *evidence;
+    struct store_evidence *evidence; /* by time; of a long guard one poll in polls_every, and the newest ones */
+    size_t polls, polls_every;       /* polls: how many there are in the store */
     struct store_event *event;
     struct store_message *told;
     struct store_intent *intent;
@@ -100,6 +102,8 @@ const struct store_hold *view_hold(const struct store_hold *, size_t n, const ch
 /* HD_ABSENT: no such guard. */
 enum hd_code view_load(struct store *, struct hd_arena *, const char *id, int64_t now_ms,
                        struct guard_view *ret, struct hd_error *err);
+/* Its evidence up to a moment in place of what was loaded; INT64_MAX: all. Bounded by HD_PAGE_POLLS_MAX. */
+enum hd_code view_evidence(struct store *, struct hd_arena *, struct guard_view *, int64_t until_ms, struct hd_error *err);
 /* And what stands around it, for its page: the service today, and how that did before. */
 enum hd_code view_load_service(struct store *, struct hd_arena *, struct guard_view *,
                                struct hd_error *err);

@@ -196,22 +196,136 @@ static enum hd_code read_evidence(struct sql_row *row, void *ret, struct hd_erro
     return store_evidence_unpack(row->arena, row_blob(row), &evidence->evidence, err);
 }
 
+/* The number of a guard whose evidence is all there. */
+static enum hd_code kept_seq(struct store *s, const char *guard, int64_t *ret, struct hd_error *err)
+{
+    int64_t evicted = 0;
+    enum hd_code code = guard_seq(s, guard, ret, err);
+    if (!code)
+        code = sql_int(s, "SELECT evicted FROM guard WHERE seq = ?1", ARGS(INT_ARG(*ret)), &evicted, err);
+    if (!code && evicted)
+        return hd_fail(err, HD_ABSENT, "the evidence of guard %s was evicted to save space", guard);
+    return code;
+}
+
 enum hd_code store_evidence(struct store *s, struct hd_arena *arena, const char *guard,
                             struct store_evidence **ret, size_t *ret_n, struct hd_error *err)
 {
-    int64_t seq, evicted = 0;
-    enum hd_code code = guard_seq(s, guard, &seq, err);
-    if (!code)
-        code = sql_int(s, "SELECT evicted FROM guard WHERE seq = ?1", ARGS(INT_ARG(seq)), &evicted,
-                       err);
+    int64_t seq;
+    enum hd_code code = kept_seq(s, guard, &seq, err);
     if (code)
         return code;
-    if (evicted)
-        return hd_fail(err, HD_ABSENT, "the evidence of guard %s was evicted to save space", guard);
     struct sql_query q = {"SELECT after, poll, wall_ms, t_ms, data FROM evidence WHERE guard = ?1"
                           " ORDER BY seq",
                           ARGS(INT_ARG(seq)), read_evidence, sizeof **ret};
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
+}
+
+/* A row and its place. */
+struct placed {
+    struct store_evidence row;
+    int64_t seq;
+};
+
+static enum hd_code read_placed(struct sql_row *row, void *ret, struct hd_error *err)
+{
+    struct placed *placed = ret;
+    placed->seq = row_int(row);
+    return read_evidence(row, &placed->row, err);
+}
+
+enum hd_code store_evidence_after(struct store *s, struct hd_arena *arena, const char *guard, int64_t after, size_t limit,
+                                  struct store_evidence_page *ret, struct hd_error *err)
+{
+    int64_t seq;
+    struct placed *row = NULL;
+    size_t n = 0;
+    enum hd_code code = kept_seq(s, guard, &seq, err);
+    if (code)
+        return code;
+    struct sql_query q = {"SELECT seq, after, poll, wall_ms, t_ms, data FROM evidence WHERE guard = ?1 AND seq > ?2"
+                          " ORDER BY seq LIMIT ?3",
+                          ARGS(INT_ARG(seq), INT_ARG(after), INT_ARG((int64_t)limit + 1)), read_placed, sizeof *row};
+    if (sql_many(s, arena, &q, (void **)&row, &n, err))
+        return err->code;
+    *ret = (struct store_evidence_page){.n = n < limit ? n : limit, .more = n > limit, .last = after};
+    ret->list = arena_many(arena, ret->n, struct store_evidence);
+    for (size_t i = 0; i < ret->n; i++)
+        ret->list[i] = row[i].row;
+    if (ret->n)
+        ret->last = row[ret->n - 1].seq;
+    return HD_OK;
+}
+
+/* The number of the newest poll at or before a moment, which grow with time; 0: none. A search that halves, since
+ * no index has the times. */
+static enum hd_code poll_at(struct store *s, int64_t seq, int64_t until_ms, int64_t *ret, struct hd_error *err)
+{
+    int64_t low = 0, high = 0, ms;
+    enum hd_code code = sql_int(s, "SELECT max(poll) FROM evidence WHERE guard = ?1 AND after = 1",
+                                ARGS(INT_ARG(seq)), &high, err);
+    if (!code && until_ms < INT64_MAX)
+        high++;
+    else
+        low = high;
+    while (!code && high - low > 1) { /* low: by then, high: later */
+        int64_t middle = low + (high - low) / 2;
+        code = sql_int(s, "SELECT wall_ms FROM evidence WHERE guard = ?1 AND after = 1 AND poll >= ?2"
+                          " ORDER BY poll LIMIT 1",
+                       ARGS(INT_ARG(seq), INT_ARG(middle)), &ms, err);
+        if (!code && ms <= until_ms)
+            low = middle;
+        else if (!code)
+            high = middle;
+    }
+    if (!code)
+        *ret = low;
+    return code;
+}
+
+#define NEWEST 8 /* polls: a page shows the last ones of each check by themselves */
+
+enum hd_code store_evidence_spread(struct store *s, struct hd_arena *arena, const char *guard, int64_t until_ms, size_t most,
+                                   struct store_evidence_spread *ret, struct hd_error *err)
+{
+    int64_t seq, last;
+    if (kept_seq(s, guard, &seq, err) || poll_at(s, seq, until_ms, &last, err))
+        return err->code;
+    int64_t every = (last + (int64_t)most - 1) / (int64_t)most;
+    struct store_evidence_spread spread = {.every = every > 1 ? (size_t)every : 1, .polls = (size_t)last};
+    struct sql_query q = {"SELECT after, poll, wall_ms, t_ms, data FROM evidence WHERE guard = ?1 AND"
+                          " (after = 0 OR (after = 1 AND poll <= ?2 AND (poll % ?3 = 0 OR poll > ?4)))"
+                          " ORDER BY wall_ms, after, poll",
+                          ARGS(INT_ARG(seq), INT_ARG(last), INT_ARG((int64_t)spread.every),
+                               INT_ARG(spread.every > 1 ? last - NEWEST : 0)),
+                          read_evidence, sizeof *spread.list};
+    if (sql_many(s, arena, &q, (void **)&spread.list, &spread.n, err))
+        return err->code;
+    *ret = spread;
+    return HD_OK;
+}
+
+static enum hd_code read_size(struct sql_row *row, void *ret, struct hd_error *err)
+{
+    struct store_evidence_size *size = ret;
+    (void)err;
+    size->rows = (size_t)row_int(row);
+    size->bytes = row_int(row);
+    return HD_OK;
+}
+
+enum hd_code store_evidence_size(struct store *s, const char *guard, size_t rows_max, struct store_evidence_size *ret,
+                                 struct hd_error *err)
+{
+    ARENA_AUTO a = arena_new();
+    int64_t seq;
+    enum hd_code code = guard_seq(s, guard, &seq, err);
+    if (code)
+        return code;
+    struct sql_query q = {"SELECT count(*), ifnull(sum(length(data)), 0) FROM"
+                          " (SELECT data FROM evidence WHERE guard = ?1 LIMIT ?2)",
+                          ARGS(INT_ARG(seq), INT_ARG((int64_t)rows_max)), read_size, sizeof *ret};
+    return sql_one(s, a, &q, ret, err);
 }
 
 enum hd_code store_put_band(struct store *s, const char *guard, const struct store_band *band,

@@ -262,6 +262,33 @@ enum hd_code store_put_evidence(struct store *, const char *guard, const struct 
 enum hd_code store_evidence(struct store *, struct hd_arena *, const char *guard,
                             struct store_evidence **ret, size_t *ret_n, struct hd_error *err);
 
+/* Rows behind the place `after` (0: from the first), at most `limit`, in the same order; `last`: the place of
+ * the last one. Errors as above. */
+struct store_evidence_page {
+    struct store_evidence *list;
+    size_t n;
+    int64_t last;
+    bool more;
+};
+enum hd_code store_evidence_after(struct store *, struct hd_arena *, const char *guard, int64_t after, size_t limit,
+                                  struct store_evidence_page *ret, struct hd_error *err);
+/* What is enough to draw a guard, however long it was: all bins from before the switch, and of its polls at
+ * or before `until_ms` (INT64_MAX: all) one in `every`, such that they are at most `most`, and the newest ones.
+ * By time. */
+struct store_evidence_spread {
+    struct store_evidence *list;
+    size_t n, every, polls; /* polls: how many there are up to then */
+};
+enum hd_code store_evidence_spread(struct store *, struct hd_arena *, const char *guard, int64_t until_ms, size_t most,
+                                   struct store_evidence_spread *ret, struct hd_error *err);
+/* How much there is, without reading it; 0 when it was evicted. Rows beyond `rows_max` are not counted. */
+struct store_evidence_size {
+    size_t rows;
+    int64_t bytes; /* packed */
+};
+enum hd_code store_evidence_size(struct store *, const char *guard, size_t rows_max, struct store_evidence_size *ret,
+                                 struct hd_error *err);
+
 /* The bytes of one row, without poll, before and the times; unpack: HD_VERSION, HD_CORRUPT. */
 void store_evidence_pack(const struct hd_evidence *, struct buf *);
 enum hd_code store_evidence_unpack(struct hd_arena *, struct hd_span, struct hd_evidence *ret,

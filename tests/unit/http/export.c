@@ -67,7 +67,7 @@ static void test_affected(void **state)
                                                   .events = side[r][0], .exposure = side[r][1], .value = NAN};
             e[k] = (struct store_evidence){.evidence = {.poll = (uint32_t)k + 1, .m = m[k], .n = 2}};
         }
-        struct guard_view v = {.check = &c, .n_checks = 1, .evidence = e, .n_evidence = 2};
+        struct guard_view v = {.check = &c, .n_checks = 1, .evidence = e, .n_evidence = 2, .polls_every = 1};
         struct affected a;
         export_affected(&v, &a);
         if (fabs(a.beyond - row[i].want) > 1e-9 || a.polls != row[i].polls)

@@ -49,7 +49,9 @@ struct bench {
 };
 
 __attribute__((unused)) static int32_t bench_beat_ms;
-__attribute__((unused)) static http_who *bench_who; /* of the next bench; NULL: none */
+__attribute__((unused)) static http_who *bench_who; /* of the next bench; NULL: none; likewise: */
+__attribute__((unused)) static http_replay *bench_replay;
+__attribute__((unused)) static http_check *bench_check;
 
 __attribute__((unused)) static void bench_open(struct bench *b, int what, int32_t command_ms, int32_t request_ms)
 {
@@ -64,6 +66,8 @@ __attribute__((unused)) static void bench_open(struct bench *b, int what, int32_
                                    .store_path = b->path,
                                    .commands = pair[0],
                                    .who = bench_who,
+                                   .replay = bench_replay,
+                                   .check = bench_check,
                                    .beat_ms = bench_beat_ms,
                                    .command_ms = command_ms,
                                    .request_ms = request_ms};

@@ -182,6 +182,92 @@ static void test_order(void **state)
     assert_int_equal(n, 0);
 }
 
+/* Poll k comes at second k; three bins from before the switch, put late, at 0.001 to 0.003 s. */
+static void add_long(struct fixture *f, uint32_t polls)
+{
+    fixture_begin(f);
+    fixture_add_guard(f, 1);
+    for (uint32_t i = 1; i <= polls; i++) {
+        struct store_evidence e = fixture_evidence(f->arena, i, 2);
+        OK(f, store_put_evidence(f->s, fixture_id(1), &e, &f->err));
+    }
+    for (uint32_t i = 3; i > 0; i--) {
+        struct store_evidence e = fixture_evidence(f->arena, i, 2);
+        e.evidence.before = true;
+        e.wall_ms = i;
+        OK(f, store_put_evidence(f->s, fixture_id(1), &e, &f->err));
+    }
+    fixture_commit(f);
+}
+
+static void test_I8_spread(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *name;
+        int64_t until_ms;
+        size_t most, polls, every, n; /* n: of polls */
+        uint32_t first, last;
+    } row[] = {
+        {"the cap", INT64_MAX, 100, 100, 1, 100, 1, 100},
+        {"one past it", INT64_MAX, 99, 100, 2, 50 + 4, 2, 100},
+        {"a tenth", INT64_MAX, 10, 100, 10, 10 + 7, 10, 100},
+        {"up to a poll", 50000, 100, 50, 1, 50, 1, 50},
+        {"between two", 50999, 100, 50, 1, 50, 1, 50},
+        {"a fifth of half", 50000, 10, 50, 5, 10 + 6, 5, 50},
+        {"before the first", 999, 10, 0, 1, 0, 0, 0},
+        {"behind the last", 1 << 30, 100, 100, 1, 100, 1, 100},
+    };
+    add_long(f, 100);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct store_evidence_spread got;
+        OK(f, store_evidence_spread(f->s, f->arena, fixture_id(1), row[i].until_ms, row[i].most, &got, &f->err));
+        if (got.polls != row[i].polls || got.every != row[i].every || got.n != row[i].n + 3)
+            fail_msg("%s: %zu polls, every %zu, %zu rows", row[i].name, got.polls, got.every, got.n);
+        for (size_t k = 1; k < got.n; k++)
+            assert_true(got.list[k].wall_ms > got.list[k - 1].wall_ms);
+        assert_true(got.list[2].evidence.before);
+        if (row[i].n && (got.list[3].evidence.poll != row[i].first || got.list[got.n - 1].evidence.poll != row[i].last))
+            fail_msg("%s: polls %u to %u", row[i].name, got.list[3].evidence.poll, got.list[got.n - 1].evidence.poll);
+    }
+}
+
+static void test_page_by_page(void **state)
+{
+    struct fixture *f = *state;
+    struct store_evidence *all = NULL;
+    struct store_evidence_page page = {.more = true};
+    size_t n = 0, at = 0, pages = 0;
+    add_long(f, 17);
+    OK(f, store_evidence(f->s, f->arena, fixture_id(1), &all, &n, &f->err));
+    for (; page.more; pages++) {
+        OK(f, store_evidence_after(f->s, f->arena, fixture_id(1), page.last, 10, &page, &f->err));
+        for (size_t i = 0; i < page.n; i++)
+            same_evidence(&page.list[i], &all[at++]);
+    }
+    assert_int_equal(at, n);
+    assert_int_equal(pages, 2); /* the second one ends exactly */
+    OK(f, store_evidence_after(f->s, f->arena, fixture_id(1), page.last, 10, &page, &f->err));
+    assert_true(page.n == 0 && !page.more);
+    assert_int_equal(store_evidence_after(f->s, f->arena, fixture_id(2), 0, 10, &page, &f->err), HD_ABSENT);
+}
+
+static void test_size(void **state)
+{
+    struct fixture *f = *state;
+    struct store_evidence_size size;
+    struct store_evidence e = fixture_evidence(f->arena, 1, 2);
+    BUF_AUTO one = BUF_INIT(1000);
+    store_evidence_pack(&e.evidence, &one);
+    add_long(f, 17);
+    OK(f, store_evidence_size(f->s, fixture_id(1), 100, &size, &f->err));
+    assert_int_equal(size.rows, 20);
+    assert_in_range(size.bytes, 20 * one.len - 20, 20 * one.len + 20);
+    OK(f, store_evidence_size(f->s, fixture_id(1), 5, &size, &f->err));
+    assert_int_equal(size.rows, 5);
+    assert_int_equal(store_evidence_size(f->s, fixture_id(2), 5, &size, &f->err), HD_ABSENT);
+}
+
 static void test_refused(void **state)
 {
     struct fixture *f = *state;
@@ -275,7 +361,8 @@ static void test_bands(void **state)
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 int main(void)
 {
-    const struct CMUnitTest tests[] = {T(test_round_trip), T(test_order), T(test_refused),
+    const struct CMUnitTest tests[] = {T(test_round_trip), T(test_order), T(test_I8_spread),
+                                       T(test_page_by_page), T(test_size), T(test_refused),
                                        T(test_compact), T(test_bands)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
