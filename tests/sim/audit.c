@@ -113,7 +113,7 @@ static void check_cause(struct sim *sim, const struct seen_guard *g, int64_t fro
     bool settled = sim->t - started_t < 3000 && sim->t - started_t >= 0 && sim->jump_t < 0;
     bool others = false;
     for (uint64_t i = r->n_past; i > 0 && i + SPLITS_KEEP > r->n_past; i--) {
-        const struct past *p = &r->past[(i - 1) % SPLITS_KEEP];
+        const struct stood *p = &r->past[(i - 1) % SPLITS_KEEP];
         if (p->t <= started_t && p->t >= from_t - 300) /* a reading is some milliseconds old */
             others |= p->by != BY_DAEMON;
     }
@@ -489,6 +489,18 @@ static void check_pages(struct sim *sim)
     (void)sqlite3_finalize(q);
 }
 
+/* A write of ours that met another one, and left traffic on nobody: a human was told, then. */
+static void check_emptied(struct sim *sim, const struct app *s)
+{
+    char sql[200];
+    int64_t since_ms = sim->jump_t < 0 ? WALL0 + sim->wall_off + s->router.emptied_t : 0;
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM event WHERE service = '%s' AND severity = 2 AND wall_ms >= %lld", s->name,
+                   (long long)since_ms);
+    if (s->router.emptied_t >= 0 && !number(sim, sql))
+        violation(sim, "I3", "%s had no traffic by haldane's own write, and nobody was told", s->name);
+}
+
 void audit_end(struct sim *sim)
 {
     if (!sim->alive || !sim->reader) {
@@ -503,6 +515,8 @@ void audit_end(struct sim *sim)
     if (number(sim, "SELECT count(*) FROM guard WHERE live = 1"))
         violation(sim, "liveness", "a guard lives still at the end");
     check_pages(sim);
+    for (int i = 0; i < sim->n_services; i++)
+        check_emptied(sim, &sim->service[i]);
     audit_replay(sim);
     sqlite3_stmt *q = prepare(sim, sim->reader, "PRAGMA integrity_check");
     if (sqlite3_step(q) != SQLITE_ROW || !str_is(audit_text(q, 0), "ok"))

@@ -185,14 +185,19 @@ void audit_once(struct sim *sim, struct app *s)
     memcpy(r->once_of, r->byte_of, sizeof r->once_of);
 }
 
-void audit_router(struct sim *sim, struct app *s, int64_t others_t)
+void audit_router(struct sim *sim, struct app *s)
 {
     unsigned all = 0;
     for (int i = 0; i < N_MEMBERS; i++)
         all += s->router.live.set[i].drain ? 0 : s->router.live.set[i].weight;
-    /* Somebody between our reading and our two steps is the window that the actuator states. */
-    if (!all && sim->t - others_t > EMPTY_WINDOW_MS)
+    /* Somebody between our reading and our two steps is the window that the actuator states; a human must
+     * hear of what came of it. */
+    if (!all && sim->t - s->router.others_t > EMPTY_WINDOW_MS)
         violation(sim, "I4", "haldane took all traffic away from %s", s->name);
+    if (!all) {
+        s->router.emptied_t = sim->t;
+        s->clean = false;
+    }
     if (++s->router.writes > WRITES_MAX)
         violation(sim, "I6", "%u orders of haldane to %s since somebody else changed it",
                   s->router.writes, s->name);

@@ -75,11 +75,13 @@ struct split router_view(const struct app *s, const struct split *v)
 static void remember(struct sim *sim, struct app *s, enum who by)
 {
     struct router *r = &s->router;
-    r->past[r->n_past++ % SPLITS_KEEP] = (struct past){sim->t, by, r->live};
+    r->past[r->n_past++ % SPLITS_KEEP] = (struct stood){sim->t, by, r->live};
     r->by = by;
     r->by_t = sim->t;
-    if (by != BY_DAEMON)
+    if (by != BY_DAEMON) {
         r->writes = 0;
+        r->others_t = sim->t;
+    }
     BUF_AUTO b = BUF_INIT(1000);
     router_value(&r->live, &b);
     say(sim, s->name, "router by %s: %s", who_word[by], buf_at(&b));
@@ -90,7 +92,7 @@ void router_init(struct sim *sim, struct app *s)
     struct router *r = &s->router;
     r->pid = 100 + s->index;
     r->started = -3600000;
-    r->reload_t = r->reader_t = r->trouble_t = r->rearm_t = -1;
+    r->reload_t = r->reader_t = r->trouble_t = r->rearm_t = r->emptied_t = -1;
     for (int i = 0; i < N_MEMBERS; i++) {
         bool blue = i < N_PODS;
         (void)snprintf(r->server[i].name, sizeof r->server[i].name, "%s%d", blue ? "blue" : "green",
@@ -214,10 +216,9 @@ void router_talk(struct sim *sim, struct app *s, const char *line, enum who by, 
     }
     if (!changes || split_same(&next, &s->router.live))
         return;
-    int64_t others_t = s->router.by == BY_DAEMON ? -1 : s->router.by_t;
     router_set(sim, s, &next, by);
     if (by == BY_DAEMON)
-        audit_router(sim, s, others_t);
+        audit_router(sim, s);
 }
 
 /* --- the one that toggles --- */
@@ -251,10 +252,9 @@ void router_step(struct sim *sim, struct app *s)
         f->t = 0;
         /* Who changes the split while a toggle is on its way shares what comes of it. */
         bool theirs = r->by != BY_DAEMON && r->by_t >= f->ordered_t - 300; /* our reading is as old */
-        int64_t others_t = r->by == BY_DAEMON ? -1 : r->by_t;
         struct split v = split_mix(s, router_share(s, &r->live, 1) <= 50, 100);
         router_set(sim, s, &v, theirs ? r->by : BY_DAEMON);
         if (!theirs)
-            audit_router(sim, s, others_t);
+            audit_router(sim, s);
     }
 }

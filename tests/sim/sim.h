@@ -104,16 +104,18 @@ struct router {
     int64_t pid, started;
     enum who by;          /* who made the live split */
     int64_t by_t;
+    int64_t others_t;     /* when somebody else made one last */
     int64_t reader_t;     /* when the daemon's newest whole reading was made */
     struct split read;    /* and what it said */
     unsigned read_ready[N_COLOURS];
-    struct past {         /* a ring of every split there was */
+    struct stood {        /* a ring of every split there was */
         int64_t t;
         enum who by;
         struct split split;
     } past[SPLITS_KEEP];
     uint64_t n_past;
     int64_t reload_t;     /* newest reload, whether it changed the split or not; -1: none */
+    int64_t emptied_t;    /* when a write of the daemon left traffic on nobody; -1: never */
     int64_t trouble_t;    /* when it was last in trouble, for what is measured in good times only */
     char byte_of[27];     /* guard whose first byte came through last */
     int64_t rearm_t;      /* when a human re-armed its sides; -1: never */
@@ -349,7 +351,7 @@ void audit_newest_guard(const struct sim *, const struct app *, bool live, char 
 void audit_look(struct sim *);  /* every simulated second */
 void audit_send(struct sim *, struct app *, const struct hd_request *); /* a byte of a change leaves */
 void audit_once(struct sim *, struct app *); /* a byte of a once-only order has left */
-void audit_router(struct sim *, struct app *, int64_t others_t); /* and arrives */
+void audit_router(struct sim *, struct app *); /* and arrives */
 void audit_order(struct sim *, const char *sql, const char *what); /* I7: true on the durable disk? */
 void audit_story(struct sim *);
 bool audit_idle(const struct sim *); /* no guard lives, no intent is open */
