@@ -48,6 +48,8 @@
 /* --- evidence and deciding --- */
 #define HD_REASONS_MAX 64           /* reasons in one verdict */
 #define HD_WINDOW_MAX 64            /* n of "k of n": one 64-bit word */
+#define HD_PAST_SWITCHES_MAX 128    /* onto one side, of which it is known whether they were rejected: more in
+                                       two days, and what was before them counts as rejected */
 #define HD_BEFORE_BINS 5            /* minutes before the switch that are looked at */
 #define HD_BINS_MAX 3600            /* into which one look is cut: an hour of seconds */
 #define HD_PASTS_MAX 64             /* guards that read the hours before their switch at once, each

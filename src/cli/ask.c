@@ -355,13 +355,14 @@ static enum hd_code count_side(const struct work *w, const struct hd_rows *rows,
 static void pick_bound(const struct work *w, const struct hd_rows *rows, struct hd_query *q)
 {
     struct past_bounds bounds = {.n = 0};
+    struct past_bins whole = {.back_ms = 0};
     double picked[HD_PICKS];
     struct hd_error err;
     struct counts_look look = {
         .query = q, .at_ms = w->at_ms, .interval_ms = w->window_ms, .rows = rows};
     for (uint32_t i = 0; i < HD_SIDES_MAX; i++)
         look.role_of[i] = i < w->policy->n_colours ? HD_STABLE : -1;
-    if (!past_add_bounds(&look, w->window_ms, &bounds, &err) && past_pick(&bounds, picked))
+    if (!past_add_bounds(&look, &whole, w->window_ms, &bounds, &err) && past_pick(&bounds, picked))
         q->bound = picked[w->check->pick - HD_PICK_P70];
 }
 

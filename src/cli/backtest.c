@@ -8,6 +8,7 @@
 #include "cli/backtest.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -251,9 +252,40 @@ static void let_go(struct task *k, struct tried *x)
     x->trial.evidence = NULL;
     x->trial.input = NULL;
     x->trial.n = x->trial.n_inputs = 0;
+    x->trial.before = (struct past_releases){.n = 0};
 }
 
 /* --- evidence of a data source --- */
+
+static int by_time(const void *a, const void *b)
+{
+    int64_t x = ((const struct tried *)a)->trial.switch_ms, y = ((const struct tried *)b)->trial.switch_ms;
+    return x < y ? -1 : x > y;
+}
+
+/* What was said of it, else the verdict, or that it was taken back while a guard would have watched: as
+ * a daemon would know it at the next switch. */
+static bool was_rejected(const struct tried *x)
+{
+    if (x->trial.truth != TRIAL_UNKNOWN)
+        return x->trial.truth == TRIAL_BAD;
+    return x->end.verdict.kind == HD_VERDICT_FAIL || (x->trial.cut_ms && str_is(x->trial.next, x->trial.stable));
+}
+
+/* The releases that its stable had before, of the switches that are judged already. */
+static void look_back(const struct task *k, struct trial *t)
+{
+    const struct tried *tried = k->b.tried;
+    struct past_switch *on = arena_many(k->one, k->at, struct past_switch);
+    size_t n = 0;
+    for (size_t i = 0; i < k->at; i++) {
+        const struct trial *earlier = &tried[i].trial;
+        int64_t until_ms = tried[i].end.t_ms < 0 ? tried[i].end_ms : tried[i].end.t_ms;
+        if (str_is(earlier->candidate, t->stable) && earlier->switch_ms < t->switch_ms)
+            on[n++] = (struct past_switch){earlier->switch_ms, earlier->switch_ms + until_ms, was_rejected(&tried[i])};
+    }
+    t->before = (struct past_releases){on, n, t->switch_ms};
+}
 
 static int collect(struct task *k)
 {
@@ -280,8 +312,11 @@ static int collect(struct task *k)
         status = read_labels(k, "good", TRIAL_GOOD);
     if (!status)
         status = read_labels(k, "bad", TRIAL_BAD);
+    if (b->n)
+        qsort(b->tried, b->n, sizeof *b->tried, by_time);
     for (k->at = 0; !status && k->at < b->n; k->at++) {
         struct tried *x = &b->tried[k->at];
+        look_back(k, &x->trial);
         if ((named && find_its_end(k, &x->trial)) ||
             recall_collect(k->asker, k->one, b->config, &x->trial, k->to_ms, progress, k, &b->err) || try(k, x) ||
             (k->store && backtest_save(k->store, k->loaded, x, k->at, &b->err)))
@@ -492,9 +527,11 @@ const struct cli_command cli_backtest = {
         "Each limit is tried at 1/4 to 4 times its own, and what the sequential rule was given around\n"
         "that; --sweep tries something else. Real and false reverts are told apart by what you say\n"
         "(good, bad) or a human said of a stored guard (haldane mark); a stored guard that passed and\n"
-        "has no mark counts as good, everything else as unknown. Counters are asked raw and counted\n"
-        "as a live guard counts them. Nothing is changed. What --save kept is judged again, without the\n"
-        "source, by haldane replay --service NAME --store FILE, and by haldane backtest --guards.\n",
+        "has no mark counts as good, everything else as unknown. What a side did under a release that\n"
+        "was bad, or by this policy would have been taken back, is no past for the next one. Counters\n"
+        "are asked raw and counted as a live guard counts them. Nothing is changed. What --save kept is\n"
+        "judged again, without the source, by haldane replay --service NAME --store FILE, and by\n"
+        "haldane backtest --guards.\n",
     .options = options,
     .least = 1,
     .most = 65,

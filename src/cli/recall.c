@@ -37,6 +37,7 @@ struct recall {
     struct hd_arena *arena;
     const struct hd_config *config;
     const struct hd_policy *policy;
+    const struct past_releases *releases;
     int64_t since_ms, end_ms, interval_ms;
     int8_t role_of[HD_SIDES_MAX];
     struct memory memory[HD_CHECKS_MAX];
@@ -198,15 +199,19 @@ static enum hd_code look(struct recall *p, struct memory *m, int64_t at_ms,
     return HD_OK;
 }
 
+static struct hd_measurement nothing(uint16_t reason)
+{
+    return (struct hd_measurement){
+        .value = NAN, .age_ms = -1, .outcome = HD_OUTCOME_NO_DATA, .reason = reason};
+}
+
 static void empty(struct hd_measurement m[HD_ROLES], uint32_t check)
 {
-    for (uint8_t r = 0; r < HD_ROLES; r++)
-        m[r] = (struct hd_measurement){.check = (uint8_t)check,
-                                       .role = r,
-                                       .value = NAN,
-                                       .age_ms = -1,
-                                       .outcome = HD_OUTCOME_NO_DATA,
-                                       .reason = HD_REASON_NO_SERIES};
+    for (uint8_t r = 0; r < HD_ROLES; r++) {
+        m[r] = nothing(HD_REASON_NO_SERIES);
+        m[r].check = (uint8_t)check;
+        m[r].role = r;
+    }
 }
 
 static enum hd_code poll(struct recall *p, uint32_t number, int64_t at_ms,
@@ -285,6 +290,9 @@ static enum hd_code before(struct recall *p, struct store_evidence ret[HD_BEFORE
             for (uint8_t r = 0; r < HD_ROLES; r++) {
                 struct hd_measurement *m = &all[((size_t)b * n + i) * HD_ROLES + r];
                 *m = bin[b][r];
+                if (r == HD_STABLE && m->outcome == HD_OUTCOME_OK &&
+                    past_left_out(p->releases, (int64_t)(HD_BEFORE_BINS - 1 - b) * BIN_MS, BIN_MS))
+                    *m = nothing(HD_REASON_PAST_LEFT_OUT);
                 m->check = (uint8_t)i;
                 m->role = r;
             }
@@ -330,7 +338,8 @@ static void take_past(const struct recall *p, const struct hd_check *c, const st
 static enum hd_code pick_of(struct recall *p, uint32_t i, double ret[HD_PICKS], struct hd_error *err)
 {
     struct hd_check every = p->policy->checks[i];
-    struct past_bins b = {.events = arena_many(p->arena, PAST_BINS_MAX, double),
+    struct past_bins b = {.releases = p->releases,
+                          .events = arena_many(p->arena, PAST_BINS_MAX, double),
                           .exposure = arena_many(p->arena, PAST_BINS_MAX, double)};
     struct past_bounds *bounds = arena_of(p->arena, struct past_bounds);
     int64_t chunk_ms;
@@ -344,7 +353,7 @@ static enum hd_code pick_of(struct recall *p, uint32_t i, double ret[HD_PICKS], 
             .query = &every.query, .at_ms = when.at_ms, .interval_ms = b.bin_ms, .rows = &rows};
         memcpy(look.role_of, p->role_of, sizeof look.role_of);
         if (ask_rows(p->asker, a, p->config, p->policy, &every, &when, &rows, err) ||
-            past_add_bounds(&look, chunk_ms, bounds, err))
+            past_add_bounds(&look, &b, chunk_ms, bounds, err))
             return hd_error_add(err, "%s, the hours before", every.name);
         past_read(&b, chunk_ms);
         b.requests = past_bounds_requests(bounds);
@@ -404,7 +413,7 @@ static enum hd_code past_of(struct recall *p, uint32_t i, struct past_bins *b, s
 static enum hd_code past(struct recall *p, struct trial *t, struct hd_error *err)
 {
     struct hd_past *known = arena_many(p->arena, p->policy->n_checks, struct hd_past);
-    struct past_bins b = {.bin_ms = 0};
+    struct past_bins b = {.releases = p->releases};
     size_t n = 0;
     for (uint32_t i = 0; i < p->policy->n_checks; i++) {
         if (p->policy->checks[i].fail_after.kind != HD_RULE_SEQUENTIAL)
@@ -482,6 +491,7 @@ enum hd_code recall_collect(struct asker *asker, struct hd_arena *a, const struc
                      .arena = a,
                      .config = config,
                      .policy = policy,
+                     .releases = &t->before,
                      .interval_ms = interval,
                      .since_ms = t->switch_ms,
                      .end_ms = end < until_ms ? end : until_ms};

@@ -8,6 +8,7 @@
 
 #include "cli/internal.h"
 #include "engine/engine.h"
+#include "engine/past.h"
 #include "json/json.h"
 #include "store/store.h"
 
@@ -22,6 +23,7 @@ struct trial {
     const char *next;               /* to which colour */
     enum trial_truth truth;
     const struct hd_policy *policy;
+    struct past_releases before;     /* what stable ran before the switch */
     struct store_evidence *evidence; /* in the order of the engine's steps */
     struct engine_input *input;      /* what came from outside, in order */
     size_t n, n_inputs;

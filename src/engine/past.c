@@ -6,6 +6,7 @@
 #include "engine/past.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "engine/stream.h"
@@ -24,6 +25,7 @@
 #define LONG_CHUNK_MS 3600000
 #define PICK_LEAST 200.0     /* requests; of fewer the slowest would pick */
 #define QUANTILE 0.9         /* of a gauge: what is usual */
+#define BOUND_BINS 20        /* of a chunk of buckets: half a minute, so that little is left out with a bad one */
 
 struct seq_arm past_step(const struct hd_check *c, const struct hd_measurement *m)
 {
@@ -108,6 +110,22 @@ bool past_learn(const struct hd_policy *p, uint32_t check, const struct history 
     return true;
 }
 
+/* --- rejected releases --- */
+
+#define WINDOW_MS (2 * PAST_SCRAPE_MS) /* a count may tell of so long before its sample */
+
+bool past_left_out(const struct past_releases *r, int64_t before_ms, int64_t span_ms)
+{
+    for (size_t i = 0; r && i < r->n; i++) {
+        int64_t until_ms = i + 1 < r->n ? r->on[i + 1].from_ms : r->on[i].until_ms;
+        int64_t first_ms = r->since_ms - r->on[i].from_ms; /* before the switch, as the span */
+        int64_t last_ms = r->since_ms - until_ms;
+        if (r->on[i].rejected && before_ms < first_ms + WINDOW_MS && before_ms + span_ms > last_ms - WINDOW_MS)
+            return true;
+    }
+    return false;
+}
+
 /* --- reading it --- */
 
 static size_t bins_of(const struct past_bins *b)
@@ -122,7 +140,7 @@ void past_begin(const struct hd_policy *p, const struct hd_check *c, int64_t scr
     int64_t interval = p->guard.interval_ms > 1000 ? p->guard.interval_ms : 1000;
     int64_t rare = c->query.kind == HD_QUERY_GAUGE ? PAST_GAUGE_STEP_MS : scrape_ms;
     b->bin_ms = rare > interval ? (rare + interval - 1) / interval * interval : interval;
-    b->back_ms = 0;
+    b->back_ms = b->left_out_ms = 0;
     b->requests = 0;
     for (size_t i = 0; i < bins_of(b); i++)
         b->events[i] = b->exposure[i] = 0;
@@ -146,6 +164,10 @@ void past_put(struct past_bins *b, const struct hd_check *c, int64_t before_ms,
     if (before_ms < 0 || from_end >= n)
         return;
     struct seq_arm a = past_step(c, m);
+    if (a.exposure > 0 && past_left_out(b->releases, before_ms, b->bin_ms)) {
+        b->left_out_ms += b->bin_ms;
+        return;
+    }
     b->events[n - 1 - from_end] = a.events;
     b->exposure[n - 1 - from_end] = a.exposure;
     b->requests += a.exposure > 0 ? m->exposure : 0;
@@ -225,21 +247,26 @@ static enum hd_code find_bounds(const struct hd_rows *rows, struct past_bounds *
     return HD_OK;
 }
 
-enum hd_code past_add_bounds(const struct counts_look *look, int64_t chunk_ms,
-                             struct past_bounds *b, struct hd_error *err)
+enum hd_code past_add_bounds(const struct counts_look *look, const struct past_bins *bins,
+                             int64_t chunk_ms, struct past_bounds *b, struct hd_error *err)
 {
+    struct hd_measurement m[BOUND_BINS][HD_ROLES];
+    int64_t bin_ms = chunk_ms / BOUND_BINS;
     enum hd_code code = b->n ? HD_OK : find_bounds(look->rows, b, err);
     for (size_t k = 0; !code && k < b->n; k++) {
         struct hd_query query = *look->query;
         struct counts_look one = *look;
-        struct hd_measurement m[1][HD_ROLES] = {{{.value = NAN}}};
         query.bound = b->bound[k];
         one.query = &query;
-        code = counts_bins(&one, chunk_ms, 1, m, err);
-        if (code || m[0][HD_STABLE].outcome != HD_OUTCOME_OK)
-            continue;
-        b->slower[k] += m[0][HD_STABLE].events;
-        b->requests[k] += m[0][HD_STABLE].exposure;
+        memset(m, 0, sizeof m);
+        code = counts_bins(&one, bin_ms, BOUND_BINS, m, err);
+        for (size_t i = 0; !code && i < BOUND_BINS; i++) {
+            int64_t before_ms = bins->back_ms + (int64_t)(BOUND_BINS - 1 - i) * bin_ms;
+            if (m[i][HD_STABLE].outcome != HD_OUTCOME_OK || past_left_out(bins->releases, before_ms, bin_ms))
+                continue;
+            b->slower[k] += m[i][HD_STABLE].events;
+            b->requests[k] += m[i][HD_STABLE].exposure;
+        }
     }
     return code;
 }

@@ -13,6 +13,24 @@
 /* One step of the past as bad ones of so many (GAUGE: the value in `events`, exposure 1); a step
  * without usable evidence: exposure 0. */
 struct seq_arm past_step(const struct hd_check *, const struct hd_measurement *);
+/* What is normal for stable is what the releases on it showed that were not rejected: its time under one
+ * that a guard failed, or a human took back, is left out, or every bad release would make room for the
+ * next one on the same side. These are the switches onto stable before the one that is judged, oldest
+ * first; each release stayed until the next one came. All times are of one clock. */
+struct past_switch {
+    int64_t from_ms;
+    int64_t until_ms; /* of the last one: how long its time is left out, if it was rejected */
+    bool rejected;
+};
+struct past_releases {
+    const struct past_switch *on;
+    size_t n;
+    int64_t since_ms; /* the switch that is judged */
+};
+/* Does any of the `span_ms` that ended so long before the switch lie in such a time, or so near that a
+ * sample of it may tell of both? NULL: no. */
+bool past_left_out(const struct past_releases *, int64_t before_ms, int64_t span_ms);
+
 /* A past while it is read, backwards from the switch, a chunk at a time: 3 hours, and a day where
  * there is less than a request a second. Zero it, give it room for PAST_BINS_MAX doubles each. */
 #define PAST_BINS_MAX 86400
@@ -20,9 +38,11 @@ struct seq_arm past_step(const struct hd_check *, const struct hd_measurement *)
 #define PAST_SCRAPE_MS 30000     /* assumed until it is learned: the base of a chunk's first bin
                                     lies up to two scrapes before it */
 struct past_bins {
+    const struct past_releases *releases; /* NULL: none was rejected; set by the caller */
     double *events, *exposure; /* the last one ends at the switch */
     int64_t bin_ms;            /* a poll, or with rarer scrapes a scrape */
     int64_t back_ms;           /* how far back it was read */
+    int64_t left_out_ms;       /* of that, with evidence of a rejected release */
     double requests;
 };
 /* Begins anew. `scrape_ms`: learned; 0: unknown. */
@@ -50,10 +70,10 @@ struct past_bounds {
     double bound[PAST_BOUNDS_MAX], slower[PAST_BOUNDS_MAX], requests[PAST_BOUNDS_MAX];
     size_t n;
 };
-/* Adds what stable did in one chunk, of which `look` has the rows of every bucket. The first chunk says
- * which bounds there are. HD_LIMIT: more than PAST_BOUNDS_MAX. */
-enum hd_code past_add_bounds(const struct counts_look *, int64_t chunk_ms, struct past_bounds *,
-                             struct hd_error *err);
+/* Adds what stable did in the chunk of `chunk_ms` that the bins are read next, of which `look` has the rows
+ * of every bucket. The first chunk says which bounds there are. HD_LIMIT: more than PAST_BOUNDS_MAX. */
+enum hd_code past_add_bounds(const struct counts_look *, const struct past_bins *, int64_t chunk_ms,
+                             struct past_bounds *, struct hd_error *err);
 double past_bounds_requests(const struct past_bounds *);
 /* The bound of each pick, enum hd_pick less one; a histogram with too few bounds gives one twice. False:
  * none, or too few requests to say. */

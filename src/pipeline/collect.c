@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "engine/past.h"
 
 #define CLOCK_EVERY_MS 60000      /* how long a source's clock offset is believed */
 #define BIN_MS 60000              /* "the minutes before the switch" */
@@ -347,6 +348,16 @@ static bool any_failed(const struct collect *c)
     return false;
 }
 
+/* A release that was rejected is no baseline, and what it broke was no trouble of before. */
+static void leave_out(const struct past_releases *releases, uint32_t check, bins bin)
+{
+    for (uint32_t b = 0; b < HD_BEFORE_BINS; b++) {
+        struct hd_measurement *m = &bin[b][HD_STABLE];
+        if (m->outcome == HD_OUTCOME_OK && past_left_out(releases, (int64_t)(HD_BEFORE_BINS - 1 - b) * BIN_MS, BIN_MS))
+            *m = empty_measurement(check, HD_STABLE, HD_OUTCOME_NO_DATA, HD_REASON_PAST_LEFT_OUT);
+    }
+}
+
 /* The minutes before the switch as evidence, one bin after the other. A source that fails is asked
  * again for a while: without these minutes there may be no baseline. */
 static void before_done(struct collect *c)
@@ -357,8 +368,11 @@ static void before_done(struct collect *c)
     g->before_done = true;
     ARENA_AUTO a = arena_new();
     bins *bin = arena_alloc(a, g->policy->n_checks * sizeof *bin);
-    for (uint32_t i = 0; i < g->policy->n_checks; i++)
+    const struct past_releases *releases = past_releases(g, a);
+    for (uint32_t i = 0; i < g->policy->n_checks; i++) {
         before_check(c, i, bin[i]);
+        leave_out(releases, i, bin[i]);
+    }
     for (uint32_t b = 0; b < HD_BEFORE_BINS; b++) {
         struct hd_measurement m[2 * HD_CHECKS_MAX];
         struct hd_evidence e = {.poll = b + 1, .before = true, .m = m};

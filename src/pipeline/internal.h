@@ -469,6 +469,8 @@ void question_stop(struct pipeline *); /* cancels every question; before free */
 /* past.c */
 void past_poll(struct guard *); /* asks for it, once, if a check wants it */
 struct past_talk *past_free(struct past_talk *);
+/* The releases on stable before the switch, and which were rejected; in `a`. */
+const struct past_releases *past_releases(const struct guard *, struct hd_arena *a);
 
 /* decide.c */
 void decide_evidence(struct guard *, const struct hd_evidence *, int64_t wall_ms, int64_t t_ms);

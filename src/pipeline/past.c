@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What stable did in the hours before the switch, for the sequential rule: raw samples in chunks,
- * one question at a time beside the polls, counted as the polls are, and learned from once. First the
- * latency bounds that it picks, which the guard then keeps. It decides nothing, and no poll waits
- * for it. Called by collect.c; the result is evidence.
+ * one question at a time beside the polls, counted as the polls are, and learned from once; the time of
+ * releases that were rejected is left out. First the latency bounds that it picks, which the guard then
+ * keeps. It decides nothing, and no poll waits for it. Called by collect.c; the result is evidence.
  */
 #include "pipeline/internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ struct past_talk {
     struct past_bins bins;
     struct hd_past past[HD_CHECKS_MAX];
     size_t n;
+    int64_t left_out_ms; /* the most of any check */
     /* the open question */
     int64_t chunk_ms;
     struct talk *talk;
@@ -108,10 +110,21 @@ static void take_gauge(struct past_talk *t)
     }
 }
 
+static void tell_left_out(const struct past_talk *t)
+{
+    char text[HD_TEXT_MAX];
+    if (!t->left_out_ms)
+        return;
+    (void)snprintf(text, sizeof text, "%lld s of %s", (long long)(t->left_out_ms / 1000),
+                   guard_colour(t->g, HD_STABLE));
+    event_guard(t->g, "check", HD_REASON_PAST_LEFT_OUT, text, false);
+}
+
 static void finish(struct past_talk *t)
 {
     struct guard *g = t->g;
     struct hd_measurement none;
+    tell_left_out(t);
     struct hd_evidence e = {.poll = HD_BEFORE_BINS + 1, .before = true, .m = &none,
                             .past = t->past, .n_past = t->n};
     g->past_taken = e.n_past > 0;
@@ -153,6 +166,32 @@ static bool ask(struct past_talk *t)
     return true;
 }
 
+/* --- rejected releases --- */
+
+const struct past_releases *past_releases(const struct guard *g, struct hd_arena *a)
+{
+    struct past_releases *r = arena_of(a, struct past_releases);
+    struct store_switch *list;
+    struct hd_error err;
+    size_t n = 1;
+    r->since_ms = g->row.switch_from_ms;
+    if (store_switches_onto(g->p->o.store, a, g->service->name, guard_colour(g, HD_STABLE), r->since_ms,
+                            HD_PAST_SWITCHES_MAX, &list, &n, &err)) {
+        log_warn(g->service->name, "which releases of %s were rejected: %s", guard_colour(g, HD_STABLE), err.text);
+        list = &(struct store_switch){.ended_ms = r->since_ms, .rejected = true}; /* any might have been */
+    }
+    struct past_switch *on = arena_many(a, n, struct past_switch);
+    for (size_t i = 0; i < n; i++) {
+        bool open = list[i].ended_ms < 0 || g->from_rejected; /* rejected to this day */
+        on[i] = (struct past_switch){list[i].from_ms, open ? r->since_ms : list[i].ended_ms, list[i].rejected};
+    }
+    if (n == HD_PAST_SWITCHES_MAX)
+        on[0] = (struct past_switch){0, on[0].until_ms, true};
+    r->on = on;
+    r->n = n;
+    return r;
+}
+
 /* --- picking bounds --- */
 
 /* The guard keeps them: they go into its pin. */
@@ -184,7 +223,7 @@ static void take_bounds(struct past_talk *t)
 {
     struct counts_look look = look_of(t);
     struct hd_error err;
-    if (past_add_bounds(&look, t->chunk_ms, &t->bounds, &err))
+    if (past_add_bounds(&look, &t->bins, t->chunk_ms, &t->bounds, &err))
         log_warn(t->g->service->name, "the past: %s", err.text);
     t->bins.requests = past_bounds_requests(&t->bounds);
 }
@@ -286,6 +325,8 @@ static void done(void *user, struct talk *talk, enum hd_code code, const struct 
     past_read(&t->bins, code ? 0 : t->chunk_ms);
     if (!code && ask(t))
         return;
+    if (t->bins.left_out_ms > t->left_out_ms)
+        t->left_out_ms = t->bins.left_out_ms;
     if (past_end(t->g->policy, t->check, &t->bins, &t->past[t->n]))
         t->n++;
     else
@@ -317,6 +358,7 @@ void past_poll(struct guard *g)
     g->past = t;
     t->g = g;
     t->arena = arena_new();
+    t->bins.releases = past_releases(g, t->arena);
     t->picking = true;
     for (uint32_t i = 0; i < HD_CHECKS_MAX; i++)
         t->pick[i] = NAN;

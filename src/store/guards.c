@@ -8,6 +8,8 @@
 #include "base/arena.h"
 #include "store/sql.h"
 
+#define SWITCHES_MS 172800000 /* two days: a day of the past, and what stood when it began */
+
 /* T: text, I: whole number or bool, D: double. In the order of the bound values. */
 #define GUARD_COLUMNS(T, I, D)                                                                     \
     T(service) I(state) I(mode) I(verdict) I(cause) D(score) I(needs_human) I(analysis) T(trigger) \
@@ -199,6 +201,38 @@ enum hd_code store_guards(struct store *s, struct hd_arena *arena,
                                INT_ARG(filter->until_ms), INT_ARG(filter->analyses),
                                TEXT_ARG(filter->group)),
                           read_listed, sizeof **ret};
+    return sql_many(s, arena, &q, (void **)ret, ret_n, err);
+}
+
+static enum hd_code read_switch(struct sql_row *row, void *ret, struct hd_error *err)
+{
+    struct store_switch *s = ret;
+    (void)err;
+    s->from_ms = row_int(row);
+    s->ended_ms = row_int(row);
+    s->rejected = row_int(row);
+    return HD_OK;
+}
+
+/* The states from REVERTED to ADVISED are those after a revert was decided, on no verdict or on
+ * `on_inconclusive`. A guard whose switch never came saw no value after it. */
+enum hd_code store_switches_onto(struct store *s, struct hd_arena *arena, const char *service,
+                                 const char *colour, int64_t before_ms, size_t limit,
+                                 struct store_switch **ret, size_t *ret_n, struct hd_error *err)
+{
+    struct sql_query q = {
+        "SELECT switch_from_ms, ended_ms, rejected FROM (SELECT id, switch_from_ms, ended_ms,"
+        " CASE WHEN false_alarm IS NOT NULL THEN NOT false_alarm WHEN verdict = ?5 THEN 1"
+        " ELSE state BETWEEN ?6 AND ?7"
+        " OR EXISTS (SELECT 1 FROM event WHERE event.guard = guard.id AND event.reason = ?8)"
+        " END AS rejected FROM guard LEFT JOIN guard_mark ON guard_mark.guard = guard.seq"
+        " WHERE service = ?1 AND id >= (SELECT min(id) FROM guard WHERE started_ms >= ?4)"
+        " AND candidate = ?2 AND analysis = 0 AND value_after IS NOT NULL AND switch_from_ms < ?3"
+        " ORDER BY id DESC LIMIT ?9) ORDER BY id",
+        ARGS(TEXT_ARG(service), TEXT_ARG(colour), INT_ARG(before_ms), INT_ARG(before_ms - SWITCHES_MS),
+             INT_ARG(HD_VERDICT_FAIL), INT_ARG(HD_STATE_REVERTED), INT_ARG(HD_STATE_ADVISED),
+             INT_ARG(HD_REASON_RETURNED_TO_STABLE), INT_ARG((int64_t)limit)),
+        read_switch, sizeof **ret};
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }
 

@@ -162,6 +162,17 @@ struct store_filter {
 enum hd_code store_guards(struct store *, struct hd_arena *, const struct store_filter *,
                           struct store_guard **ret, size_t *ret_n, struct hd_error *err);
 
+/* Switches onto a side before a moment, oldest first, the newest `limit` of two days: when each began, when
+ * its guard ended (-1: lives), and whether its release was rejected: it failed its guard, or was taken back
+ * by a human; a human's word on the verdict wins. */
+struct store_switch {
+    int64_t from_ms, ended_ms;
+    bool rejected;
+};
+enum hd_code store_switches_onto(struct store *, struct hd_arena *, const char *service, const char *colour,
+                                 int64_t before_ms, size_t limit, struct store_switch **ret, size_t *ret_n,
+                                 struct hd_error *err);
+
 /* A human's word on a verdict, once more replaces it. HD_ABSENT. */
 enum hd_code store_mark_guard(struct store *, const char *id, bool false_alarm, const char *reason,
                               const char *actor, int64_t wall_ms, struct hd_error *err);

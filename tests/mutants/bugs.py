@@ -255,6 +255,12 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/alerts.c", "if (fails && !earlier)", "if (fails)"),)),
     ("left_out_alert_is_none", "I1: silence is never a pass", ("compat_alertmanager",), (
         ("src/pipeline/alerts.c", ".firing = fires}", ".firing = false}"),)),
+    ("rejected_past_learned", "a rejected release is no norm", ("engine_past",), (
+        ("src/engine/past.c", "if (r->on[i].rejected && before_ms", "if (r->on[i].rejected && r->n > 99 && before_ms"),)),
+    ("rejections_not_looked_up", "a rejected release is no norm", ("sim_rejected",), (
+        ("src/pipeline/past.c", "    t->bins.releases = past_releases(g, t->arena);\n", ""),)),
+    ("rejections_not_backtested", "a rejected release is no norm", ("backtest",), (
+        ("src/cli/backtest.c", "        look_back(k, &x->trial);\n", ""),)),
     ("past_judged_at_once", "an analysis of the past is judged in its own time", ("analysis_past",), (
         ("src/pipeline/collect.c", "analysis_of_past(g) ? c->wall_ms - g->row.switch_to_ms", "analysis_of_past(g) ? guard_time(g)"),)),
     ("chat_address_told", "a secret is told nowhere", ("net_http",), (

@@ -45,6 +45,8 @@ QUICK = (
      [(0, 40, "revert", False), (200, 90, "undecided", True)]),
 )
 QUICK_FROM, QUICK_TO = AT - 900, AT + 4500
+# The same with a share of errors on blue: green is bad for a minute, then good for long; then blue is bad.
+AGAIN = ("again", 5, 60, [(0, 1, .3), (60, 0, 0), (300, 1, .001), (2400, 0, .001, .05)])
 
 
 def quick_metrics(om, job, scrape, rps, steps):
@@ -55,9 +57,9 @@ def quick_metrics(om, job, scrape, rps, steps):
             offset = (pod * .31 + (colour == "green") * .17) * scrape
             start, good, bad, sent = QUICK_FROM - 600, [], [], [0., 0.]
             for second in range(QUICK_FROM, QUICK_TO):
-                _, share, errors = next((s for s in reversed(steps) if second >= AT + s[0]), (0, 0, 0))
+                _, share, errors, *blue = next((s for s in reversed(steps) if second >= AT + s[0]), (0, 0, 0))
                 part = rps * (share if colour == "green" else 1 - share) / 3
-                rate = errors if colour == "green" else .001
+                rate = errors if colour == "green" else blue[0] if blue else .001
                 sent = [sent[0] + part * (1 - rate), sent[1] + part * rate]
                 at = second + 1 + offset % 1
                 if (second + 1 - QUICK_FROM) % scrape == int(offset):
@@ -75,6 +77,22 @@ def quick_service(job):
             f"    actuator: {{type: haproxy, socket: /nonexistent.sock, backend: {job}}}\n"
             "    guard: {duration: 15m, interval: 5s, warmup: 0s, fail_after: 6, min_samples: 20}\n"
             f"    checks: [{{use: http-5xx-ratio, with: {{job: {job}}}, max: 2%}}]\n")
+
+
+def rejected(tap, config):
+    """What a side showed under a release that failed is no norm for the next release; said to be good, it is."""
+    switches = [(0, "green"), (300, "green"), (2400, "blue")]
+
+    def last(first):
+        words = [f"{AT_TEXT(second)}={to}{first if second == 0 else ''}" for second, to in reversed(switches)]
+        found = judged(config, "again", *words)["switches"]
+        return found[-1] if len(found) == 3 and found[-1]["candidate"] == "blue" else {"would": None, "found": found}
+    for label in ("", ",bad"):
+        s = last(label)
+        tap.point(s["would"] == "revert" and s["after_s"] <= 60, f"a minute of a bad release is left out of the past{label}", str(s))
+    s = last(",good")
+    tap.point(s["would"] in ("keep", "inconclusive") or (s["would"] == "revert" and s["after_s"] > 60),
+              "and counts when that release is said to have been good", str(s))
 
 
 def quick(tap, config, job, scrape, found):
@@ -189,7 +207,7 @@ class Source:
                 with open(f"{self.dir}/p{i}.jsonl", "w") as counts:
                     subprocess.run([BENCH, "metrics", "--job", f"p{i}", "--at", str(AT), "--poll", "5", "--scrape",
                                     str(scrape), scenario, mode, "100", "1", "1"], stdout=om, stderr=counts, check=True)
-            for job, scrape, rps, steps, _ in QUICK:
+            for job, scrape, rps, steps, *_ in (*QUICK, AGAIN):
                 quick_metrics(om, job, scrape, rps, steps)
             om.write("# EOF\n")
         subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", f"{self.dir}/runs.om",
@@ -236,6 +254,7 @@ def main():
                     f'  prom: {{type: prometheus, url: "http://127.0.0.1:{source.port}"}}\nservices:\n'
                     + "".join(service(job) + sequential(job) for job, _ in CELLS)
                     + "".join(quick_service(q[0]) for q in QUICK)
+                    + quick_service(AGAIN[0]).replace("fail_after: 6", "rule: sequential").replace(", max: 2%", "")
                     + "".join(proof(i) for i in range(len(PROOF))))
         bad = judged(config, "bad", f"{WHEN}=green,bad")
         s = bad["switches"]
@@ -276,6 +295,7 @@ def main():
         tap.point(status == 2 and "no check 'none'" in err, "a name that is wrong is said before anything is asked", err)
         for job, scrape, _, _, found in QUICK:
             quick(tap, config, job, scrape, found)
+        rejected(tap, config)
         rows = judged(config, "bad-seq", f"{WHEN}=green,bad", "--sweep", "false_rollbacks=0.01%,1%,10%")["sweep"]
         tap.point([(r["limit"], r["own"], r["real"]) for r in rows] == [("false_rollbacks", own, 1) for own in (False, True, False)],
                   "the chance of a false rollback is swept", str(rows))

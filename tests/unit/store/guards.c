@@ -234,6 +234,69 @@ static void test_mark(void **state)
     assert_int_equal(list[0].version, version + 3);
 }
 
+/* Every switch onto green, and what became of it. */
+static void test_switches_onto(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        int state, verdict, mark; /* -1: none; else a false alarm or not */
+        bool analysis, came, rolled_back;
+        bool listed, rejected;
+    } rows[] = {
+        {HD_STATE_PASSED, HD_VERDICT_PASS, -1, false, true, false, true, false},
+        {HD_STATE_REVERTED, HD_VERDICT_FAIL, -1, false, true, false, true, true},
+        {HD_STATE_ADVISED, HD_VERDICT_FAIL, -1, false, true, false, true, true},
+        {HD_STATE_REVERTED, HD_VERDICT_INCONCLUSIVE, -1, false, true, false, true, true},
+        {HD_STATE_INCONCLUSIVE, HD_VERDICT_INCONCLUSIVE, -1, false, true, false, true, false},
+        {HD_STATE_SUPERSEDED, HD_VERDICT_INCONCLUSIVE, -1, false, true, false, true, false},
+        {HD_STATE_SUPERSEDED, HD_VERDICT_INCONCLUSIVE, -1, false, true, true, true, true},
+        {HD_STATE_SUPERSEDED, HD_VERDICT_FAIL, -1, false, true, false, true, true},
+        {HD_STATE_REVERTED, HD_VERDICT_FAIL, 1, false, true, false, true, false},
+        {HD_STATE_SUPERSEDED, HD_VERDICT_INCONCLUSIVE, 1, false, true, true, true, false},
+        {HD_STATE_PASSED, HD_VERDICT_PASS, 0, false, true, false, true, true},
+        {HD_STATE_ADVISED, HD_VERDICT_FAIL, -1, true, true, false, false, false},
+        {HD_STATE_INCONCLUSIVE, HD_VERDICT_INCONCLUSIVE, -1, false, false, false, false, false},
+        {HD_STATE_WATCHING, HD_VERDICT_NONE, -1, false, true, false, true, false},
+    };
+    enum { N = sizeof rows / sizeof *rows };
+    struct store_switch *got = NULL;
+    size_t n = 0, at = 0;
+    fixture_begin(f);
+    for (unsigned i = 0; i < N; i++) {
+        struct store_guard g = fixture_guard(i + 1);
+        int64_t seq;
+        g.state = rows[i].state;
+        g.verdict = rows[i].verdict;
+        g.analysis = rows[i].analysis;
+        g.value_after = rows[i].came ? "a=0" : NULL;
+        g.ended_ms = 5000 + i;
+        OK(f, store_add_guard(f->s, &g, &f->err));
+        const struct store_event e = {.guard = g.id, .service = "shop", .kind = "state",
+                                      .reason = HD_REASON_RETURNED_TO_STABLE, .headline = "", .text = ""};
+        if (rows[i].rolled_back)
+            OK(f, store_add_event(f->s, &e, NULL, 0, &seq, &f->err));
+        if (rows[i].mark >= 0)
+            OK(f, store_mark_guard(f->s, g.id, rows[i].mark, "", NULL, 1, &f->err));
+    }
+    fixture_commit(f);
+    OK(f, store_switches_onto(f->s, f->arena, "shop", "green", 9000, 99, &got, &n, &f->err));
+    for (unsigned i = 0; i < N; i++) {
+        if (!rows[i].listed)
+            continue;
+        assert_true(at < n);
+        if (got[at].from_ms != 1001 + i || got[at].ended_ms != 5000 + i || got[at].rejected != rows[i].rejected)
+            fail_msg("row %u: from %lld, rejected %d", i, (long long)got[at].from_ms, got[at].rejected);
+        at++;
+    }
+    assert_int_equal(at, n);
+    OK(f, store_switches_onto(f->s, f->arena, "shop", "green", 1004, 2, &got, &n, &f->err));
+    assert_true(n == 2 && got[0].from_ms == 1002 && got[1].from_ms == 1003);
+    OK(f, store_switches_onto(f->s, f->arena, "shop", "blue", 9000, 99, &got, &n, &f->err));
+    assert_int_equal(n, 0);
+    OK(f, store_switches_onto(f->s, f->arena, "shop", "green", 9000 + 3 * 86400000LL, 99, &got, &n, &f->err));
+    assert_int_equal(n, 0);
+}
+
 /* Pages of 7 give every guard once, newest first, also while new ones are added. */
 static void test_pages(void **state)
 {
@@ -337,8 +400,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_round_trip), T(test_put), T(test_finished), T(test_same_id_twice), T(test_list),
-        T(test_list_leaves_out), T(test_pages), T(test_list_cap), T(test_mark), T(test_counts_of_schema_9),
-        T(test_longest_text),
+        T(test_list_leaves_out), T(test_pages), T(test_list_cap), T(test_mark), T(test_switches_onto),
+        T(test_counts_of_schema_9), T(test_longest_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
