@@ -71,7 +71,7 @@ enum hd_verdict_kind {
 
 #define HD_CAUSES(X)                                                                               \
     X(0, UNKNOWN, "unknown") /* cannot tell this release from a shared outage */                   \
-    X(1, RELEASE, "release") /* stable, watched in the same polls, is well */                      \
+    X(1, RELEASE, "release") /* stable is well in the same polls; or the candidate is mute */                      \
     X(2, SHARED, "shared")   /* both colours break the same limit */                               \
     X(3, EARLIER, "earlier") /* the limit was broken before the switch already */
 enum hd_cause {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/cause.h"
 #include "base/reason.h"
 #include "base/str.h"
 #include "cli/analyze.h"
@@ -303,18 +304,24 @@ static void print_checks(struct analysis *x)
 static void print_text(struct analysis *x)
 {
     struct hd_arena *a = x->arena;
+    const struct cause_facts facts = {.verdict = x->verdict.kind, .cause = x->verdict.cause,
+                                      .first = x->verdict.n ? x->verdict.reason[0].number : 0,
+                                      .stable = x->trial.stable, .candidate = x->trial.candidate};
+    BUF_AUTO cause = BUF_INIT(2 * HD_TEXT_MAX + 400);
     (void)printf("%s, %s against %s", x->policy.name, x->trial.candidate, x->trial.stable);
     if (x->stable_from_ms)
         (void)printf(" of %s", table_time(a, x->stable_from_ms));
-    (void)printf(", %s to %s UTC\nverdict %s, cause %s", table_time(a, x->from_ms),
-                 table_time(a, x->to_ms), hd_verdict_word(x->verdict.kind),
-                 hd_cause_word(x->verdict.cause));
+    (void)printf(", %s to %s UTC\nverdict %s", table_time(a, x->from_ms),
+                 table_time(a, x->to_ms), hd_verdict_word(x->verdict.kind));
     (void)(isnan(x->verdict.score) ? printf("\n\n") : printf(", score %.3g\n\n", x->verdict.score));
     print_checks(x);
     (void)puts("");
     for (size_t i = 0; i < x->verdict.n; i++)
         (void)printf("%s\n",
                      table_clean(a, trial_reason(a, &x->trial, &x->policy, &x->verdict.reason[i])));
+    cause_say(&cause, &facts);
+    if (cause.len)
+        (void)printf("the release? %s\n", table_clean(a, buf_at(&cause)));
 }
 
 /* --- haldane analyze SERVICE --- */

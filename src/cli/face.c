@@ -67,7 +67,7 @@ void face_guard(const struct json *j, struct face_guard *ret)
         .because = face_text(j, "because"),
         .mode = face_text(j, "mode"),
         .verdict = face_text(j, "verdict"),
-        .cause = face_text(j, "cause"),
+        .cause = face_text(j, "cause_text"),
         .native = face_text(j, "native"),
         .rehearsal = face_text(j, "rehearsal"),
         .url = face_text(j, "url"),

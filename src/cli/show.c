@@ -37,9 +37,9 @@ static void print_facts(struct hd_arena *a, const struct json *j, const struct f
     const struct json *change = json_get(j, "change");
     row(&t, "  mode", g->mode);
     row(&t, "  verdict",
-        arena_print(a, "%s, cause %s, score %s", g->verdict ? g->verdict : "none",
-                    g->cause ? g->cause : "unknown",
+        arena_print(a, "%s, score %s", g->verdict ? g->verdict : "none",
                     g->score >= 0 ? arena_print(a, "%.4g", g->score) : "none yet"));
+    row(&t, "  release?", g->cause);
     row(&t, "  evidence", weigh_line(a, json_get(j, "weigh")));
     row(&t, "  switch", table_time(a, g->switch_ms));
     row(&t, "  started", table_time(a, g->started_ms));

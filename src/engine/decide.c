@@ -101,7 +101,7 @@ static bool failed(const struct hd_policy *p, struct hd_guard_state *g)
         if (!s->tripped || !decide_counts(&p->checks[i], s))
             continue;
         tripped = true;
-        stable_well |= s->well_run > 0;
+        stable_well |= 2 * (uint64_t)s->well_run > s->consecutive; /* beside most of the bad polls */
     }
     if (tripped)
         end(g, HD_VERDICT_FAIL, stable_well ? HD_CAUSE_RELEASE : HD_CAUSE_UNKNOWN);

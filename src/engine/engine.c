@@ -170,8 +170,10 @@ static bool step_rule(const struct poll *p, uint32_t i, const struct judgement *
         s->shared_run++;
         return s->shared_run == rules_k(rule) && decide_counts(&p->policy->checks[i], s);
     }
+    /* A side without traffic has calm gauges, whatever befell the rest. */
+    bool idle = p->alone && p->policy->checks[i].query.kind == HD_QUERY_GAUGE;
     s->shared_run = 0;
-    s->well_run = j->broken ? s->well_run + (j->baseline == JUDGE_CONCURRENT) : 0;
+    s->well_run = j->broken ? s->well_run + (j->baseline == JUDGE_CONCURRENT && !idle) : 0;
     if (!rules_step(rule, j, s) || s->tripped)
         return false;
     uint32_t of;

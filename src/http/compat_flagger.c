@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "http/blame.h"
 #include "http/compat.h"
 #include "http/handlers.h"
 
@@ -246,9 +247,10 @@ enum hd_code flagger_rollback(struct call *c, struct hd_error *err)
         return say(c, 404, v.reason);
     if (found != COMPAT_FOUND || v.guard.verdict != HD_VERDICT_FAIL)
         return no(c, v.reason);
+    const char *cause = blame_say(c->arena, &v.guard);
     if (v.guard.cause != HD_CAUSE_RELEASE)
-        return no(c, arena_print(c->arena, "%s (cause: %s, not this release for sure)", v.reason,
-                                 hd_cause_word(v.guard.cause)));
+        return no(c, arena_print(c->arena, "%s; is it the release? %s", v.reason,
+                                 cause ? cause : "Not asked: nothing failed by itself."));
     return say(c, 200, v.reason);
 }
 

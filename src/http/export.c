@@ -9,6 +9,7 @@
 
 #include "base/reason.h"
 #include "base/str.h"
+#include "http/blame.h"
 #include "http/guard_parts.h"
 #include "http/handlers.h"
 
@@ -122,6 +123,13 @@ static void affected(struct buf *b, const struct guard_view *v)
 
 /* --- summary, timeline, why --- */
 
+static void text_of_cause(struct buf *b, const struct cause_facts *f)
+{
+    BUF_AUTO text = BUF_INIT(2 * HD_TEXT_MAX + 400);
+    cause_say(&text, f);
+    export_text(b, text.len ? buf_at(&text) : "haldane did not ask; a human looks");
+}
+
 static void side_text(struct buf *b, const char *colour, const char *version)
 {
     export_text(b, colour);
@@ -143,9 +151,10 @@ static void moment(struct buf *b, const char *word, int64_t ms, int64_t after_ms
     buf_text(b, " |\n");
 }
 
-static void summary(struct buf *b, const struct guard_view *v, const char *url)
+static void summary(struct buf *b, struct hd_arena *a, const struct guard_view *v, const char *url)
 {
     const struct store_guard *g = &v->guard;
+    const char *cause = blame_say(a, g);
     buf_text(b, "| | |\n|---|---|\n| service | ");
     export_text(b, g->service);
     buf_text(b, " |\n| change | ");
@@ -169,9 +178,13 @@ static void summary(struct buf *b, const struct guard_view *v, const char *url)
     moment(b, "users well", g->recovered_ms, g->decided_ms);
     moment(b, "guard ended", g->ended_ms, g->switch_to_ms);
     affected(b, v);
-    buf_print(b, "| verdict | %s, state %s, cause %s |\n| evidence | %s/g/%s |\n\n",
-              hd_verdict_word(g->verdict), hd_state_word(g->state), hd_cause_word(g->cause), url,
-              g->id);
+    buf_print(b, "| verdict | %s, %s |\n", hd_verdict_word(g->verdict), html_state_words(g->state));
+    if (cause) {
+        buf_text(b, "| was it the release | ");
+        export_text(b, cause);
+        buf_text(b, " |\n");
+    }
+    buf_print(b, "| evidence | %s/g/%s |\n\n", url, g->id);
 }
 
 static void timeline(struct buf *b, const struct guard_view *v)
@@ -285,6 +298,7 @@ static void samples(struct buf *b, struct hd_arena *a, const struct guard_view *
 static void unknowns(struct buf *b, const struct guard_view *v)
 {
     const struct store_guard *g = &v->guard;
+    struct cause_facts f;
     uint32_t polls = g->engine ? g->engine->polls : 0;
     size_t before = b->len;
     for (size_t i = 0; i < v->n_checks; i++) {
@@ -300,8 +314,12 @@ static void unknowns(struct buf *b, const struct guard_view *v)
         buf_text(b, "- which version it was: nobody told haldane\n");
     if (g->switch_to_ms - g->switch_from_ms > 60000)
         buf_text(b, "- when exactly the switch was: haldane did not run, it lies between two readings\n");
-    if (g->cause == HD_CAUSE_UNKNOWN && g->verdict == HD_VERDICT_FAIL)
-        buf_text(b, "- whether it was the release: the other side had no traffic to compare with\n");
+    blame_facts(g, &f);
+    if (!cause_is_known(cause_of(&f))) {
+        buf_text(b, "- whether it was the release: ");
+        text_of_cause(b, &f);
+        buf_byte(b, '\n');
+    }
     if (v->no_evidence)
         buf_text(b, "- the polls themselves are no longer stored; verdict and times are\n");
     if (b->len == before)
@@ -320,13 +338,11 @@ static void before_boxes(struct buf *b, const struct guard_view *v, const char *
 {
     const struct store_guard *g = &v->guard;
     bool told = false;
-    box(b, g->cause != HD_CAUSE_UNKNOWN, "Is it the deployment");
-    buf_print(b, "%s ([evidence](%s/g/%s))\n",
-              g->cause == HD_CAUSE_RELEASE   ? "yes, the stable side was well in the same polls"
-              : g->cause == HD_CAUSE_SHARED  ? "no, both colours failed"
-              : g->cause == HD_CAUSE_EARLIER ? "no, it was bad before the switch"
-                                             : "haldane cannot tell; a human looks",
-              url, g->id);
+    struct cause_facts f;
+    blame_facts(g, &f);
+    box(b, cause_is_known(cause_of(&f)) && cause_of(&f) != CAUSE_UNSAID, "Is it the deployment");
+    text_of_cause(b, &f);
+    buf_print(b, " ([evidence](%s/g/%s))\n", url, g->id);
     box(b, g->why && *g->why, "Error rates are written down");
     export_text(b, g->why);
     buf_text(b, "\n");
@@ -403,7 +419,7 @@ void export_guard(struct buf *b, struct hd_arena *a, const struct guard_view *v,
     buf_text(b, "# ");
     export_text(b, guard_sentence(a, g));
     buf_text(b, "\n\n");
-    summary(b, v, url);
+    summary(b, a, v, url);
     buf_text(b, "## Why\n\n");
     if (g->why && *g->why) {
         export_text(b, g->why);

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "engine/weigh.h"
 #include "http/actions.h"
+#include "http/blame.h"
 #include "http/course.h"
 #include "http/guard_parts.h"
 #include "http/parts.h"
@@ -28,20 +29,11 @@ const char *guard_sentence(struct hd_arena *a, const struct store_guard *g)
     return arena_print(a, "%s: %s", g->service, g->headline);
 }
 
-/* Both colours are bad, together: going back would move users from one failure to the other. */
 static bool both_bad(const struct guard_view *v)
 {
-    if (v->guard.cause == HD_CAUSE_SHARED)
-        return true;
-    const char *both = reason_slug(HD_REASON_BOTH_BAD_AFTER_SWITCH), *shared = reason_slug(HD_REASON_SHARED);
-    JSON_AUTO j = NULL;
-    const char *text = v->guard.reasons, *slug;
-    if (!text || json_parse((struct hd_span){text, strlen(text)}, &j, NULL) ||
-        json_type(j) != JSON_ARRAY || v->guard.verdict == HD_VERDICT_PASS)
-        return false;
-    const struct json *worst = json_first(j);
-    return worst && !json_text(json_get(worst, "slug"), "slug", &slug, NULL) &&
-           (str_is(slug, both) || str_is(slug, shared));
+    struct cause_facts f;
+    blame_facts(&v->guard, &f);
+    return cause_both_bad(cause_of(&f));
 }
 
 /* Of a live guard that needs nobody: what is achieved already, else what is going on. */
@@ -208,25 +200,6 @@ static void done_row(struct buf *b, const struct store_guard *g, int64_t now_ms)
     row_end(b);
 }
 
-static const char *cause_sentence(const struct guard_view *v)
-{
-    const struct store_guard *g = &v->guard;
-    if (g->cause == HD_CAUSE_RELEASE)
-        return "Yes: the stable side, watched in the same polls, is well.";
-    if (g->cause == HD_CAUSE_SHARED)
-        return "No: both colours break the same limit, so it is not the deploy.";
-    if (g->cause == HD_CAUSE_EARLIER)
-        return "No: it was bad before the switch already.";
-    if (both_bad(v))
-        return "Cannot be told: both colours turned bad together, after the switch.";
-    if (g->verdict != HD_VERDICT_FAIL || g->bad_since_ms < 0)
-        return NULL;
-    return g->recovered_ms >= 0 ? "Likely: the other side had no traffic to compare with, but users "
-                                  "recovered when it was moved back."
-                                : "Not certain: the other side had no traffic to compare with; it may "
-                                  "be a shared outage too.";
-}
-
 /* All reasons but the one that `why` says already. */
 static void more_reasons(struct buf *b, const struct store_guard *g)
 {
@@ -246,7 +219,7 @@ static void more_reasons(struct buf *b, const struct store_guard *g)
         html_print(b, "</ul>");
 }
 
-static void why_row(struct buf *b, const struct guard_view *v)
+static void why_row(struct buf *b, struct hd_arena *a, const struct guard_view *v)
 {
     static const char *const meaning[] = {
 #define STATE(number, name, word, terminal, sentence) [number] = sentence,
@@ -256,7 +229,7 @@ static void why_row(struct buf *b, const struct guard_view *v)
 #undef MOVE
     };
     const struct store_guard *g = &v->guard;
-    const char *cause = cause_sentence(v);
+    const char *cause = blame_say(a, g);
     row_begin(b, "Why");
     if (g->why && *g->why)
         html_print(b, "<b>%s</b>", g->why);
@@ -523,7 +496,7 @@ static void lead_rows(struct buf *b, struct hd_arena *a, const struct guard_view
     now_row(b, v, now_ms);
     asked_row(b, v, now_ms);
     done_row(b, g, now_ms);
-    why_row(b, v);
+    why_row(b, a, v);
     view_way(a, v, now_ms, &way);
     if (!g->analysis && !v->at_ms)
         way_row(b, v, &way, now_ms);

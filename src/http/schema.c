@@ -98,6 +98,7 @@ static const struct property {
     {"GuardRow", "mode", "=mode"},
     {"GuardRow", "verdict", "=verdict"},
     {"GuardRow", "cause", "=cause"},
+    {"GuardRow", "cause_text", "text?"},
     {"GuardRow", "score", "number?"},
     {"GuardRow", "trigger", "text?"},
     {"GuardRow", "group", "text?"},

@@ -10,6 +10,7 @@
 #include "base/reason.h"
 #include "base/str.h"
 #include "engine/weigh.h"
+#include "http/blame.h"
 
 #include <haldane/policy.h>
 
@@ -59,6 +60,10 @@ static void put_guard(struct json_out *o, const struct store_guard *g,
                       const struct store_reading *r, const char *public_url)
 {
     char etag[32], url[HD_TEXT_MAX + 64];
+    struct cause_facts facts;
+    BUF_AUTO cause = BUF_INIT(2 * HD_TEXT_MAX + 400);
+    blame_facts(g, &facts);
+    cause_say(&cause, &facts);
     (void)snprintf(etag, sizeof etag, "\"v%lld\"", (long long)g->version);
     (void)snprintf(url, sizeof url, "%s/g/%s", public_url, g->id);
     json_put_text(o, "id", g->id);
@@ -73,6 +78,7 @@ static void put_guard(struct json_out *o, const struct store_guard *g,
     json_put_text(o, "mode", hd_mode_word(g->mode));
     json_put_text(o, "verdict", hd_verdict_word(g->verdict));
     json_put_text(o, "cause", hd_cause_word(g->cause));
+    json_put_text(o, "cause_text", cause.len ? buf_at(&cause) : NULL);
     json_put_double(o, "score", g->score);
     json_put_text(o, "trigger", g->trigger);
     json_put_text(o, "group", g->group);

@@ -6,12 +6,14 @@
  */
 #include "pipeline/internal.h"
 
+#include "base/cause.h"
 #include "base/str.h"
 
-/* Of the worst reason by the last poll; the engine's alone, orders have none. */
-static bool both_turned_bad(const struct guard *g)
+/* By the worst reason of the last poll; the engine's alone, orders have none. */
+static enum cause_said cause_now(const struct guard *g)
 {
-    return g->verdict.n && g->verdict.reason[0].number == HD_REASON_BOTH_BAD_AFTER_SWITCH;
+    return cause_of(&(struct cause_facts){.verdict = g->row.verdict, .cause = g->row.cause,
+                                          .first = g->verdict.n ? g->verdict.reason[0].number : 0});
 }
 
 static void headline_watching(const struct guard *g, struct buf *b)
@@ -19,7 +21,7 @@ static void headline_watching(const struct guard *g, struct buf *b)
     const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
     const struct side_mark *m = mark_of(g->service, candidate);
     char at[STR_TIME_MAX];
-    if (g->told_shared && both_turned_bad(g))
+    if (g->told_shared && cause_now(g) == CAUSE_TURNED)
         buf_print(b, "Both %s and %s turned bad after the switch - act now", stable, candidate);
     else if (g->told_shared)
         buf_print(b, "Both %s and %s are failing: likely not the deploy - act now", stable, candidate);
@@ -37,8 +39,8 @@ static void headline_inconclusive(const struct guard *g, struct buf *b)
 {
     const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
     if (g->row.cause == HD_CAUSE_SHARED)
-        buf_print(b, "Both %s and %s are failing: not the deploy - act now", stable, candidate);
-    else if (both_turned_bad(g))
+        buf_print(b, "Both %s and %s are failing: likely not the deploy - act now", stable, candidate);
+    else if (cause_now(g) == CAUSE_TURNED)
         buf_print(b, "Both %s and %s turned bad after the switch; cannot tell why - act now", stable,
                   candidate);
     else

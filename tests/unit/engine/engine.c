@@ -327,6 +327,11 @@ static const struct scene scenes[] = {
      HD_REASON_BELOW_BASELINE, 0},
     {"no baseline for an absolute limit: the cause is unknown", NULL, "bbb", NULL, NULL, FAIL,
      UNKNOWN, 3, ABOVE, 0},
+    {"stable seen beside one bad poll of three: the cause is unknown", NULL, "bbb", "gz", NULL, FAIL,
+     UNKNOWN, 3, ABOVE, 0},
+    {"stable seen beside two of three", NULL, "bbb", "ggz", NULL, FAIL, RELEASE, 3, ABOVE, 0},
+    {"after a full switch an idle stable's calm gauge tells nothing", gauge, "bbb", "g", NULL, FAIL,
+     UNKNOWN, 3, ABOVE, 0, "1", 1000000},
     /* shared */
     {"shared to the end is not the deploy: page, and early once", NULL, "b", "b", NULL, OPEN,
      SHARED, 60,
@@ -516,7 +521,7 @@ static void reasons_read_well(void **state)
         {"silent", NULL, "n", "g", NULL, 1, HD_REASON_CANDIDATE_SILENT,
          "green carries traffic and has 0 of 2 members ready", "0"},
         {"shared", NULL, "b", "b", NULL, 1, HD_REASON_SHARED,
-         "errors: both colours break the limit (5%, blue 5%): not the deploy"},
+         "errors: both colours break the limit (5%, blue 5%): likely not the deploy"},
         {"earlier", NULL, "b", "g", "bb", 1, HD_REASON_EARLIER,
          "errors broke its limit before the switch already (5% against 1%): "
          "advisory for this guard"},

@@ -14,10 +14,12 @@
 
 #include "base/str.h"
 #include "http/demo.h"
+#include "http/export.h"
 #include "http/fleet.h"
 #include "http/guard.h"
 #include "http/guard_parts.h"
 #include "http/moment.h"
+#include "http/show.h"
 #include "sample.h"
 
 static char dir[100], path[120];
@@ -283,6 +285,46 @@ static void test_alarm(void **state)
     (void)store_close(s);
 }
 
+/* Page, post-mortem and API say one thing of the cause, and no more than was observed. */
+static void test_cause(void **state)
+{
+    static const struct {
+        const char *name;
+        int cause, first;
+        bool recovered;
+        const char *want;
+    } row[] = {
+        {"beside stable", HD_CAUSE_RELEASE, HD_REASON_ABOVE_MAX, true, "Yes: blue, watched in the same polls, is well."},
+        {"full switch", HD_CAUSE_UNKNOWN, HD_REASON_ABOVE_MAX, true, "Cannot tell this release from a shared outage: "
+         "blue had too little traffic in the same polls to compare with. Users were well again"},
+        {"no member", HD_CAUSE_RELEASE, HD_REASON_CANDIDATE_SILENT, false, "Likely: green has no ready member."},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct hd_error err;
+        struct store *s = NULL;
+        ARENA_AUTO a = arena_new();
+        BUF_AUTO page = BUF_INIT(HD_REPLY_BYTES_MAX);
+        BUF_AUTO post = BUF_INIT(HD_REPLY_BYTES_MAX);
+        BUF_AUTO api = BUF_INIT(HD_REPLY_BYTES_MAX);
+        struct guard_view *v = arena_of(a, struct guard_view);
+        sample_ok(store_open_reader(path, &s, &err), &err);
+        sample_ok(view_load(s, a, SAMPLE_REVERTED, now_ms, v, &err), &err);
+        v->guard.cause = row[i].cause;
+        v->guard.reasons = arena_print(a, "[{\"number\":%d,\"text\":\"bad\"}]", row[i].first);
+        v->guard.why = "bad";
+        v->guard.recovered_ms = row[i].recovered ? v->guard.verified_ms + 1000 : -1;
+        struct json_out o = json_out(&api);
+        guard_render(&page, a, v, now_ms);
+        export_guard(&post, a, v, "");
+        show_guard(&o, v, "");
+        if (!strstr(page.at, row[i].want) || !strstr(post.at, row[i].want) || !strstr(api.at, row[i].want))
+            fail_msg("%s: page %d, post-mortem %d, API %d", row[i].name, strstr(page.at, row[i].want) != NULL,
+                     strstr(post.at, row[i].want) != NULL, strstr(api.at, row[i].want) != NULL);
+        (void)store_close(s);
+    }
+}
+
 /* A moment shows what was known then, and offers nothing. */
 static void test_moment(void **state)
 {
@@ -351,7 +393,7 @@ int main(void)
         cmocka_unit_test(test_first_screen), cmocka_unit_test(test_no_refresh_when_ended),
         cmocka_unit_test(test_hostile),      cmocka_unit_test(test_fleet_says),
         cmocka_unit_test(test_guard_course), cmocka_unit_test(test_alarm),        cmocka_unit_test(test_moment),
-        cmocka_unit_test(test_demo),
+        cmocka_unit_test(test_demo),       cmocka_unit_test(test_cause),
     };
     return cmocka_run_group_tests(tests, make_store, drop_store);
 }
