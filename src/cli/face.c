@@ -111,6 +111,8 @@ void face_check(const struct json *j, struct face_check *ret)
         .n = face_number(j, "n"),
         .broken = count_of(polls, "broken"),
         .judged = count_of(polls, "judged"),
+        .shared = count_of(polls, "shared"),
+        .warmup = count_of(polls, "warmup"),
         .tripped = face_bool(j, "tripped"),
         .blind = face_bool(j, "blind"),
         .critical = face_bool(j, "critical"),

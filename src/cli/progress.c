@@ -46,12 +46,12 @@ static struct word word_of(const struct face_check *c)
     if (c->tripped && c->sequential) {
         w = (struct word){"FAIL", c->advisory ? TONE_DOUBTFUL : TONE_BAD, false};
     } else if (fails && !c->broken) {
-        w = (struct word){"over", TONE_DOUBTFUL, false}; /* its limit, and it does not count: warm-up */
+        w = (struct word){"over", TONE_DOUBTFUL, false}; /* its limit, and no poll counts: warm-up, or both sides */
     } else if (fails) {
         w.counts = true;
         w.tone = c->advisory ? TONE_DOUBTFUL : TONE_BAD;
         (void)snprintf(w.text, sizeof w.text, "%s %lld/%lld", c->advisory ? "advisory" : "FAIL",
-                       (long long)c->broken, (long long)c->judged);
+                       (long long)c->broken, (long long)(c->judged - c->shared - c->warmup));
     } else if (c->blind) {
         w = (struct word){"blind", TONE_DOUBTFUL, false};
     } else if (str_is(c->band, "warn")) {

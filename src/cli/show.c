@@ -62,7 +62,14 @@ static const char *polls_text(struct hd_arena *a, const struct face_check *c)
 {
     if (c->sequential)
         return arena_print(a, "%lld weighed together", (long long)c->judged);
-    return arena_print(a, "%lld of %lld over", (long long)c->broken, (long long)c->judged);
+    const int64_t counted = c->judged - c->shared - c->warmup;
+    BUF_AUTO b = BUF_INIT(200);
+    buf_print(&b, "%lld of %lld over", (long long)c->broken, (long long)counted);
+    if (c->shared)
+        buf_print(&b, "; %lld on both sides, no count", (long long)c->shared);
+    if (c->warmup)
+        buf_print(&b, "; %lld in warm-up, not judged", (long long)c->warmup);
+    return arena_text(a, buf_at(&b));
 }
 
 static void print_checks(struct hd_arena *a, const struct face_guard *g)

@@ -232,13 +232,15 @@ static bool take_check(const struct poll *p, uint32_t i, struct hd_check_state *
         j.band = HD_BAND_PASS;
     }
     show(&j, s);
+    const bool counts = !p->warm || c->critical;
     if (j.decided) {
         s->judged++;
+        s->warm += !counts && !sequential;
         s->judged_ms = p->t_ms;
         s->watched_ms = add_ms(s->watched_ms, s->gather_ms, p->t_ms);
     }
     forget_gathered(s);
-    return j.decided && !sequential && (!p->warm || c->critical) && step_rule(p, i, &j, s);
+    return j.decided && !sequential && counts && step_rule(p, i, &j, s);
 }
 
 /* True: the check went blind in this poll, and a human is told. */

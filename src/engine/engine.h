@@ -19,6 +19,7 @@
 #define ENGINE_CHECK_STATE(F)                                                                      \
     F(u64, recent)          /* bit 0: the last judged poll broke the limit, bit 1: the one before */ \
     F(u32, judged)          /* polls that ended in a judgement */                                  \
+    F(u32, warm)            /* of these, the ones in the warm-up, which no rule took in */         \
     F(u32, observed)        /* polls whose evidence was usable, gathering ones included */         \
     F(u32, consecutive)     /* judged polls in a row that broke the limit */                       \
     F(u32, well_run)        /* broken ones since the last good one with stable well beside */      \

@@ -247,10 +247,9 @@ static void checks(struct buf *b, const struct guard_view *v)
         buf_text(b, " | ");
         if (isfinite(c->n) && c->n > 0)
             reason_count(b, c->n);
-        if (c->sequential)
-            buf_print(b, " | %u weighed together |\n", c->state ? c->state->judged : 0);
-        else
-            buf_print(b, " | %u of %u |\n", c->state ? c->state->broken : 0, c->state ? c->state->judged : 0);
+        buf_text(b, " | ");
+        view_polls(b, c);
+        buf_text(b, " |\n");
     }
     buf_byte(b, '\n');
     for (size_t i = 0; i < v->n_checks; i++) {

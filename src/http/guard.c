@@ -29,24 +29,6 @@ static void value_cell(struct buf *b, const char *label, double value, const cha
     html_print(b, "<td data-l=\"%s\">%s</td>", label, text.len ? buf_at(&text) : "-");
 }
 
-/* "3 of 38 polls"; of polls that stable broke too the engine takes no count against the release. */
-static void polls_cell(struct buf *b, const struct check_view *c)
-{
-    const struct hd_check_state *s = c->state;
-    if (!s || !s->judged) {
-        html_print(b, "-");
-        return;
-    }
-    if (c->sequential) {
-        html_print(b, "%u poll%s weighed together", s->judged, s->judged == 1 ? "" : "s");
-        return;
-    }
-    if (s->broken || !s->shared)
-        html_print(b, "%u of %u poll%s", s->broken, s->judged, s->judged == 1 ? "" : "s");
-    if (s->shared)
-        html_print(b, "%s%u of %u by both", s->broken ? ", " : "", s->shared, s->judged);
-}
-
 /* "06:45:19Z green 50% n=50, blue 0% n=50" of the newest polls that asked this check. */
 static void samples(struct buf *b, const struct guard_view *v, const struct check_view *c)
 {
@@ -93,7 +75,7 @@ static void check_row(struct buf *b, const struct guard_view *v, const struct ch
     else
         html_print(b, "-");
     html_print(b, "</td><td data-l=\"broken in\">");
-    polls_cell(b, c);
+    view_polls(b, c);
     html_print(b, "</td><td data-l=\"query\" class=\"w\">");
     if (c->query) {
         html_print(b, "<details><summary>query</summary><pre class=\"cmd\">%s</pre>", c->query);

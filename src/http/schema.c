@@ -131,6 +131,8 @@ static const struct property {
     {"Change", "?actor", "text"},
     {"Polls", "broken", "int"},
     {"Polls", "judged", "int"},
+    {"Polls", "shared", "int"},
+    {"Polls", "warmup", "int"},
     {"Check", "name", "text"},
     {"Check", "title", "text"},
     {"Check", "outcome", "=outcome?"},

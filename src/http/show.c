@@ -129,6 +129,8 @@ static void put_check(struct json_out *o, const struct check_view *c)
     json_begin(o, "polls", '{');
     json_put_i64(o, "broken", c->state ? c->state->broken : 0);
     json_put_i64(o, "judged", c->state ? c->state->judged : 0);
+    json_put_i64(o, "shared", c->state ? c->state->shared : 0);
+    json_put_i64(o, "warmup", c->state ? c->state->warm : 0);
     json_end(o, '}');
     json_put_bool(o, "tripped", c->state && c->state->tripped);
     json_put_bool(o, "blind", c->state && c->state->blind);

@@ -54,13 +54,33 @@ static const char *limit_text(struct hd_arena *a, const struct json *j, const st
     return arena_text(a, buf_at(&b));
 }
 
+void view_polls(struct buf *b, const struct check_view *c)
+{
+    const struct hd_check_state *s = c->state;
+    if (!s || !s->judged) {
+        buf_byte(b, '-');
+        return;
+    }
+    const uint32_t counted = s->judged - s->warm - s->shared;
+    if (c->sequential)
+        buf_print(b, "%u poll%s weighed together", s->judged, s->judged == 1 ? "" : "s");
+    else if (counted)
+        buf_print(b, "%u of %u poll%s", s->broken, counted, counted == 1 ? "" : "s");
+    if (s->shared && !c->sequential)
+        buf_print(b, "%s%u%s over on both sides: no count for or against", counted ? "; " : "", s->shared,
+                  counted ? " more" : s->shared == 1 ? " poll" : " polls");
+    if (s->warm)
+        buf_print(b, "%snot judged%s: warm-up, %u poll%s", counted || s->shared ? "; " : "",
+                  counted || s->shared ? "" : " yet", s->warm, s->warm == 1 ? "" : "s");
+}
+
 static void judge_words(struct check_view *c)
 {
     const struct hd_check_state *s = c->state;
     c->band = s ? s->band : HD_BAND_NONE;
     c->tone = TONE_NONE;
     c->word = "not judged yet";
-    if (!s)
+    if (!s || (s->warm && s->warm == s->judged && c->band == HD_BAND_PASS))
         return;
     if (s->tripped && !c->advisory && !s->earlier) {
         c->tone = TONE_FAIL;
@@ -69,6 +89,8 @@ static void judge_words(struct check_view *c)
         c->tone = TONE_WARN;
         c->word = s->earlier    ? "bad before the switch"
                   : c->advisory ? "fail, advisory"
+                  : s->shared_run && !c->sequential ? "over on both sides"
+                  : s->warm && s->warm == s->judged ? "over its limit, in warm-up"
                                 : "over its limit";
     } else if (s->blind) {
         c->tone = TONE_WARN;

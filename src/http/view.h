@@ -25,6 +25,8 @@ struct check_view {
 /* Reads a guard's or service's list of checks; a list that cannot be read is an empty one. */
 void view_checks(struct hd_arena *, const char *checks_json, const struct hd_guard_state *,
                  struct check_view **ret, size_t *ret_n);
+/* "3 of 38 polls", and which of those that were judged counted neither for nor against the release. */
+void view_polls(struct buf *, const struct check_view *);
 /* Worst first, as the page shows them; pointers into `checks`. */
 const struct check_view **view_by_badness(struct hd_arena *, const struct check_view *checks,
                                           size_t n);

@@ -296,8 +296,10 @@ void decide_evidence(struct guard *g, const struct hd_evidence *e, int64_t wall_
         g->row.bad_since_ms = wall_ms;
     g->row.until_ms = g->row.switch_to_ms + g->policy->guard.duration_ms + g->engine.extended_ms;
     page_early(g);
-    if (g->row.state == HD_STATE_WARMING && t_ms >= g->policy->guard.warmup_ms)
+    if (g->row.state == HD_STATE_WARMING && t_ms >= g->policy->guard.warmup_ms) {
         guard_move(g, HD_STATE_WATCHING);
+        event_guard(g, "state", HD_REASON_NONE, "warm-up over: every check is judged from now on", false);
+    }
     if (g->verdict.kind == HD_VERDICT_FAIL)
         decide_revert(g, true, NULL);
     else if (g->verdict.kind == HD_VERDICT_PASS)

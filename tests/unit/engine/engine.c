@@ -459,6 +459,32 @@ static void decisions(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* What was judged and counted for or against nothing is told apart. */
+static void counted_apart(void **state)
+{
+    static const struct {
+        const char *name;
+        void (*tune)(struct setup *);
+        const char *candidate, *stable;
+        uint32_t judged, warm, shared, broken;
+    } row[] = {
+        {"warm-up", warm, "b", "g", 14, 11, 0, 3},
+        {"critical knows no warm-up", warm_critical, "b", "g", 3, 0, 0, 3},
+        {"both sides", NULL, "bbbbbbbb", "bbbbbg", 8, 0, 5, 3},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct setup s = setup_new(row[i].tune);
+        s.policy.checks = s.check;
+        const struct outcome o = run(&s, &(struct scene){.candidate = row[i].candidate, .stable = row[i].stable});
+        const struct hd_check_state *c = &o.state.check[0];
+        if (c->judged != row[i].judged || c->warm != row[i].warm || c->shared != row[i].shared ||
+            c->broken != row[i].broken)
+            fail_msg("%s: %u judged, %u warm, %u shared, %u broken", row[i].name, c->judged, c->warm, c->shared,
+                     c->broken);
+    }
+}
+
 /* Once ended, nothing changes any more, whatever comes. */
 static void ended_stays_ended(void **state)
 {
@@ -746,7 +772,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decisions),
-        cmocka_unit_test(ended_stays_ended),
+        cmocka_unit_test(counted_apart), cmocka_unit_test(ended_stays_ended),
         cmocka_unit_test(reasons_read_well),
         cmocka_unit_test(scores),
         cmocka_unit_test(gathering_is_shown),

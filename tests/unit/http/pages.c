@@ -285,6 +285,38 @@ static void test_alarm(void **state)
     (void)store_close(s);
 }
 
+/* A poll that could neither trip nor clear a check is not told as one that held. */
+static void test_polls(void **state)
+{
+    static const struct {
+        struct hd_check_state check;
+        const char *word, *polls;
+    } row[] = {
+        {{.judged = 0}, "not judged yet", "-"},
+        {{.judged = 1, .warm = 1, .band = HD_BAND_PASS}, "not judged yet", "not judged yet: warm-up, 1 poll"},
+        {{.judged = 4, .warm = 4, .band = HD_BAND_FAIL}, "over its limit, in warm-up",
+         "not judged yet: warm-up, 4 polls"},
+        {{.judged = 9, .warm = 4, .broken = 1, .band = HD_BAND_PASS}, "pass",
+         "1 of 5 polls; not judged: warm-up, 4 polls"},
+        {{.judged = 7, .shared = 7, .shared_run = 7, .band = HD_BAND_FAIL}, "over on both sides",
+         "7 polls over on both sides: no count for or against"},
+        {{.judged = 7, .shared = 2, .warm = 3, .broken = 1, .band = HD_BAND_FAIL}, "over its limit",
+         "1 of 2 polls; 2 more over on both sides: no count for or against; not judged: warm-up, 3 polls"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        ARENA_AUTO a = arena_new();
+        BUF_AUTO b = BUF_INIT(1000);
+        struct hd_guard_state g = {.n_checks = 1, .check = {row[i].check}};
+        struct check_view *c;
+        size_t n;
+        view_checks(a, sample_checks, &g, &c, &n);
+        view_polls(&b, c);
+        assert_string_equal(c->word, row[i].word);
+        assert_string_equal(buf_at(&b), row[i].polls);
+    }
+}
+
 /* Page, post-mortem and API say one thing of the cause, and no more than was observed. */
 static void test_cause(void **state)
 {
@@ -394,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_hostile),      cmocka_unit_test(test_fleet_says),
         cmocka_unit_test(test_guard_course), cmocka_unit_test(test_alarm),        cmocka_unit_test(test_moment),
         cmocka_unit_test(test_demo),       cmocka_unit_test(test_cause),
+        cmocka_unit_test(test_polls),
     };
     return cmocka_run_group_tests(tests, make_store, drop_store);
 }
