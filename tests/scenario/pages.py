@@ -109,7 +109,7 @@ def start(world):
     for n in NAMES:
         prometheus.say(n, blue=GOOD, green=GOOD)
         if n != "stale":
-            guard = {"duration": {"good": "5s", "both": "8s"}.get(n, "15m")}
+            guard = {"duration": {"good": "5s", "both": "8s"}.get(n, "15m"), "warmup": "2s" if n == "live" else "0s"}
             more = {"asked": {"approval": "{by: [alice], within: 5m}"}, "live": {"target": "{kept_for: 20m}"}}.get(n, {})
             services[n] = w.service(router, n, guard=guard, **more)
     lame = w.Exec(world, "lame", "set", obeys=False)
@@ -294,6 +294,11 @@ def frozen(d, b, base):
     for query, why in (("2020-01-01T00:00:00Z", "began at"), ("2099-01-01T00:00:00Z", "still to come"), ("x", "not a time")):
         status, body = d.get(f"/g/{g['id']}?at={query}")
         w.ok(status == 400 and why in body, f"at={query} is refused", body[-400:])
+    live = d.guard("live")
+    over = next(e["at"] for e in d.api(f"/guards/{live['id']}/timeline")["items"] if "warm-up over" in e["text"])
+    for at, warm in ((live["started_at"], True), (over, False)):
+        text = page.go(f"{base}/g/{live['id']}?at={at}").eval("document.body.innerText")
+        w.equal("warming" in text.split("Checks")[0], warm, f"at {at} it is {'' if warm else 'no longer '}warming up")
     page.close()
 
 
