@@ -116,24 +116,29 @@ static void fill(struct buf *b, const char *name, const struct hd_reason *r,
     else if (str_is(name, "baseline"))
         buf_text(b, r->baseline == 2 ? "before the switch"
                     : names->side[HD_STABLE] ? names->side[HD_STABLE] : "stable");
+    else if (str_is(name, "until"))
+        buf_text(b, names->until);
     else if (str_is(name, "text"))
         buf_text(b, names->text ? names->text : "");
 }
 
-/* Drops "({baseline} {stable})" when there is no baseline, ", n={n}" for a gauge and " of {of}" when
- * nobody knows of how many: a sentence must not say "no value". */
+/* Drops "({baseline} {stable})" when there is no baseline, ", n={n}" for a gauge, " of {of}" when
+ * nobody knows of how many and " until {until}" of what has no end: a sentence must not say "no value". */
 static const char *skip_absent(const char *p, const struct hd_reason *r,
                                const struct reason_names *names)
 {
     static const char count_as[] = ", n={n} count as {k}";
     static const char base[] = " ({baseline} {stable})", count[] = ", n={n}",
-                      inner[] = ", {baseline} {stable}", words[] = ": {text}", of[] = " of {of}";
+                      inner[] = ", {baseline} {stable}", words[] = ": {text}", of[] = " of {of}",
+                      until[] = " until {until}";
     if (!isfinite(r->stable) && str_begins(p, base))
         return p + sizeof base - 1;
     if (!isfinite(r->stable) && str_begins(p, inner))
         return p + sizeof inner - 1;
     if (!(names->text && *names->text) && str_begins(p, words))
         return p + sizeof words - 1;
+    if (!(names->until && *names->until) && str_begins(p, until))
+        return p + sizeof until - 1;
     if (!(r->n > 0) && str_begins(p, count_as))
         return p + sizeof count_as - 1;
     if (!(r->n > 0) && str_begins(p, count))

@@ -15,6 +15,7 @@ struct reason_names {
     size_t n_checks;
     const char *side[HD_ROLES];             /* colour names by role */
     const char *text;                       /* a foreign system's own words */
+    const char *until;                      /* when it ends by itself */
 };
 
 const char *reason_slug(int number); /* "?" for an unknown number */

@@ -66,8 +66,14 @@ static int detect(const struct cli_args *args, struct detect *d)
     return status;
 }
 
+struct found {
+    bool ok;             /* the way is open */
+    const char *text;
+    const char *refused; /* why haldane would not go it by itself; NULL: it would */
+};
+
 /* Orders the drill and waits for what it finds. */
-static int rehearse(const struct cli_args *args, struct hd_arena *a, bool *ret_ok, const char **ret_text)
+static int rehearse(const struct cli_args *args, struct hd_arena *a, struct found *ret)
 {
     CLIENT_AUTO client = NULL;
     const char *path = arena_print(a, "/services/%s", client_encode(a, cli_word(args, 0)));
@@ -94,44 +100,55 @@ static int rehearse(const struct cli_args *args, struct hd_arena *a, bool *ret_o
         if (!drill || json_type(drill) != JSON_OBJECT || face_time(drill, "at") == before)
             continue;
         const char *text = face_text(drill, "text");
-        *ret_ok = face_bool(drill, "ok");
-        *ret_text = arena_text(a, text ? text : "");
+        ret->ok = face_bool(drill, "ok");
+        ret->text = arena_text(a, text ? text : "");
+        ret->refused = arena_text(a, face_text(drill, "would_not_because"));
         return CLI_OK;
     }
     return status ? status : cli_fail(CLI_TIMEOUT, "the drill has not ended after %d s", WAIT_MS / 1000);
 }
 
-static void print_json(const struct detect *d, bool ok, const char *text)
+static void print_json(const struct detect *d, const struct found *f)
 {
     BUF_AUTO b = BUF_INIT(1u << 20);
     struct json_out o = json_out(&b);
     json_begin(&o, NULL, '{');
     json_put_bool(&o, "detect", d->seen == d->checks);
     json_put_text(&o, "checks", buf_at(&d->text));
-    json_put_bool(&o, "revert", ok);
-    json_put_text(&o, "text", text);
+    json_put_bool(&o, "revert", f->ok);
+    json_put_text(&o, "text", f->text);
+    json_put_bool(&o, "would_act", f->ok && !f->refused);
+    json_put_text(&o, "would_not_because", f->refused);
     json_end(&o, '}');
     (void)puts(buf_at(&b));
+}
+
+static void print_found(const struct detect *d, const struct found *f)
+{
+    ARENA_AUTO a = arena_new();
+    (void)printf("detect  %-3s  %s\n", d->seen == d->checks ? "ok" : "NO", table_clean(a, buf_at(&d->text)));
+    (void)printf("revert  %-3s  %s\n", f->ok ? "ok" : "NO", table_clean(a, f->text));
+    (void)printf("verify  %-3s  %s\n", f->ok ? "ok" : "-",
+                 f->ok ? "the router was read twice, and reads as before" : "not reached");
+    (void)printf("act     %-3s  %s\n", !f->ok ? "-" : f->refused ? "NO" : "ok",
+                 !f->ok       ? "not reached"
+                 : f->refused ? table_clean(a, f->refused)
+                              : "haldane would do it by itself");
 }
 
 static int run(const struct cli_args *args)
 {
     ARENA_AUTO a = arena_new();
     struct detect d = {.text = BUF_INIT(65536)};
-    bool ok = false;
-    const char *text = "";
+    struct found f = {.text = ""};
     int status = detect(args, &d);
     if (!status)
-        status = rehearse(args, a, &ok, &text);
-    if (!status && cli_json(args)) {
-        print_json(&d, ok, text);
-    } else if (!status) {
-        (void)printf("detect  %-3s  %s\n", d.seen == d.checks ? "ok" : "NO", table_clean(a, buf_at(&d.text)));
-        (void)printf("revert  %-3s  %s\n", ok ? "ok" : "NO", table_clean(a, text));
-        (void)printf("verify  %-3s  %s\n", ok ? "ok" : "-",
-                     ok ? "the router was read twice, and reads as before" : "not reached");
-    }
-    bool good = ok && d.seen == d.checks;
+        status = rehearse(args, a, &f);
+    if (!status && cli_json(args))
+        print_json(&d, &f);
+    else if (!status)
+        print_found(&d, &f);
+    bool good = f.ok && !f.refused && d.seen == d.checks;
     buf_clear(&d.text);
     return status ? status : good ? CLI_OK : CLI_REVERTED;
 }
@@ -150,7 +167,8 @@ const struct cli_command cli_drill = {
     .notes =
         "Asks every check once, and lets the daemon read the router, plan the way to the side without\n"
         "traffic, probe it, rehearse the plan and read again. Its date stands on the service's page.\n"
-        "Exit codes: 0 it would work, 1 it would not.\n",
+        "Last it says whether haldane would go that way by itself: mode, holds, cool-down, budgets and\n"
+        "rejected sides are asked as a decision would. Exit codes: 0 it would work, 1 it would not.\n",
     .options = options,
     .least = 1,
     .most = 1,

@@ -206,6 +206,8 @@ static const struct property {
     {"Drill", "at", "time?"},
     {"Drill", "ok", "bool"},
     {"Drill", "text", "text"},
+    {"Drill", "would_act", "bool"},
+    {"Drill", "would_not_because", "text?"},
 
     {"Limits", "service", "text"},
     {"Limits", "computed_at", "time?"},

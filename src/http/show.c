@@ -313,6 +313,8 @@ void show_service(struct json_out *o, const struct store_service *s, const struc
         json_put_time(o, "at", drill->at_ms);
         json_put_bool(o, "ok", drill->ok);
         json_put_text(o, "text", drill->text);
+        json_put_bool(o, "would_act", drill->ok && !drill->refused);
+        json_put_text(o, "would_not_because", drill->refused);
         json_end(o, '}');
     } else {
         json_put_null(o, "drill");

@@ -143,18 +143,22 @@ static void proven(struct guard *g)
         care_begin(g);
 }
 
+/* I4; false: the target may not take the traffic, and the guard has ended. */
+static bool gate(struct guard *g, const struct hd_live *live)
+{
+    ARENA_AUTO a = arena_new();
+    struct would w = may_take(g, live, g->act.automatic, a);
+    if (w.reason)
+        act_stand_down(g, HD_STATE_REFUSED, HD_INTENT_REFUSED, w.reason, may_say(&w, g->p, a));
+    return !w.reason;
+}
+
 static void send_again(struct guard *g, struct talk *t)
 {
     struct act *a = &g->act;
     struct hd_error err;
-    struct hd_reason why;
-    const char *text;
-    int reason = target_gate(g, &a->observe.live, a->automatic, &why, &text);
-    if (reason) {
-        BUF_AUTO b = BUF_INIT(1000);
-        act_stand_down(g, HD_STATE_REFUSED, HD_INTENT_REFUSED, reason, target_refusal(g, &why, reason, text, &b));
+    if (!gate(g, &a->observe.live))
         return;
-    }
     if (!make_plan(g, t, &err)) {
         act_stand_down(g, HD_STATE_REFUSED, HD_INTENT_REFUSED, HD_REASON_ROUTER_REFUSED, err.text);
         return;
@@ -240,11 +244,7 @@ static bool choose_goal(struct guard *g, const struct hd_live *live)
 
 static void first_read(struct guard *g, struct talk *t, const struct hd_live *live)
 {
-    struct act *a = &g->act;
     struct hd_error err;
-    struct hd_reason why;
-    const char *text;
-    BUF_AUTO b = BUF_INIT(1000);
     if (!choose_goal(g, live)) {
         act_stand_down(g, HD_STATE_REFUSED, HD_INTENT_REFUSED, HD_REASON_NO_TARGET_VALUE, NULL);
         return;
@@ -253,13 +253,8 @@ static void first_read(struct guard *g, struct talk *t, const struct hd_live *li
         proven(g);
         return;
     }
-    if (changed_by_other(g, live))
+    if (changed_by_other(g, live) || !gate(g, live))
         return;
-    int reason = target_gate(g, live, a->automatic, &why, &text);
-    if (reason) {
-        act_stand_down(g, HD_STATE_REFUSED, HD_INTENT_REFUSED, reason, target_refusal(g, &why, reason, text, &b));
-        return;
-    }
     if (!make_plan(g, t, &err)) {
         act_stand_down(g, HD_STATE_REFUSED, HD_INTENT_REFUSED, HD_REASON_ROUTER_REFUSED, err.text);
         return;
@@ -305,7 +300,10 @@ static void probe_done(void *user, struct talk *t, enum hd_code code, const stru
     struct act *a = &g->act;
     a->talk = NULL;
     if (code && !a->resumed) {
-        act_stand_down(g, HD_STATE_REFUSED, HD_INTENT_REFUSED, HD_REASON_TARGET_PROBE, err->text);
+        ARENA_AUTO arena = arena_new();
+        const struct would w = {.reason = HD_REASON_TARGET_PROBE, .text = err->text,
+                                .target = guard_colour(g, HD_STABLE), .until_ms = -1};
+        act_stand_down(g, HD_STATE_REFUSED, HD_INTENT_REFUSED, w.reason, may_say(&w, g->p, arena));
         return;
     }
     a->probe_bad = code != HD_OK;

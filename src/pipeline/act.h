@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The parts of one act, for each other only: act.c reads the world and decides, target.c says whether
- * the target may take the traffic, intent.c keeps what is journaled, send.c sends it.
+ * The parts of one act, for each other only: act.c reads the world and decides, target.c asks its
+ * probe, intent.c keeps what is journaled, send.c sends it.
  */
 #ifndef PIPELINE_ACT_H
 #define PIPELINE_ACT_H
@@ -15,11 +15,7 @@ void act_schedule(struct guard *);
 /* Ends the guard without success; in one transaction with its act-now notice (I3). */
 void act_stand_down(struct guard *, int state, int outcome, int reason, const char *text);
 
-/* target.c. 0: the target may take the traffic; else the reason, with its numbers in *ret. */
-int target_gate(const struct guard *, const struct hd_live *, bool automatic, struct hd_reason *ret,
-                const char **ret_text);
-const char *target_refusal(struct guard *, struct hd_reason *why, int reason, const char *text,
-                           struct buf *to);
+/* target.c */
 struct talk *target_probe(struct guard *, talk_done_fn *, int64_t deadline_ms);
 
 /* intent.c */

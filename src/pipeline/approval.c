@@ -14,14 +14,6 @@ bool approval_open(const struct guard *g)
     return g->approval.guard && g->approval.outcome == APPROVAL_OPEN;
 }
 
-static const char *names_of(struct guard *g)
-{
-    BUF_AUTO b = BUF_INIT(HD_TEXT_MAX);
-    for (const char *const *name = g->policy->approval.by; *name; name++)
-        buf_print(&b, "%s%s", b.len ? ", " : "", *name);
-    return arena_text(g->own, buf_at(&b));
-}
-
 bool approval_ask(struct guard *g)
 {
     int64_t now = g->p->now.wall_ms;
@@ -32,7 +24,7 @@ bool approval_ask(struct guard *g)
     g->approval = (struct store_approval){
         .guard = g->row.id,
         .service = g->service->name,
-        .approvers = names_of(g),
+        .approvers = would_approvers(g->own, g->policy),
         .asked_ms = now,
         .expires_ms = now + g->policy->approval.within_ms,
         .outcome = APPROVAL_OPEN,

@@ -210,7 +210,10 @@ bool order_apply_terms(struct order *o, struct guard *g)
         return false;
     if (t->unsafe && !g->unsafe)
         tell(o, g, &g->row, "Said to be not safe to roll back: it only advises");
-    g->unsafe |= t->unsafe;
+    if (t->unsafe && !g->unsafe) {
+        g->unsafe = true;
+        guard_pin(g);
+    }
     if (mode > g->row.mode) {
         g->row.mode = mode;
         tell(o, g, &g->row, arena_print(o->arena, "Mode set to %s", hd_mode_word(mode)));

@@ -2,7 +2,7 @@
  *
  * Evidence in, and what follows from it: one step of the engine, bands and reasons recorded, a
  * human paged, the guard passed, ended or handed to act.c. The judgement itself is the engine's;
- * whether haldane may act on it (mode, holds, budgets) is decided here.
+ * whether haldane may act on it (mode, holds, budgets) says may.c.
  */
 #include "pipeline/internal.h"
 
@@ -16,9 +16,6 @@
 #include "base/reason.h"
 #include "base/str.h"
 #include "json/json.h"
-
-#define HOUR_MS 3600000
-#define BRAKE_MS 60000 /* "within a minute" */
 
 static void queue_evidence(struct guard *g, const struct hd_evidence *e, int64_t wall_ms, int64_t t_ms)
 {
@@ -310,90 +307,10 @@ void decide_evidence(struct guard *g, const struct hd_evidence *e, int64_t wall_
 
 /* --- may haldane act? --- */
 
-static size_t decisions_since(const struct pipeline *p, int64_t boot_ms)
-{
-    size_t max = sizeof p->decisions / sizeof *p->decisions, n = 0;
-    for (size_t i = 0; i < max && i < p->n_decisions; i++)
-        n += p->decisions[i] > boot_ms;
-    return n;
-}
-
-static size_t reverts_since(const struct guard *g, const char *service, int64_t ago_ms)
-{
-    size_t n = 0;
-    struct hd_error err;
-    if (store_count_reverts(g->p->o.store, service, g->p->now.wall_ms - ago_ms, &n, &err))
-        log_warn(g->service->name, "cannot count reverts: %s", err.text);
-    return n;
-}
-
-/* Reverts that are decided and not journaled yet count too: several may trip in one instant. */
-static size_t reverts_coming(const struct guard *g)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < g->p->n_services; i++) {
-        const struct guard *o = g->p->services[i]->guard;
-        n += o && o != g && act_busy(o) && o->act.automatic && !o->act.reapply && !o->act.stored;
-    }
-    return n;
-}
-
-static bool reverted_once(const struct guard *g)
-{
-    bool was = false;
-    struct hd_error err;
-    if (store_was_reverted(g->p->o.store, g->service->name, g->row.candidate, g->row.candidate_version,
-                           &was, &err))
-        log_warn(g->service->name, "cannot look up reverts: %s", err.text);
-    return was;
-}
-
 bool decide_unsafe(const struct hd_policy *policy, int64_t wall_ms)
 {
     return !policy->rollback_safe &&
            (policy->rollback_unsafe_until_ms < 0 || wall_ms < policy->rollback_unsafe_until_ms);
-}
-
-/* Why an automatic revert must not happen; 0: it may. */
-static int forbidden(const struct guard *g, const char **ret_text)
-{
-    const struct hd_policy *policy = g->policy;
-    const struct hd_config *c = config_get(g->pin);
-    const struct store_hold *hold = hold_of(g->p, g->service->name);
-    *ret_text = NULL;
-    if (g->row.mode == HD_MODE_SHADOW)
-        return HD_REASON_MODE_SHADOW;
-    if (g->unsafe)
-        return HD_REASON_NOT_ROLLBACK_SAFE;
-    if (g->row.mode == HD_MODE_ADVISE)
-        return HD_REASON_MODE_ADVISE;
-    if (policy->on_fail == HD_ON_FAIL_PAGE)
-        return HD_REASON_ON_FAIL_PAGE;
-    if (decide_unsafe(policy, g->p->now.wall_ms))
-        return HD_REASON_NOT_ROLLBACK_SAFE;
-    if (hold) {
-        *ret_text = hold->reason;
-        return HD_REASON_HELD;
-    }
-    if (reverted_once(g))
-        return HD_REASON_ALREADY_REVERTED;
-    if (policy->guard.cooldown_ms > 0 && reverts_since(g, g->service->name, policy->guard.cooldown_ms))
-        return HD_REASON_COOLDOWN;
-    if ((int64_t)(reverts_since(g, NULL, HOUR_MS) + reverts_coming(g)) >= c->limits.reverts_per_hour)
-        return HD_REASON_BUDGET;
-    if ((int64_t)decisions_since(g->p, g->p->now.boot_ms - BRAKE_MS) >= c->limits.brake)
-        return HD_REASON_BRAKE;
-    return HD_REASON_NONE;
-}
-
-bool decide_would(const struct guard *g, struct buf *why_not)
-{
-    const char *text, *checks[HD_CHECKS_MAX], *units[HD_CHECKS_MAX];
-    int reason = forbidden(g, &text);
-    struct reason_names names;
-    guard_names(g, &names, checks, units, text);
-    reason_render(why_not, &(struct hd_reason){.number = (uint16_t)reason, .check = HD_NO_CHECK}, &names);
-    return !reason;
 }
 
 static void detect_metric(const struct guard *g)
@@ -408,9 +325,11 @@ static void detect_metric(const struct guard *g)
 void decide_revert(struct guard *g, bool automatic, const char *why_now)
 {
     struct pipeline *p = g->p;
-    const char *text = NULL;
-    int reason = automatic && !g->row.analysis ? forbidden(g, &text) : HD_REASON_NONE;
-    if (automatic && !g->row.analysis && !reason && approval_ask(g))
+    ARENA_AUTO a = arena_new();
+    struct would may = {.reason = HD_REASON_NONE};
+    if (automatic && !g->row.analysis)
+        may = may_decide(g, a);
+    if (automatic && !g->row.analysis && !may.reason && approval_ask(g))
         return;
     approval_close(g, APPROVAL_WITHDRAWN, NULL, NULL); /* ordered otherwise: a later answer finds nothing */
     g->row.decided_ms = p->now.wall_ms;
@@ -426,14 +345,14 @@ void decide_revert(struct guard *g, bool automatic, const char *why_now)
         guard_end(g, HD_STATE_ADVISED, HD_REASON_ANALYSIS, buf_at(&g->why));
         return;
     }
-    if (reason) {
+    if (may.reason) {
         mark_reject(g, "failed a guard");
-        guard_end(g, HD_STATE_ADVISED, reason, text ? text : buf_at(&g->why));
+        guard_end(g, HD_STATE_ADVISED, may.reason, arena_print(a, "%s; %s", may_say(&may, p, a), buf_at(&g->why)));
         return;
     }
     detect_metric(g);
     if (automatic)
-        p->decisions[p->n_decisions++ % (sizeof p->decisions / sizeof *p->decisions)] = p->now.boot_ms;
+        may_decided(p);
     event_guard(g, "state", automatic ? (g->verdict.n ? g->verdict.reason[0].number : 0) : HD_REASON_OPERATOR,
                 automatic ? buf_at(&g->why) : why_now, false);
     act_start(g, automatic, false, why_now);

@@ -41,20 +41,46 @@ struct drill *drill_cancel(struct drill *d)
     return NULL;
 }
 
+/* One line, made harmless; replaces what stood there. */
+static void keep(char **to, const char *text)
+{
+    free(*to);
+    *to = text ? strdup(text) : NULL;
+    if (text && !*to)
+        abort();
+    if (text)
+        str_clean(*to, HD_TEXT_MAX);
+}
+
+/* Why haldane would not go the way by itself; NULL: it would. */
+static const char *refusal(struct drill *d, struct hd_arena *a)
+{
+    const struct service *s = d->s;
+    const struct guard *g = s->guard;
+    struct would w = g && g->stable == d->target
+                         ? may_act(g, a)
+                         : may_go(s, d->policy, config_get(d->pin), &d->observe.live, (uint32_t)d->target, a);
+    return w.reason ? may_say(&w, s->p, a) : NULL;
+}
+
 static void conclude(struct drill *d, bool ok, const char *why)
 {
     struct service *s = d->s;
-    char *found = strdup(why ? why : buf_at(&d->text));
-    free(s->drilled);
-    s->drilled = found ? found : strdup("");
-    if (!s->drilled)
-        abort();
-    str_clean(s->drilled, HD_TEXT_MAX);
+    ARENA_AUTO a = arena_new();
+    const char *refused = ok ? refusal(d, a) : NULL;
+    keep(&s->drilled, why ? why : buf_at(&d->text));
+    keep(&s->drill_refused, refused);
     s->drilled_ok = ok;
     s->drilled_ms = s->p->now.wall_ms;
     s->drilled_dirty = true;
-    event_add(s->p, NULL, s->name, "gate", ok ? HD_REASON_REHEARSAL_OK : HD_REASON_REHEARSAL_FAILED,
-              ok ? "Drill: a revert would work" : "Drill: a revert would not work", s->drilled, !ok);
+    event_add(s->p, NULL, s->name, "gate",
+              !ok       ? HD_REASON_REHEARSAL_FAILED
+              : refused ? HD_REASON_REHEARSAL_REFUSED
+                        : HD_REASON_REHEARSAL_OK,
+              !ok       ? "Drill: a revert would not work"
+              : refused ? "Drill: a revert would work, and haldane would not make it by itself"
+                        : "Drill: a revert would work",
+              refused ? arena_print(a, "%s; %s", s->drill_refused, s->drilled) : s->drilled, !ok || refused);
     s->drill = drill_cancel(d);
 }
 

@@ -168,12 +168,19 @@ void guard_poll_at(struct guard *g, int64_t boot_ms)
             boot_ms);
 }
 
-static void pin_policy(struct guard *g)
+void guard_pin(struct guard *g)
 {
     BUF_AUTO pin = BUF_INIT(HD_BLOB_BYTES_MAX);
     BUF_AUTO checks = BUF_INIT(HD_BLOB_BYTES_MAX);
+    BUF_AUTO rules = BUF_INIT(HD_BLOB_BYTES_MAX);
+    struct json_out o = json_out(&rules);
+    struct would_rules r;
     config_pin(g->pin, g->policy, &pin);
     guard_checks_json(g->policy, &checks);
+    would_rules_of(g->own, g->policy, config_get(g->pin), &r);
+    r.unsafe = g->unsafe;
+    store_rules_save(&r, &o, NULL);
+    g->row.rules = arena_text(g->own, buf_at(&rules));
     g->row.pin = arena_text(g->own, buf_at(&pin));
     g->row.checks = arena_text(g->own, buf_at(&checks));
     g->pin_dirty = g->dirty = true;
@@ -182,7 +189,7 @@ static void pin_policy(struct guard *g)
 void guard_take_policy(struct guard *g, const struct hd_policy *policy)
 {
     g->policy = policy;
-    pin_policy(g);
+    guard_pin(g);
 }
 
 void guard_take_duration(struct guard *g, int64_t duration_ms)
@@ -192,7 +199,7 @@ void guard_take_duration(struct guard *g, int64_t duration_ms)
     g->pin = own;
     g->policy = config_get(own)->services;
     g->row.until_ms = g->row.switch_to_ms + duration_ms;
-    pin_policy(g);
+    guard_pin(g);
 }
 
 static void start_row(struct guard *g, const struct guard_start *start)
@@ -230,7 +237,7 @@ static void start_row(struct guard *g, const struct guard_start *start)
         .config_hash = arena_text(g->own, config_get(g->pin)->hash),
     };
     make_id(p, g->row.id);
-    pin_policy(g);
+    guard_pin(g);
     g->pin_dirty = false; /* it is stored with the guard */
     buf_text(&g->change, start->change);
 }
@@ -244,13 +251,14 @@ void guard_tell_switch(struct guard *g, const char *how)
         return;
     }
     BUF_AUTO text = BUF_INIT(2 * HD_TEXT_MAX);
-    BUF_AUTO why_not = BUF_INIT(HD_TEXT_MAX);
+    ARENA_AUTO a = arena_new();
+    struct would w = may_act(g, a);
     buf_print(&text, "%s, rejected by guard %s at %.19sZ (%s). ", m->colour, *m->guard ? m->guard : "?",
               str_time(m->at_ms, at), m->why);
-    if (decide_would(g, &why_not))
+    if (!w.reason)
         buf_print(&text, "It is watched, and taken back if it fails");
     else
-        buf_print(&text, "It is watched, and not taken back by haldane: %s", buf_at(&why_not));
+        buf_print(&text, "It is watched, and not taken back by haldane: %s", may_say(&w, g->p, a));
     event_guard(g, "state", HD_REASON_REJECTED_LIVE, buf_at(&text), true);
 }
 

@@ -7,6 +7,7 @@
  *   question.c the questions on their way, and the sources' clocks
  *   past.c     the hours before the switch, for the sequential rule
  *   decide.c   evidence -> engine -> verdict; what follows from it
+ *   may.c      may haldane act on it, and if not, why not
  *   act.c      live read -> gate -> journal -> send -> read back (act.h: target.c intent.c send.c)
  *   marks.c    sides that were rejected
  *   care.c     after a verified revert: did users recover, does it stay so
@@ -24,6 +25,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/reason.h"
+#include "base/would.h"
 #include "engine/counts.h"
 #include "pipeline/pipeline.h"
 #include "sched/sched.h"
@@ -139,6 +141,7 @@ struct service {
     struct drill *drill;        /* the one on its way, or NULL */
     char *drilled;              /* what the last one found; NULL: none since the start */
     int64_t drilled_ms;         /* wall */
+    char *drill_refused;        /* why haldane would not have done it by itself; NULL */
     bool drilled_ok, drilled_dirty;
     struct side_mark {          /* a side that a guard or a human rejected */
         char colour[HD_NAME_MAX + 1];
@@ -313,6 +316,7 @@ struct pipeline {
     size_t n_pasts;             /* guards that read the hours before their switch */
     int64_t decisions[64];      /* boot times of automatic decisions to revert, a ring: the brake */
     size_t n_decisions;
+    bool decisions_dirty;
     struct hd_arena *holds_arena;
     struct store_hold *holds;   /* in force or expired since; read again after every change */
     size_t n_holds;
@@ -403,6 +407,7 @@ struct guard *guard_next(const struct pipeline *, size_t *at);
 void guard_poll_at(struct guard *, int64_t boot_ms);
 void guard_tell_switch(struct guard *, const char *how); /* its candidate has traffic */
 void guard_take_policy(struct guard *, const struct hd_policy *); /* lives as long as the guard or its pin */
+void guard_pin(struct guard *); /* what of its policy is stored with it */
 void guard_checks_json(const struct hd_policy *, struct buf *to); /* store_guard.checks */
 struct guard *guard_free(struct guard *);
 int64_t guard_time(const struct guard *); /* t_ms now */
@@ -475,14 +480,26 @@ const struct past_releases *past_releases(const struct guard *, struct hd_arena 
 /* decide.c */
 void decide_evidence(struct guard *, const struct hd_evidence *, int64_t wall_ms, int64_t t_ms);
 void decide_revert(struct guard *, bool automatic, const char *why_now);
-/* Would haldane take the candidate back by itself if it failed now? Else why not. */
-bool decide_would(const struct guard *, struct buf *why_not);
 /* rollback_safe says that going back would break things. */
 bool decide_unsafe(const struct hd_policy *, int64_t wall_ms);
 /* Takes in what comes from outside, for the commit of this turn. */
 void decide_take(struct guard *, enum engine_input_kind, int64_t by_ms);
 /* An alert fails the guard, as a check would: mode, holds and budgets apply. */
 void decide_alert(struct guard *, const char *words);
+
+/* may.c */
+/* Of a guard's automatic revert: by rules, holds and budgets · and by its target as last read. */
+struct would may_decide(const struct guard *, struct hd_arena *);
+struct would may_act(const struct guard *, struct hd_arena *);
+/* To a colour whatever guard is live, by a live reading. */
+struct would may_go(const struct service *, const struct hd_policy *, const struct hd_config *,
+                    const struct hd_live *, uint32_t target, struct hd_arena *);
+/* The gate (I4), by a live reading: may the guard's target take the traffic? */
+struct would may_take(const struct guard *, const struct hd_live *, bool automatic, struct hd_arena *);
+const char *may_say(const struct would *, const struct pipeline *, struct hd_arena *); /* its sentence */
+void may_decided(struct pipeline *); /* for the brake */
+void may_take_up(struct pipeline *); /* what the store knows of it */
+enum hd_code may_write(struct pipeline *, struct hd_error *err);
 
 /* act.c */
 void act_start(struct guard *, bool automatic, bool reapply, const char *why_now);

@@ -90,7 +90,8 @@ void event_guard(struct guard *g, const char *kind, int reason, const char *text
     guard_names(g, &names, checks, units, text);
     BUF_AUTO sentence = BUF_INIT(2000);
     bool of_check = reason >= HD_REASON_ABOVE_MAX && reason < HD_REASON_MODE_ADVISE;
-    if (reason && !of_check) /* a check's sentence needs its numbers: the caller gives it as text */
+    bool of_may = reason >= HD_REASON_MODE_ADVISE && reason <= HD_REASON_TARGET_REJECTED;
+    if (reason && !of_check && !of_may) /* those sentences need their numbers: the caller gives them as text */
         reason_render(&sentence, &r, &names);
     if (text && *text && !strstr(buf_at(&sentence), text))
         buf_print(&sentence, "%s%s", sentence.len ? ": " : "", text);

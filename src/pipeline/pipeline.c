@@ -119,6 +119,7 @@ static void service_free(struct service *s)
     free(s->forgets_to);
     free(s->our_value);
     free(s->drilled);
+    free(s->drill_refused);
     free(s->limits);
     free(s->name);
     free(s);

@@ -163,6 +163,7 @@ static void own_row(struct guard *g, const struct store_guard *row)
     g->row.config_hash = arena_text(a, row->config_hash);
     g->row.pin = arena_text(a, row->pin);
     g->row.checks = arena_text(a, row->checks);
+    g->row.rules = arena_text(a, row->rules);
     buf_text(&g->headline, row->headline);
     buf_text(&g->why, row->why);
     buf_text(&g->reasons, row->reasons);
@@ -354,5 +355,6 @@ enum hd_code recover_all(struct pipeline *p, struct hd_error *err)
     for (size_t i = 0; !code && i < p->n_services; i++)
         mark_take_up(p->services[i]);
     holds_read(p);
+    may_take_up(p);
     return code;
 }

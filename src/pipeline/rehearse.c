@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The rehearsal at a guard's start: could we revert right now, what exactly would be sent, and
- * what could a human paste? Reads only. What it finds is stored with the guard, and told when the
+ * The rehearsal at a guard's start: could we revert right now, and would we by ourselves, what exactly
+ * would be sent, and what could a human paste? Reads only. What it finds is stored with the guard, and told when the
  * answer is no. Never stands in the way of a revert.
  */
 #include "pipeline/internal.h"
@@ -12,19 +12,27 @@
 
 static void conclude(struct guard *g, bool ok, const char *text)
 {
-    const char *stable = guard_colour(g, HD_STABLE), *why = service_rejected(g->service, stable);
-    BUF_AUTO rejected = BUF_INIT(2 * HD_TEXT_MAX);
-    if (ok && why && !g->ordered) { /* who orders a revert has named its target */
-        buf_print(&rejected, "%s was rejected (%s): haldane rearm %s --reason TEXT allows it again; %s", stable, why,
-                  g->service->name, text);
-        text = buf_at(&rejected);
-        ok = false;
+    static const char *const words[] = {
+        [HD_REASON_REHEARSAL_OK] = "ok",
+        [HD_REASON_REHEARSAL_FAILED] = "a revert would not work right now",
+        [HD_REASON_REHEARSAL_REFUSED] = "haldane would not revert by itself right now",
+    };
+    ARENA_AUTO a = arena_new();
+    int reason = ok ? HD_REASON_REHEARSAL_OK : HD_REASON_REHEARSAL_FAILED;
+    struct would w = {.reason = HD_REASON_NONE};
+    if (ok && !g->ordered) /* who orders a revert has named its target, and takes it upon them */
+        w = may_act(g, a);
+    if (w.reason) {
+        reason = HD_REASON_REHEARSAL_REFUSED;
+        const char *next = would_next(a, &w, g->service->name);
+        text = arena_print(a, "%s%s%s; an order would work: %s", may_say(&w, g->p, a), next ? "; " : "",
+                           next ? next : "", text);
     }
     g->rehearsed = true;
     buf_clear(&g->rehearsal);
-    buf_print(&g->rehearsal, "%s: %s", ok ? "ok" : "a revert would not work right now", text);
+    buf_print(&g->rehearsal, "%s: %s", words[reason], text);
     g->dirty = true;
-    event_guard(g, "gate", ok ? HD_REASON_REHEARSAL_OK : HD_REASON_REHEARSAL_FAILED, text, !ok);
+    event_guard(g, "gate", reason, text, reason != HD_REASON_REHEARSAL_OK);
     g->rehearse_arena = arena_free(g->rehearse_arena);
     g->rehearse_plan = (struct hd_plan){.n = 0};
 }

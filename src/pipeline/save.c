@@ -66,7 +66,7 @@ static enum hd_code write_ours(struct service *s, struct hd_error *err)
 
 static enum hd_code write_drilled(struct service *s, struct hd_error *err)
 {
-    struct store_drill drill = {s->drilled_ms, s->drilled_ok, s->drilled};
+    struct store_drill drill = {s->drilled_ms, s->drilled_ok, s->drilled, s->drill_refused};
     return s->drilled_dirty ? store_put_drill(s->p->o.store, s->name, &drill, err) : HD_OK;
 }
 
@@ -87,7 +87,7 @@ static enum hd_code write_guard(struct guard *g, struct hd_error *err)
     if (!code && g->approval_dirty)
         code = store_put_approval(store, &g->approval, err);
     if (!code && g->pin_dirty)
-        code = store_put_pin(store, g->row.id, g->row.checks, g->row.pin, err);
+        code = store_put_pin(store, &g->row, err);
     for (uint32_t i = 0; !code && i < g->n_inputs; i++)
         code = store_add_input(store, g->row.id, &g->input[i], err);
     if (!code && g->run_dirty)
@@ -114,11 +114,14 @@ static void json_colours(const struct hd_policy *policy, struct buf *to)
     json_end(&o, ']');
 }
 
-static void json_about(const struct hd_policy *policy, struct buf *to)
+static void json_about(const struct hd_policy *policy, const struct hd_config *c, struct buf *to)
 {
     static const char *const on_fail[] = {"revert", "page"};
     static const char *const on_inconclusive[] = {"wait", "page", "pass", "revert"};
+    ARENA_AUTO a = arena_new();
+    struct would_rules rules;
     struct json_out o = json_out(to);
+    would_rules_of(a, policy, c, &rules);
     json_begin(&o, NULL, '{');
     json_put_text(&o, "actuator", policy->actuator.type);
     json_put_i64(&o, "duration_ms", policy->guard.duration_ms);
@@ -129,6 +132,7 @@ static void json_about(const struct hd_policy *policy, struct buf *to)
     json_put_bool(&o, "rollback_safe", policy->rollback_safe);
     json_put_time(&o, "rollback_unsafe_until", policy->rollback_safe ? -1 : policy->rollback_unsafe_until_ms);
     json_put_text(&o, "runbook", policy->runbook);
+    store_rules_save(&rules, &o, "rules");
     json_end(&o, '}');
 }
 
@@ -166,10 +170,10 @@ static enum hd_code write_services(struct pipeline *p, struct hd_error *err)
         const struct hd_policy *policy = &p->c->services[i];
         BUF_AUTO colours = BUF_INIT(4096);
         BUF_AUTO checks = BUF_INIT(HD_BLOB_BYTES_MAX);
-        BUF_AUTO about = BUF_INIT(8192);
+        BUF_AUTO about = BUF_INIT(65536);
         json_colours(policy, &colours);
         guard_checks_json(policy, &checks);
-        json_about(policy, &about);
+        json_about(policy, p->c, &about);
         row[i] = (struct store_service){
             .name = policy->name,
             .mode = hd_mode_word(policy->mode),
@@ -211,7 +215,7 @@ static bool service_waits(const struct service *s)
 
 static bool anything(const struct pipeline *p)
 {
-    bool any = p->services_dirty || p->answered || p->events || p->ended || p->refused;
+    bool any = p->services_dirty || p->decisions_dirty || p->answered || p->events || p->ended || p->refused;
     for (size_t i = 0; i < p->n_sources && !any; i++)
         any = p->sources[i]->dirty;
     for (size_t i = 0; i < p->n_services && !any; i++)
@@ -231,7 +235,7 @@ static bool is_evidence(const struct guard *g)
  * was told by it. A value of the router that is new here is no evidence. */
 static bool only_evidence(const struct pipeline *p)
 {
-    bool only = !p->services_dirty && !p->events && !p->ended && !p->refused && !p->store_lost;
+    bool only = !p->services_dirty && !p->decisions_dirty && !p->events && !p->ended && !p->refused && !p->store_lost;
     for (size_t i = 0; i < p->n_sources && only; i++)
         only = !p->sources[i]->dirty;
     for (size_t i = 0; i < p->n_services && only; i++) {
@@ -262,6 +266,8 @@ static enum hd_code write_all(struct pipeline *p, bool relaxed, struct hd_error 
         code = forget_names(p, err);
     if (!code && p->services_dirty)
         code = accounts_save(p, err);
+    if (!code)
+        code = may_write(p, err);
     if (!code && p->refused)
         code = store_put_fact(p->o.store, "config/refused", p->refused, err);
     for (size_t i = 0; !code && i < p->n_sources; i++) {
@@ -316,7 +322,7 @@ static void guard_saved(struct guard *g)
 
 static void all_saved(struct pipeline *p)
 {
-    p->services_dirty = false;
+    p->services_dirty = p->decisions_dirty = false;
     free(p->refused);
     p->refused = NULL;
     for (size_t i = 0; i < p->n_sources; i++)

@@ -73,14 +73,15 @@ enum hd_code store_keep_facts(struct store *s, const char *prefix, const char *c
     return code;
 }
 
-/* "drill/SERVICE": "ok AT_MS TEXT" or "bad AT_MS TEXT". */
+/* "drill/SERVICE": "ok AT_MS TEXT", "bad AT_MS TEXT", or "held AT_MS TEXT\nWHY NOT". */
 enum hd_code store_put_drill(struct store *s, const char *service, const struct store_drill *drill,
                              struct hd_error *err)
 {
     ARENA_AUTO a = arena_new();
     return store_put_fact(s, arena_print(a, "drill/%s", service),
-                          arena_print(a, "%s %lld %s", drill->ok ? "ok" : "bad", (long long)drill->at_ms,
-                                      drill->text),
+                          arena_print(a, "%s %lld %s%s%s", !drill->ok ? "bad" : drill->refused ? "held" : "ok",
+                                      (long long)drill->at_ms, drill->text, drill->ok && drill->refused ? "\n" : "",
+                                      drill->ok && drill->refused ? drill->refused : ""),
                           err);
 }
 
@@ -92,9 +93,11 @@ enum hd_code store_drill(struct store *s, struct hd_arena *arena, const char *se
     if (code)
         return code;
     const char *at = strchr(value, ' '), *text = at ? strchr(at + 1, ' ') : NULL;
-    struct store_drill drill = {.ok = str_begins(value, "ok "), .text = text ? text + 1 : ""};
+    const char *end = strchr(value, '\n');
+    struct store_drill drill = {.ok = !str_begins(value, "bad "), .refused = end ? end + 1 : NULL};
     if (!text || !str_read_i64(arena_text_n(arena, at + 1, (size_t)(text - at - 1)), &drill.at_ms))
         return hd_fail(err, HD_CORRUPT, "the fact drill/%s is damaged", service);
+    drill.text = end ? arena_text_n(arena, text + 1, (size_t)(end - text - 1)) : text + 1;
     *ret = drill;
     return HD_OK;
 }

@@ -66,8 +66,8 @@ enum hd_code store_add_guard(struct store *s, const struct store_guard *guard, s
     if (code)
         return code;
     int64_t seq = sqlite3_last_insert_rowid(s->db);
-    code = sql_write(s, "INSERT INTO guard_pin (guard, checks, pin) VALUES (?1, ?2, ?3)",
-                     ARGS(INT_ARG(seq), TEXT_ARG(guard->checks), TEXT_ARG(guard->pin)), err);
+    code = sql_write(s, "INSERT INTO guard_pin (guard, checks, pin, rules) VALUES (?1, ?2, ?3, ?4)",
+                     ARGS(INT_ARG(seq), TEXT_ARG(guard->checks), TEXT_ARG(guard->pin), TEXT_ARG(guard->rules)), err);
     return code ? code : put_memory(s, seq, guard, err);
 }
 
@@ -102,6 +102,7 @@ static void read_columns(struct sql_row *row, struct store_guard *guard)
     guard->version = row_int(row);
     GUARD_COLUMNS(TAKE_T, TAKE_I, TAKE_D)
     guard->checks = row_text(row);
+    guard->rules = row_text(row);
     guard->resume = row_text(row);
     guard->marked_ms = row_int(row);
     guard->false_alarm = row_int(row);
@@ -144,7 +145,7 @@ static enum hd_code read_guard(struct sql_row *row, void *ret, struct hd_error *
     " LEFT JOIN guard_memory ON guard_memory.guard = guard.seq"                                    \
     " LEFT JOIN guard_mark ON guard_mark.guard = guard.seq"
 #define LISTED                                                                                     \
-    "SELECT id, version" GUARD_COLUMNS(NAME, NAME, NAME) ", checks, resume,"                       \
+    "SELECT id, version" GUARD_COLUMNS(NAME, NAME, NAME) ", checks, rules, resume,"                       \
     " coalesce(marked_ms, -1), coalesce(false_alarm, 0), guard_mark.reason, guard_mark.actor"
 
 enum hd_code store_guard(struct store *s, struct hd_arena *arena, const char *id,

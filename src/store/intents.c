@@ -73,17 +73,21 @@ _Static_assert(HD_INTENT_UNKNOWN == 3 && HD_INTENT_JOURNALED == 0, "the open out
 /* An intent that is only journaled may have been sent just before a crash: it counts. */
 #define SENT "(sends > 0 OR sent_ms >= 0 OR outcome = 0)"
 
-enum hd_code store_count_reverts(struct store *s, const char *service, int64_t since_ms,
-                                 size_t *ret, struct hd_error *err)
+static enum hd_code read_ms(struct sql_row *row, void *ret, struct hd_error *err)
 {
-    int64_t n = 0;
-    enum hd_code code = sql_int(s,
-                                "SELECT count(*) FROM intent WHERE journaled_ms >= ?1 AND automatic"
-                                " AND kind = 'revert' AND (?2 IS NULL OR service = ?2) AND " SENT,
-                                ARGS(INT_ARG(since_ms), TEXT_ARG(service)), &n, err);
-    if (!code)
-        *ret = (size_t)n;
-    return code;
+    (void)err;
+    *(int64_t *)ret = row_int(row);
+    return HD_OK;
+}
+
+enum hd_code store_reverts(struct store *s, struct hd_arena *arena, const char *service, int64_t since_ms,
+                           int64_t **ret, size_t *ret_n, struct hd_error *err)
+{
+    struct sql_query q = {"SELECT journaled_ms FROM (SELECT journaled_ms FROM intent WHERE journaled_ms >= ?1"
+                          " AND automatic AND kind = 'revert' AND (?2 IS NULL OR service = ?2) AND " SENT
+                          " ORDER BY journaled_ms DESC LIMIT ?3) ORDER BY journaled_ms",
+                          ARGS(INT_ARG(since_ms), TEXT_ARG(service), INT_ARG(HD_ROWS_MAX)), read_ms, sizeof **ret};
+    return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }
 
 enum hd_code store_was_reverted(struct store *s, const char *service, const char *candidate,

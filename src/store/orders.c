@@ -46,14 +46,13 @@ enum hd_code store_answered(struct store *s, struct hd_arena *arena, const char 
     return code == HD_ABSENT ? hd_fail(err, HD_ABSENT, "no order had this key") : code;
 }
 
-enum hd_code store_put_pin(struct store *s, const char *guard, const char *checks, const char *pin,
-                           struct hd_error *err)
+enum hd_code store_put_pin(struct store *s, const struct store_guard *g, struct hd_error *err)
 {
     int64_t seq;
-    enum hd_code code = guard_seq(s, guard, &seq, err);
+    enum hd_code code = guard_seq(s, g->id, &seq, err);
     return code ? code
-                : sql_write(s, "UPDATE guard_pin SET checks = ?2, pin = ?3 WHERE guard = ?1",
-                            ARGS(INT_ARG(seq), TEXT_ARG(checks), TEXT_ARG(pin)), err);
+                : sql_write(s, "UPDATE guard_pin SET checks = ?2, pin = ?3, rules = ?4 WHERE guard = ?1",
+                            ARGS(INT_ARG(seq), TEXT_ARG(g->checks), TEXT_ARG(g->pin), TEXT_ARG(g->rules)), err);
 }
 
 enum hd_code store_add_input(struct store *s, const char *guard, const struct engine_input *in,

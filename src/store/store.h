@@ -11,8 +11,9 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
-#include "base/buf.h"
+#include "base/would.h"
 #include "engine/engine.h"
+#include "json/json.h"
 
 #include <haldane/verdict.h>
 
@@ -130,6 +131,7 @@ struct store_guard {
     const char *pin;        /* normal form of the service it started with; see store_put_pin */
     const char *checks;     /* JSON array [{"name","title","unit","limit","warn","critical","advisory",
                                "query","kind"}]; likewise */
+    const char *rules;      /* JSON of store_rules_save; NULL: not known; likewise */
     const char *resume;     /* JSON of the pipeline: what is needed to go on; NULL */
     struct hd_span counts;  /* of the pipeline: series memories; at NULL: none */
     const struct hd_guard_state *engine; /* NULL: none stored */
@@ -338,10 +340,11 @@ enum hd_code store_put_intent(struct store *, const struct store_intent *, struc
 /* Of one guard, or (guard NULL) every one that is still open: journaled, sent, accepted, unknown. */
 enum hd_code store_intents(struct store *, struct hd_arena *, const char *guard, struct store_intent **ret,
                            size_t *ret_n, struct hd_error *err);
-/* Automatic reverts journaled since `since_ms` and sent, or perhaps sent: one that is still only
- * `journaled` counts (service NULL: all). A re-apply does not. */
-enum hd_code store_count_reverts(struct store *, const char *service, int64_t since_ms, size_t *ret,
-                                 struct hd_error *err);
+/* When automatic reverts since `since_ms` were journaled, that were sent, or perhaps sent: one that is
+ * still only `journaled` counts (service NULL: all). A re-apply does not. Oldest first; the newest
+ * HD_ROWS_MAX. */
+enum hd_code store_reverts(struct store *, struct hd_arena *, const char *service, int64_t since_ms,
+                           int64_t **ret, size_t *ret_n, struct hd_error *err);
 /* Has this (service, candidate, version) been reverted automatically since it was last re-armed?
  * An unknown version (NULL) never matches. */
 enum hd_code store_was_reverted(struct store *, const char *service, const char *candidate,
@@ -480,8 +483,7 @@ enum hd_code store_put_answered(struct store *, const struct store_answered *, s
 enum hd_code store_answered(struct store *, struct hd_arena *, const char *hash, int64_t now_ms,
                             struct store_answered *ret, struct hd_error *err);
 /* A guard gets another policy: it has taken no evidence yet, or its latency bounds were picked. */
-enum hd_code store_put_pin(struct store *, const char *guard, const char *checks, const char *pin,
-                           struct hd_error *err);
+enum hd_code store_put_pin(struct store *, const struct store_guard *, struct hd_error *err);
 enum hd_code store_add_input(struct store *, const char *guard, const struct engine_input *, struct hd_error *err);
 /* In the order in which they came. */
 enum hd_code store_inputs(struct store *, struct hd_arena *, const char *guard, struct engine_input **ret,
@@ -501,11 +503,41 @@ enum hd_code store_facts(struct store *, struct hd_arena *, const char *prefix,
 /* HD_ABSENT. */
 enum hd_code store_fact(struct store *, struct hd_arena *, const char *key, const char **ret, struct hd_error *err);
 
+/* --- would haldane act right now (base/would.h)? --- */
+/* An object; without the mode, which the rows have. */
+void store_rules_save(const struct would_rules *, struct json_out *, const char *key);
+/* What holds for every service alike, so that a list asks for it once. */
+struct store_budgets {
+    struct store_hold *hold;
+    int64_t *reverts, *decisions; /* of the last hour, and minute; oldest first */
+    size_t n_holds, n_reverts, n_decisions;
+};
+enum hd_code store_budgets(struct store *, struct hd_arena *, int64_t now_ms, struct store_budgets *ret,
+                           struct hd_error *err);
+struct store_asked {
+    const char *service;
+    const struct store_service *row;  /* of it; NULL: looked up */
+    const struct store_guard *guard;  /* the live one, which brings its own rules; NULL: none is */
+    const struct would_rules *rules;  /* other ones than the stored; NULL */
+    const char *target;               /* NULL: the guard's stable side, else the one that has the traffic now,
+                                         to which the next switch would be taken back */
+    const struct store_budgets *budgets; /* NULL: loaded */
+    int64_t now_ms;
+};
+/* HD_ABSENT: no such service is configured, or a haldane before this one wrote it. */
+enum hd_code store_would(struct store *, struct hd_arena *, const struct store_asked *,
+                         struct would_facts *ret, struct hd_error *err);
+/* Decisions to revert, wall ms, oldest first: the brake outlives a restart. */
+enum hd_code store_put_decisions(struct store *, const int64_t *wall_ms, size_t n, struct hd_error *err);
+enum hd_code store_decisions(struct store *, struct hd_arena *, int64_t since_ms, int64_t **ret, size_t *ret_n,
+                             struct hd_error *err);
+
 /* --- drills: the last rehearsal of a service that a human ordered --- */
 struct store_drill {
     int64_t at_ms;
-    bool ok;
+    bool ok;          /* the way is open */
     const char *text; /* what was found, one line */
+    const char *refused; /* why haldane would not go it by itself; NULL: it would */
 };
 enum hd_code store_put_drill(struct store *, const char *service, const struct store_drill *, struct hd_error *err);
 /* HD_ABSENT: never. */

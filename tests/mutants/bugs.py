@@ -98,29 +98,27 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
 
     # --- may it act? ---
     ("shadow_acts", "modes", ("policies",), (
-        ("src/pipeline/decide.c", "    if (g->row.mode == HD_MODE_SHADOW)\n        return HD_REASON_MODE_SHADOW;\n",
+        ("src/base/would.c", "    if (r->mode == HD_MODE_SHADOW)\n        return because(f, HD_REASON_MODE_SHADOW, NULL, -1);\n",
          ""),)),
     ("hold_never_expires", "holds", ("policies",), (
         ("src/pipeline/pipeline.c", " && p->now.wall_ms < h->until_ms;", ";"),)),
     ("hold_ignored", "holds", ("policies",), (
-        ("src/pipeline/decide.c", "    if (hold) {\n", "    if (hold && !hold->reason) {\n"),)),
+        ("src/pipeline/may.c", "    if (hold) {\n", "    if (hold && !hold->reason) {\n"),)),
     ("budget_off_by_one", "I6", ("policies",), (
-        ("src/pipeline/decide.c", "reverts_coming(g)) >= c->limits.reverts_per_hour",
-         "reverts_coming(g)) > c->limits.reverts_per_hour"),)),
+        ("src/base/would.c", "(f->n_reverts + f->coming) >= r->reverts_per_hour",
+         "(f->n_reverts + f->coming) > r->reverts_per_hour"),)),
     ("brake_off_by_one", "I6", ("policies",), (
-        ("src/pipeline/decide.c", "BRAKE_MS) >= c->limits.brake", "BRAKE_MS) > c->limits.brake"),)),
+        ("src/base/would.c", "f->n_decisions >= r->brake", "f->n_decisions > r->brake"),)),
     ("version_reverted_twice", "I6", ("policies",), (
-        ("src/pipeline/decide.c", "    if (reverted_once(g))\n        return HD_REASON_ALREADY_REVERTED;\n",
-         ""),)),
+        ("src/pipeline/may.c", "        f->reverted_before = reverted_once(g);\n", "        (void)reverted_once(g);\n"),)),
     ("fought_without_end", "I6", ("rejected",), (
-        ("src/pipeline/decide.c", "if (policy->guard.cooldown_ms > 0 && reverts_since", "if (false && reverts_since"),)),
+        ("src/pipeline/may.c", "        f->cooling_ms = own[n - 1];\n", "        f->cooling_ms = -1;\n"),)),
     ("order_is_undone", "I5", ("rejected",), (
         ("src/pipeline/act.c", "        .advise = true,\n", ""),)),
     ("gate_ignores_none_ready", "I4", ("policies",), (
-        ("src/pipeline/target.c", "    if (target->ready == 0)\n        return HD_REASON_TARGET_NOT_READY;\n",
-         "    if (target->ready == 0)\n        return 0;\n"),)),
+        ("src/base/would.c", "        w.reason = HD_REASON_TARGET_NOT_READY;\n", "        w.reason = HD_REASON_NONE;\n"),)),
     ("rejected_is_a_target", "I11", ("policies",), (
-        ("src/pipeline/target.c", "if (automatic && why) {", "if (automatic && why && g->act.reapply) {"),)),
+        ("src/pipeline/may.c", "    return would_gate(&f, automatic);", "    return would_gate(&f, automatic && g->act.reapply);"),)),
 
     # --- acting ---
     ("send_before_commit", "I2", ("kill_points_weights",), (

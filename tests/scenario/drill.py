@@ -37,6 +37,19 @@ def target_down(world, d, router):
     w.wait(lambda: all(router.state("shop")[s][1] for s in ("green1", "green2")), 5, "green is up")
 
 
+def left_alone(world, d):
+    """The way is open, and haldane would not go it by itself."""
+    d.order("/services/shop/hold", reason="freeze", **{"for": "10m"})
+    refused(world, d, "a hold", "shop", ["revert  ok", "verify  ok", "act     NO   automatic reverts are held until ",
+                                         "Z: freeze"])
+    code, said = drill(world, d, "shop", "-o", "json")
+    got = json.loads(said)
+    w.equal((code, got["revert"], got["would_act"]), (1, True, False), "and as data", said)
+    w.equal(d.api("/services/shop")["drill"]["would_not_because"], got["would_not_because"], "the API has the same")
+    w.ok("haldane would <strong>not</strong> have made it" in d.get("/s/shop")[1], "and the page")
+    d.order("/services/shop/release")
+
+
 def main(world):
     router, prometheus = w.Router(world, backends=("shop", "probed")), w.Prometheus()
     prometheus.say("shop", blue=(50, 0), green=(50, 0))
@@ -53,7 +66,7 @@ def main(world):
     code, said = drill(world, d, "shop")
     w.ok(code == 0 and all(x in said for x in ("detect  ok", "http-5xx-ratio: blue 0%, green 0%", "revert  ok",
                                                "green has 2 of 2 members ready", "would send 2 requests",
-                                               "verify  ok")), "it would work", said)
+                                               "verify  ok", "act     ok")), "it would work", said)
     w.equal(router.weights(), weights, "and nothing moved")
     w.equal(router.relay.sets(), [], "or was ordered to move")
     drilled = d.api("/services/shop")["drill"]
@@ -70,6 +83,7 @@ def main(world):
     router.relay.fault = "drop"
     refused(world, d, "a router that does not answer", "shop", ["revert  NO"])
     router.relay.fault = None
+    left_alone(world, d)
     prometheus.fault = "empty"
     refused(world, d, "checks that would see nothing", "shop", ["detect  NO", "blue no_data", "revert  ok"])
     prometheus.fault = None

@@ -27,7 +27,7 @@ ADVISED = {
     "unsafe-yet": ({"rollback_safe": '{until: "2099-01-01T00:00:00Z"}'}, "advised", "rollback_safe",
                    True),
     "page": ({"on_fail": "page"}, "advised", "on_fail: page", True),
-    "held": ({}, "advised", "automatic reverts are held: freeze", True),
+    "held": ({}, "advised", "Z: freeze", True),
     "down": ({}, "refused", "blue has no ready member", True),
 }
 REVERTED = {
@@ -120,7 +120,8 @@ def rejected_target(d, router, prometheus):
     d.wait_state("superseded", 5, "rejected")
     status, answer = d.order("/guards", service="rejected", to="blue", **{"from": "green"})
     w.equal(status, 201, "CI asks for a guard of the release on blue", answer)
-    w.wait(lambda: "would not work right now: green was rejected (moved away by someone else): haldane rearm"
+    w.wait(lambda: "would not revert by itself right now: green was rejected by a guard or a human before: moved away by someone "
+           "else; haldane rearm"
            in texts(d, d.guards("rejected")[0]), 5, "I11 it is said when the guard begins")
     prometheus.say("rejected", blue=BAD)
     g = d.wait_state("advised refused reverted aftercare", 12, "rejected", nth=2)

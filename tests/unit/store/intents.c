@@ -141,6 +141,7 @@ static void test_I6_what_counts(void **state)
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         struct store_intent put = intent();
         size_t n = 99;
+        int64_t *at;
         bool reverted = !row[i].want_reverted, unknown = true;
         put.service = row[i].service;
         put.kind = row[i].kind;
@@ -151,7 +152,7 @@ static void test_I6_what_counts(void **state)
         put.journaled_ms = row[i].journaled_ms;
         fixture_begin(f);
         add(f, &put);
-        OK(f, store_count_reverts(f->s, "shop", 1000, &n, &f->err));
+        OK(f, store_reverts(f->s, f->arena, "shop", 1000, &at, &n, &f->err));
         OK(f, store_was_reverted(f->s, "shop", "green", "v41", &reverted, &f->err));
         OK(f, store_was_reverted(f->s, "shop", "green", NULL, &unknown, &f->err));
         store_rollback(f->s);
@@ -165,13 +166,16 @@ static void test_count_over_all(void **state)
     struct fixture *f = *state;
     struct store_intent i = intent();
     size_t n = 0;
+    int64_t *at;
     fixture_begin(f);
     add(f, &i);
     i.service = "api";
+    i.journaled_ms = 500;
     add(f, &i);
     fixture_commit(f);
-    OK(f, store_count_reverts(f->s, NULL, 0, &n, &f->err));
+    OK(f, store_reverts(f->s, f->arena, NULL, 0, &at, &n, &f->err));
     assert_int_equal(n, 2);
+    assert_true(at[0] == 500 && at[1] == 1000); /* oldest first */
 }
 
 static enum hd_code reject(struct fixture *f, bool rejected, const char *why, int64_t at_ms)
