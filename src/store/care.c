@@ -220,6 +220,7 @@ enum hd_code store_check(struct store *s, struct hd_error *err)
 
 static enum hd_code vacuum_into(struct store *s, const char *path, struct hd_error *err)
 {
+    SIDE_PRIVATE;
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(s->db, "VACUUM INTO ?1", -1, &stmt, NULL);
     if (rc == SQLITE_OK)

@@ -29,6 +29,7 @@ bool side_exists(sqlite3_vfs *vfs, const char *path, const char *suffix)
 enum hd_code side_open(sqlite3_vfs *vfs, const char *path, const char *suffix, int flags,
                        struct side *ret, struct hd_error *err)
 {
+    SIDE_PRIVATE;
     struct side side = {.file = sqlite3_malloc(vfs->szOsFile)};
     char *name = sqlite3_mprintf("%s%s", path, suffix);
     if (name)

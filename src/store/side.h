@@ -7,8 +7,15 @@
 #define STORE_SIDE_H
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <haldane/types.h>
+
+/* What is made until side_public is ours alone (0600): the store holds queries, addresses, hashes of tokens. SQLite
+ * gives the log and its index the mode of the database. For the guard loop's thread: no other makes files. */
+static inline mode_t side_private(void) { return umask(077); }
+static inline void side_public(const mode_t *was) { (void)umask(*was); }
+#define SIDE_PRIVATE __attribute__((cleanup(side_public), unused)) const mode_t was_mode = side_private()
 
 struct side {
     const char *name;   /* sqlite3_create_filename */

@@ -15,6 +15,7 @@
 
 static enum hd_code connect(struct store *s, int flags, struct hd_error *err)
 {
+    SIDE_PRIVATE;
     int rc = sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
                              s->vfs->zName);
     if (!s->db)
@@ -61,6 +62,17 @@ static enum hd_code claim(struct store *s, struct hd_error *err)
     if (code == HD_IO)
         return hd_error_add(err, "the folder of the store (storage.path) must be there, and writable");
     return code ? code : side_lock(&s->lock, err);
+}
+
+/* SQLite reads what it may not write, and fails later with other words: those that say who may not do what
+ * take their place. Of a simulated disk nothing is known. */
+static enum hd_code explain(const struct store *s, enum hd_code code, struct hd_error *err)
+{
+    struct hd_error why;
+    if ((code != HD_IO && code != HD_ABSENT && code != HD_DENIED) || s->vfs != sqlite3_vfs_find(NULL) ||
+        store_access(s->path, !s->reader, &why) != HD_DENIED)
+        return code;
+    return hd_fail(err, HD_DENIED, "%s: " STORE_ACCESS_NEXT, why.text);
 }
 
 /* An emptied database beside a log that still has rows: SQLite would throw the log away. */
@@ -154,10 +166,12 @@ enum hd_code store_open(const struct store_options *options, struct store **ret,
         if (code == HD_FULL) /* a full disk must not keep the daemon from starting */
             code = HD_OK;
     }
-    if (code)
+    if (code) {
+        code = explain(s, code, err);
         store_close(s);
-    else
+    } else {
         *ret = s;
+    }
     return code;
 }
 
@@ -194,10 +208,12 @@ enum hd_code store_open_reader(const char *path, struct store **ret, struct hd_e
         code = connect(s, SQLITE_OPEN_READWRITE, err);
     if (!code)
         code = check_reader(s, err);
-    if (code)
+    if (code) {
+        code = explain(s, code, err);
         store_close(s);
-    else
+    } else {
         *ret = s;
+    }
     return code;
 }
 

@@ -33,6 +33,10 @@ enum hd_code store_open(const struct store_options *, struct store **ret, struct
 /* A query-only handle. HD_ABSENT: no such file, or never used; HD_INVALID: a schema that the daemon
  * has not migrated yet. Between begin and commit (or rollback) it sees one moment. */
 enum hd_code store_open_reader(const char *path, struct store **ret, struct hd_error *err);
+/* May the user who runs this write a store at `path` (or read it)? HD_DENIED names the user and what is
+ * closed to him, HD_ABSENT the folder that is not there. A file that is not there will be made. */
+enum hd_code store_access(const char *path, bool write, struct hd_error *err);
+#define STORE_ACCESS_NEXT "run haldane as its owner, or let root give it to this user (chown)"
 struct store *store_close(struct store *); /* takes NULL, returns NULL; rolls back what is open */
 static inline void store_close_p(struct store **s) { *s = store_close(*s); }
 

@@ -361,6 +361,92 @@ static void test_settings(void **state)
     sqlite3_close(db);
 }
 
+static void assert_mode(const char *path, const char *suffix)
+{
+    char name[128];
+    struct stat st;
+    (void)snprintf(name, sizeof name, "%s%s", path, suffix);
+    if (stat(name, &st) != 0)
+        fail_msg("%s is not there", name);
+    if ((st.st_mode & 07777) != 0600)
+        fail_msg("%s has the mode %04o", name, (unsigned)(st.st_mode & 07777));
+}
+
+/* Whatever the shell says: who may not read the store reads no query, address or hash of a token. */
+static void test_private(void **state)
+{
+    static const char *const made[] = {"", "-wal", "-shm", "-lock", "-ballast"};
+    struct fixture *f = *state;
+    f->s = store_close(f->s);
+    static const char *const old[] = {"", "-lock"};
+    for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
+        char name[128];
+        (void)snprintf(name, sizeof name, "%s%s", f->path, old[i]);
+        assert_int_equal(unlink(name), 0);
+    }
+    mode_t was = umask(0022);
+    struct store_options o = {.path = f->path, .ballast = 1 << 16};
+    OK(f, store_open(&o, &f->s, &f->err));
+    fixture_begin(f);
+    fixture_add_guard(f, 1);
+    fixture_commit(f);
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+        assert_mode(f->path, made[i]);
+    char copy[128];
+    (void)snprintf(copy, sizeof copy, "%s.copy", f->path);
+    OK(f, store_backup(f->s, copy, &f->err));
+    assert_mode(copy, "");
+    assert_int_equal(umask(was), 0022); /* and a child's files are its own affair */
+    assert_int_equal(unlink(copy), 0);
+}
+
+#define STRANGER 65534
+
+/* What a stranger is told who opens the store: 0 when it is what is meant. In a process of its own. */
+static int as_stranger(const struct fixture *f, bool write, const char *want)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct store_options o = {.path = f->path};
+        struct store *s = NULL;
+        struct hd_error err = {.text = ""};
+        if (geteuid() == 0 && setresuid(STRANGER, STRANGER, STRANGER) != 0)
+            _exit(2);
+        enum hd_code code = write ? store_open(&o, &s, &err) : store_open_reader(f->path, &s, &err);
+        if (code == HD_DENIED && strstr(err.text, want) && strstr(err.text, "permission denied: user "))
+            _exit(0);
+        (void)fprintf(stderr, "got %s: %s\n", hd_code_word(code), err.text);
+        _exit(1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_denied(void **state)
+{
+    struct fixture *f = *state;
+    char lock[128];
+    (void)snprintf(lock, sizeof lock, "%s-lock", f->path);
+    f->s = store_close(f->s);
+    bool root = geteuid() == 0; /* else we are refused ourselves */
+    assert_int_equal(chmod(f->dir, 0000), 0);
+    assert_int_equal(as_stranger(f, true, "write into"), 0);
+    assert_int_equal(as_stranger(f, false, "look into"), 0);
+    assert_int_equal(chmod(f->dir, root ? 0755 : 0555), 0);
+    if (root) /* the owner of a folder may write into it */
+        assert_int_equal(as_stranger(f, true, "write into"), 0);
+    assert_int_equal(chmod(f->dir, root ? 0777 : 0700), 0);
+    assert_int_equal(chmod(lock, root ? 0644 : 0444), 0); /* what a `sudo haldane serve` leaves */
+    assert_int_equal(as_stranger(f, true, "may not write "), 0);
+    assert_int_equal(chmod(lock, 0666), 0);
+    assert_int_equal(chmod(f->path, root ? 0600 : 0000), 0);
+    assert_int_equal(as_stranger(f, false, "may not read"), 0);
+    assert_int_equal(chmod(f->path, 0600), 0);
+    assert_int_equal(chmod(f->dir, 0700), 0);
+    OK(f, fixture_open(f));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 int main(void)
 {
@@ -378,6 +464,8 @@ int main(void)
         T(test_transactions),
         T(test_ballast),
         T(test_settings),
+        T(test_private),
+        T(test_denied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
