@@ -285,6 +285,17 @@ unsigned str_distance(const char *a, const char *b, unsigned cap)
     return row[n % 3][m] < cap ? row[n % 3][m] : cap;
 }
 
+#define NEAR 2 /* edits, for "did you mean" */
+
+void str_near_offer(struct str_near *near, const char *name)
+{
+    unsigned distance = str_distance(name, near->word, NEAR + 1);
+    if (distance > NEAR || (near->name && distance >= near->distance))
+        return;
+    near->name = name;
+    near->distance = distance;
+}
+
 /* RFC 3629 section 4. */
 size_t str_utf8_length(const unsigned char *p)
 {

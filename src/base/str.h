@@ -42,6 +42,12 @@ const char *str_duration_exact(int64_t ms, char out[STR_TIME_MAX]);
 
 /* Distance for "did you mean": edits with transpositions, at most `cap`. */
 unsigned str_distance(const char *a, const char *b, unsigned cap);
+/* The nearest of the names that were offered. Starts as {.word = what was typed}. */
+struct str_near {
+    const char *word, *name; /* name: NULL while nothing is near */
+    unsigned distance;
+};
+void str_near_offer(struct str_near *, const char *name);
 
 /* Characters that would let foreign text change a log line or a terminal (C0, DEL, C1, bidi
  * controls, invalid UTF-8) become '?'; cut to `max` bytes at a character's border. In place. */

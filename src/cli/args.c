@@ -171,9 +171,9 @@ static int refuse_option(const struct cli_command *c, int found, char **argv)
     const char *word = argv[optind - 1];
     ARENA_AUTO a = arena_new();
     char *name = arena_text_n(a, word, strcspn(word, "=")); /* "--wiat=3" */
-    struct cli_near near = {.word = str_begins(name, "--") ? name + 2 : name};
+    struct str_near near = {.word = str_begins(name, "--") ? name + 2 : name};
     for (int i = 0; found == '?' && c->options && c->options[i].name; i++)
-        cli_near_offer(&near, c->options[i].name);
+        str_near_offer(&near, c->options[i].name);
     if (near.name && !near.distance)
         return refuse(c, "option %s takes no value", word);
     if (near.name)

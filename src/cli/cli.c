@@ -10,8 +10,6 @@
 #include "cli/internal.h"
 #include "cli/table.h"
 
-#define NEAR 2 /* edits, for "did you mean" */
-
 static int print_version(const struct cli_args *args)
 {
     (void)args;
@@ -78,16 +76,7 @@ static void print_commands(FILE *to)
         (void)fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->help);
 }
 
-void cli_near_offer(struct cli_near *near, const char *name)
-{
-    unsigned distance = str_distance(name, near->word, NEAR + 1);
-    if (distance > NEAR || (near->name && distance >= near->distance))
-        return;
-    near->name = name;
-    near->distance = distance;
-}
-
-int cli_no_service(const struct cli_near *near)
+int cli_no_service(const struct str_near *near)
 {
     ARENA_AUTO a = arena_new();
     const char *word = table_clean(a, near->word);
@@ -100,17 +89,17 @@ int cli_no_service(const struct cli_near *near)
 int cli_unknown_service(const struct config *config, const char *word)
 {
     const struct hd_config *c = config_get(config);
-    struct cli_near near = {.word = word};
+    struct str_near near = {.word = word};
     for (size_t i = 0; i < c->n_services; i++)
-        cli_near_offer(&near, c->services[i].name);
+        str_near_offer(&near, c->services[i].name);
     return cli_no_service(&near);
 }
 
 static int unknown_command(const char *name)
 {
-    struct cli_near near = {.word = name};
+    struct str_near near = {.word = name};
     for (size_t i = 0; i < N_COMMANDS; i++)
-        cli_near_offer(&near, commands[i]->name);
+        str_near_offer(&near, commands[i]->name);
     if (near.name)
         return cli_fail(CLI_USAGE, "no command '%s'; did you mean '%s'?", name, near.name);
     return cli_fail(CLI_USAGE, "no command '%s'; see haldane help", name);

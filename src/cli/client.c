@@ -462,7 +462,7 @@ const char *client_encode(struct hd_arena *a, const char *text)
 int client_check_service(struct client *c, const char *name)
 {
     ANSWER_AUTO answer = {0};
-    struct cli_near near = {.word = name};
+    struct str_near near = {.word = name};
     int status = client_ask(c, "/services", NULL, NULL, &answer);
     if (status)
         return status;
@@ -472,7 +472,7 @@ int client_check_service(struct client *c, const char *name)
         if (known && str_is(known, name))
             return CLI_OK;
         if (known)
-            cli_near_offer(&near, known);
+            str_near_offer(&near, known);
     }
     return cli_no_service(&near);
 }

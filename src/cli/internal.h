@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "cli/cli.h"
 #include "config/config.h"
 
@@ -85,14 +86,8 @@ struct config *cli_load(const char *file, const char *queries);
 void cli_print_mistakes(const struct config_mistakes *);
 /* The file to use: `given`, else $HALDANE_CONFIG, else the default. */
 const char *cli_config_file(const char *given);
-/* The nearest of the names that were offered; "did you mean". Starts as {.word = what was typed}. */
-struct cli_near {
-    const char *word, *name; /* name: NULL while nothing is near */
-    unsigned distance;
-};
-void cli_near_offer(struct cli_near *, const char *name);
 /* "there is no service 'x'; did you mean 'y'?"; returns CLI_USAGE. */
-int cli_no_service(const struct cli_near *);
+int cli_no_service(const struct str_near *);
 /* The same, of the services of a configuration. */
 int cli_unknown_service(const struct config *, const char *word);
 /* The store of an offline command: --store, else that of the configuration; NULL: said why. */

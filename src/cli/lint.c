@@ -106,10 +106,10 @@ static struct names names_in(struct linting *l, const char *expression, const ch
 /* "a, b, c; did you mean 'b'?" */
 static const char *there_are(struct linting *l, const struct names *names, const char *meant)
 {
-    struct cli_near near = {.word = meant};
+    struct str_near near = {.word = meant};
     BUF_AUTO b = BUF_INIT(4000);
     for (size_t i = 0; i < names->n; i++) {
-        cli_near_offer(&near, names->item[i]);
+        str_near_offer(&near, names->item[i]);
         if (i < SHOWN_MAX)
             buf_print(&b, "%s%s", i ? ", " : "", *names->item[i] ? names->item[i] : "\"\"");
         else if (i == SHOWN_MAX)
@@ -293,13 +293,13 @@ static void lint_colour(struct linting *l, uint32_t colour, bool all)
     const struct hd_colour *c = &l->policy->colours[colour];
     const char *metric, *meant = c->label && c->label[0] ? c->label[0] : c->name;
     struct names values = values_of_label(l, l->check->query.text[l->check->query.by_label ? 0 : colour], &metric);
-    struct cli_near near = {.word = meant};
+    struct str_near near = {.word = meant};
     uint32_t ppm = l->sides->share_ppm[colour];
     if (!values.n) /* said of its metric or label */
         return;
     for (size_t i = 0; i < values.n; i++) {
         if (!is_claimed(l->policy, values.item[i]))
-            cli_near_offer(&near, values.item[i]);
+            str_near_offer(&near, values.item[i]);
     }
     bool serves = ppm != HD_UNKNOWN && ppm > 0;
     say(l, "colour_absent", near.name || serves || all, "no series of %s is of colour %s (%s=%s)%s; there are: %s%s",

@@ -32,10 +32,10 @@ static int list(const struct cli_args *args)
 
 static int no_check(const struct hd_policy *policy, const char *check)
 {
-    struct cli_near near = {.word = check};
+    struct str_near near = {.word = check};
     BUF_AUTO all = BUF_INIT(4000);
     for (uint32_t i = 0; i < policy->n_checks; i++) {
-        cli_near_offer(&near, policy->checks[i].name);
+        str_near_offer(&near, policy->checks[i].name);
         buf_print(&all, "%s%s", i ? ", " : "", policy->checks[i].name);
     }
     if (near.name)

@@ -103,7 +103,7 @@ void trial_put_reason(struct json_out *out, int number, const char *text)
 int trial_newest(struct store *store, struct hd_arena *a, const char *service, struct store_filter filter,
                  const char **ret_id)
 {
-    struct cli_near near = {.word = service};
+    struct str_near near = {.word = service};
     struct store_guard *guard;
     struct store_service *known;
     struct hd_error err;
@@ -120,7 +120,7 @@ int trial_newest(struct store *store, struct hd_arena *a, const char *service, s
     for (size_t i = 0; i < n; i++) {
         if (str_is(known[i].name, service))
             return CLI_OK;
-        cli_near_offer(&near, known[i].name);
+        str_near_offer(&near, known[i].name);
     }
     return cli_no_service(&near);
 }

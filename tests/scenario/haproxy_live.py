@@ -178,7 +178,7 @@ def reverts(h):
     equal(drive(h.sock, "shop", "rehearse", BLUE)[1], "rehearse: accepted\n", "rehearsal: allowed")
     equal(look(h.sock)["value"], GREEN, "the rehearsal changed nothing")
     code, out, _ = drive(h.user, "shop", "rehearse", BLUE)
-    equal((code, out), (1, "rehearse: refused: Permission denied\n"), "rehearsal as a mere user")
+    equal((code, out), (1, "rehearse: refused: Permission denied: its `stats socket` line needs `level admin`\n"), "rehearsal as a mere user")
     code, out, _ = drive(h.user, "shop", "set", BLUE)
     equal((code, "refused: Permission denied" in out), (1, True), "a change as a mere user")
     equal(look(h.sock)["value"], GREEN, "the refused change changed nothing")
@@ -276,9 +276,15 @@ def master(h):
 
 def failures(h, tcp_port):
     equal(look(f"tcp:127.0.0.1:{tcp_port}")["blue.wanted"], "2", "a TCP socket reads the same")
-    ok("Can't find backend" in drive(h.sock, "nope", "observe")[2], "no such backend is named")
-    ok("Unknown map" in drive(h.sock, "/nope shop", "observe")[2], "no such map is named")
-    ok("no server of the colour" in drive(h.sock, "blue", "observe")[2], "a colour has no server")
+    for name, what, words in (
+            ("no such backend", "shopp", ["shopp: HAProxy says 'Can't find backend", "the backends there are: ",
+                                          "did you mean 'shop'?"]),
+            ("no such map", "/nope shop", ["Unknown map", f"the maps there are: {h.map}"]),
+            ("no such map, but nearly", f"{h.map}s shop", [f"did you mean '{h.map}'?"]),
+            ("no such key of a map", f"{h.map} shpo", ["no key 'shpo'", "the keys there are: ", "did you mean 'shop'?"]),
+            ("a colour without servers", "blue", ["no server of the colour green", "the servers there are: "])):
+        said = drive(h.sock, what, "observe")[2]
+        ok(all(w in said for w in words), f"{name}: it is named, and what there is", said)
     line = h.say("set server shop/green1 weight 300")
     ok("between 0 and 256" in line, "HAProxy refuses with words, as the codec expects", line)
 

@@ -305,7 +305,14 @@ static enum hd_code observe(struct hd_arena *a, const struct hd_site *site, cons
         return HD_OK;
     }
     struct instance *in;
-    enum hd_code code = haproxy_read(a, site, talk, &in, err);
+    const struct hd_talk read = {.item = talk->item, .n = cfg->at.n_bases};
+    enum hd_code code = haproxy_read(a, site, &read, &in, err);
+    if (code == HD_ABSENT && talk->n == read.n && (ret_ask->request[0] = haproxy_ask_names(a, talk))) {
+        ret_ask->n = 1;
+        return HD_OK;
+    }
+    if (code == HD_ABSENT && talk->n > read.n)
+        return hd_fail(err, code, "%s%s", err ? arena_text(a, err->text) : "", haproxy_names_there(a, site, talk));
     if (code)
         return code;
     struct hd_live live = {.value = joint_value(a, site, in, VIEW_LIVE)};

@@ -113,7 +113,7 @@ static enum hd_code fail_words(const char *command, char *section, struct hd_err
         if (str_begins(section, table[i].begins))
             code = table[i].code;
     }
-    return hd_fail(err, code, "%s: HAProxy says '%s'", command, section);
+    return hd_fail(err, code, "%s: HAProxy says '%s'", command, code == HD_DENIED ? LEVEL_ADMIN : section);
 }
 
 static enum hd_code read_info(struct hd_arena *a, char *section, struct instance *in,
@@ -260,7 +260,7 @@ static enum hd_code read_servers(struct hd_arena *a, const struct hd_site *site,
     size_t place[N_COLUMNS], columns = 0, rows = 0, first = in->n;
     char *word[COLUMNS_MAX], *line;
     if (!str_begins(section, "1\n"))
-        return fail_words("show servers state", section, err);
+        return fail_words(arena_print(a, "show servers state %s", backend), section, err);
     (void)line_next(&section);
     for (const char *p = section; (p = strchr(p, '\n')); p++)
         rows++;
@@ -288,11 +288,12 @@ static enum hd_code read_servers(struct hd_arena *a, const struct hd_site *site,
 }
 
 /* "0x55b39c84db20 KEY VALUE" */
-static enum hd_code read_map(const struct haproxy_cfg *cfg, char *section, struct instance *in,
+static enum hd_code read_map(struct hd_arena *a, const struct haproxy_cfg *cfg, char *section, struct instance *in,
                              struct hd_error *err)
 {
     if (*section && !str_begins(section, "0x"))
         return fail_words("show map", section, err);
+    const char *rows = section;
     for (char *line; (line = line_next(&section));) {
         char *key = strchr(line, ' '), *value = key ? strchr(key + 1, ' ') : NULL;
         if (!str_begins(line, "0x") || !value)
@@ -306,7 +307,8 @@ static enum hd_code read_map(const struct haproxy_cfg *cfg, char *section, struc
         in->routed = value;
     }
     if (!in->routed)
-        return hd_fail(err, HD_ABSENT, "map %s: no key '%s'", cfg->map.file, cfg->map.key);
+        return hd_fail(err, HD_ABSENT, "map %s: no key '%s'%s", cfg->map.file, cfg->map.key,
+                       haproxy_keys_there(a, cfg, rows, section));
     if (!haproxy_name_ok(in->routed, "/*"))
         return hd_fail(err, HD_PARSE, "map %s: odd characters at the key '%s'", cfg->map.file,
                        cfg->map.key);
@@ -322,13 +324,15 @@ static enum hd_code read_instance(struct hd_arena *a, const struct hd_site *site
     char *at = arena_text_n(a, body.at, body.len), *section;
     if (strlen(at) != body.len)
         return hd_fail(err, HD_PARSE, "the answer holds a NUL");
+    if (str_begins(at, "HTTP/") || str_begins(at, "<"))
+        return hd_fail(err, HD_PARSE, "a web server answers there, and not a `stats socket` of HAProxy");
     if (!(section = section_next(&at)))
         return hd_fail(err, HD_PARSE, "show info: the answer is cut short");
     enum hd_code code = read_info(a, section, &in, err);
     if (!code && cfg->map.file) {
         if (!(section = section_next(&at)))
             return hd_fail(err, HD_PARSE, "show map: the answer is cut short");
-        code = read_map(cfg, section, &in, err);
+        code = read_map(a, cfg, section, &in, err);
     }
     size_t backends = cfg->map.file ? site->n_sides : 1;
     for (size_t k = 0; !code && k < backends; k++) {
@@ -345,7 +349,8 @@ static enum hd_code read_instance(struct hd_arena *a, const struct hd_site *site
         while (i < in.n && in.server[i].side != (int)k)
             i++;
         if (i == in.n)
-            return hd_fail(err, HD_ABSENT, "no server of the colour %s", site->colour[k]);
+            return hd_fail(err, HD_ABSENT, "no server of the colour %s%s", site->colour[k],
+                           haproxy_servers_there(a, site, k, &in));
     }
     if (!code)
         *ret = in;

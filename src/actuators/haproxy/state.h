@@ -13,6 +13,7 @@
 
 #define WEIGHT_MAX 256         /* HAProxy's own */
 #define LINE_MAX (64u << 10)   /* one chained line; 60 KB were taken by HAProxy 2.6 */
+#define LEVEL_ADMIN "Permission denied: its `stats socket` line needs `level admin`"
 #define VALUE_MAX (256u << 10) /* the value of one instance: not longer than what was read */
 
 /* srv_admin_state, from HAProxy's management guide */
@@ -70,6 +71,15 @@ const char *haproxy_side_value(const struct hd_site *, size_t side);
 
 /* The server is one of the colour's, by its name. */
 bool haproxy_belongs(const struct hd_site *, size_t side, const char *server);
+/* What there is instead, as the end of a sentence ("; the servers there are: a, b; did you mean 'a'?"): the
+ * servers, for a colour that has none; */
+const char *haproxy_servers_there(struct hd_arena *, const struct hd_site *, size_t side, const struct instance *);
+/* the keys of a map, in its rows as they were cut; */
+const char *haproxy_keys_there(struct hd_arena *, const struct haproxy_cfg *, const char *from, const char *to);
+/* after a reading that names what HAProxy does not know: the request that lists what it knows, or NULL;
+ * and, with its answer at the end of the talk, that list. */
+const struct hd_request *haproxy_ask_names(struct hd_arena *, const struct hd_talk *);
+const char *haproxy_names_there(struct hd_arena *, const struct hd_site *, const struct hd_talk *);
 /* The request that reads one instance. */
 const struct hd_request *haproxy_ask(struct hd_arena *, const struct hd_site *, uint32_t instance);
 /* All instances of a finished talk, in the order of the config. Errors as hd_actuator.observe. */

@@ -322,7 +322,9 @@ enum hd_code haproxy_reply(struct hd_arena *a, const struct hd_site *site,
         char *words = arena_text_n(a, at, strcspn(at, "\n"));
         str_clean(words, HD_TEXT_MAX);
         ret->answer = HD_ANSWER_REFUSED;
-        ret->text = *words ? words : "an answer of another shape";
+        ret->text = str_begins(words, "Permission denied") ? LEVEL_ADMIN
+                    : *words                               ? words
+                                                           : "an answer of another shape";
     } else if (backup) {
         ret->answer = HD_ANSWER_REFUSED;
         ret->text = arena_print(a, "%s is a `backup` server, which gets no traffic while others are up: its "

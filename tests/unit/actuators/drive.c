@@ -135,8 +135,14 @@ int main(int argc, char **argv)
             fwrite(said[i].response->body.at, 1, said[i].response->body.len, stdout);
         return 0;
     }
-    if (act->observe(a, &site, NULL, &talk, &ask, &live, &err))
-        die(err.text);
+    for (;;) {
+        if (act->observe(a, &site, NULL, &talk, &ask, &live, &err))
+            die(err.text);
+        if (!ask.n)
+            break;
+        for (size_t i = 0; i < ask.n; i++)
+            said[talk.n++] = say(a, ask.request[i]);
+    }
     if (str_is(argv[3], "observe")) {
         print_live(&site, &live);
         return 0;

@@ -76,7 +76,8 @@ static const struct {
      "'set map' expects three parameters: map identifier, key and value.\n\n", HD_ANSWER_ACCEPTED,
      0, NULL, NULL},
     {"rehearsal denied", "haproxy", HD_EFFECT_READ, REHEARSAL, 0, NULL,
-     REQUIRE "Permission denied\n\n", HD_ANSWER_REFUSED, 0, "Permission denied", NULL},
+     REQUIRE "Permission denied\n\n", HD_ANSWER_REFUSED, 0,
+     "Permission denied: its `stats socket` line needs `level admin`", NULL},
     {"rehearsal answered like a change", "haproxy", HD_EFFECT_READ, REHEARSAL, 0, NULL, "\n\n",
      HD_ANSWER_REFUSED, 0, "an answer of another shape", NULL},
 
