@@ -85,6 +85,9 @@ struct hd_actuator {
     uint32_t cfg_size, side_size;
     const struct hd_option *options, *side_options;
     enum hd_code (*check)(const struct hd_site *, struct hd_error *err);
+    /* What of the router's own configuration lets haldane read and write, as a sentence to act on; `group`: of
+     * the user who runs haldane. NULL: there is no such line. */
+    const char *(*let_in)(struct hd_arena *, const void *cfg, const char *group);
     /* Fails with DENIED (401, 403), ABSENT (404, no such server), BUSY (read again later), PARSE
      * (names the field). */
     enum hd_code (*observe)(struct hd_arena *, const struct hd_site *, const char *follow,

@@ -329,6 +329,16 @@ static enum hd_code observe(struct hd_arena *a, const struct hd_site *site, cons
     return HD_OK;
 }
 
+static const char *let_in(struct hd_arena *a, const void *v, const char *group)
+{
+    const struct haproxy_cfg *cfg = v;
+    const char *base = cfg->at.bases[0];
+    if (str_begins(base, "tcp:"))
+        return arena_print(a, "haproxy.cfg needs, in `global`: stats socket ipv4@%s level admin", base + 4);
+    return arena_print(a, "haproxy.cfg needs, in `global`: stats socket %s mode 660 user haproxy group %s level admin",
+                       base + strlen("unix:"), group);
+}
+
 static bool tells_readiness(const void *cfg)
 {
     (void)cfg; /* by its health checks; a colour without any is told as unknown */
@@ -348,6 +358,7 @@ const struct hd_actuator actuator_haproxy = {
     .options = options,
     .side_options = side_options,
     .check = check,
+    .let_in = let_in,
     .observe = observe,
     .plan = haproxy_plan,
     .reply = haproxy_reply,
