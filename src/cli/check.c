@@ -48,6 +48,13 @@ static size_t count_checks(const struct hd_config *c)
     return n;
 }
 
+static void print_ok(const char *file, const struct hd_config *c)
+{
+    size_t n = count_checks(c);
+    (void)printf("%s: ok, %u service%s, %zu check%s\n", file, c->n_services, c->n_services == 1 ? "" : "s", n,
+                 n == 1 ? "" : "s");
+}
+
 /* One line for each thing found about a check; true: something that it asks for does not exist. */
 static bool print_lints(struct asker *asker, const struct hd_config *c, const struct hd_policy *policy,
                         const struct hd_check *check, const struct lint_sides *sides)
@@ -66,9 +73,24 @@ static bool print_lints(struct asker *asker, const struct hd_config *c, const st
     return missing;
 }
 
-/* Exit status: whatever cannot be read is a fault of the configuration until proved otherwise; what answers
- * and has nothing of what is asked for leaves a guard without evidence. */
-static int go_online(const struct hd_config *c)
+/* The words at the end, and the exit status. */
+static int sum_up(const char *file, const struct hd_config *c, int status, size_t missing)
+{
+    size_t n = count_checks(c);
+    if (missing)
+        return cli_fail(CLI_USAGE, "%s: %zu of %zu checks ask%s for what is not there: a guard would not see it", file,
+                        missing, n, missing == 1 ? "s" : "");
+    if (status == CLI_USAGE)
+        return cli_fail(status, "%s: what answers is not what it asks for", file);
+    if (status)
+        return cli_fail(status, "%s: not everything can be asked now, or lets haldane act", file);
+    print_ok(file, c);
+    return CLI_OK;
+}
+
+/* Exit status: names that nothing has are a fault of the configuration; what cannot be reached or refuses us leaves
+ * it open whether there is one. */
+static int go_online(const char *file, const struct hd_config *c)
 {
     ARENA_AUTO a = arena_new();
     ASKER_AUTO asker = NULL;
@@ -76,17 +98,17 @@ static int go_online(const struct hd_config *c)
     struct hd_error err;
     struct lint_sides *sides = arena_many(a, count_checks(c) + 1, struct lint_sides);
     size_t n = 0, missing = 0;
-    bool ok = true;
+    int status = CLI_OK;
     if (ask_open(&asker, &err))
-        return cli_fail(CLI_USAGE, "%s", err.text);
+        return cli_fail(CLI_INCONCLUSIVE, "%s", err.text);
     look_head(&t);
     for (uint32_t i = 0; i < c->n_services; i++) {
         const struct hd_policy *policy = &c->services[i];
         struct lint_sides split;
-        ok &= look_router(asker, policy, &split);
+        status = look_worse(status, look_router(asker, policy, &split));
         for (uint32_t k = 0; k < policy->n_checks; k++, n++) {
             sides[n] = split;
-            ok &= look_check(asker, &t, c, policy, &policy->checks[k], WINDOW_MS, &sides[n]);
+            status = look_worse(status, look_check(asker, &t, c, policy, &policy->checks[k], WINDOW_MS, &sides[n]));
         }
     }
     (void)puts("");
@@ -97,11 +119,8 @@ static int go_online(const struct hd_config *c)
         for (uint32_t k = 0; k < c->services[i].n_checks; k++, n++)
             missing += print_lints(asker, c, &c->services[i], &c->services[i].checks[k], &sides[n]);
     }
-    if (!ok)
-        return cli_fail(CLI_USAGE, "not everything answered");
-    return missing ? cli_fail(CLI_INCONCLUSIVE, "%zu of %zu checks ask%s for what is not there: a guard would not see it",
-                              missing, n, missing == 1 ? "s" : "")
-                   : CLI_OK;
+    (void)fflush(stdout); /* before what goes to stderr */
+    return sum_up(file, c, status, missing);
 }
 
 /* The same for programs: every mistake with its place. */
@@ -142,10 +161,10 @@ static int check(const struct cli_args *args, const char *file, const struct con
         (void)fputs(buf_at(&text), stdout);
         return CLI_OK;
     }
-    size_t n = count_checks(c);
-    (void)printf("%s: ok, %u service%s, %zu check%s\n", file, c->n_services,
-                 c->n_services == 1 ? "" : "s", n, n == 1 ? "" : "s");
-    return cli_option(args, "online") ? go_online(c) : CLI_OK;
+    if (cli_option(args, "online"))
+        return go_online(file, c);
+    print_ok(file, c);
+    return CLI_OK;
 }
 
 static int run(const struct cli_args *args)
@@ -193,8 +212,9 @@ const struct cli_command cli_check = {
     .help = "check a configuration; name every mistake",
     .notes =
         "FILE \"-\" is standard input. Mistakes go to stderr as FILE:LINE:COLUMN: PATH: TEXT.\n"
-        "Exit codes: 0 without errors, 2 with errors (or, --online, without an answer), 3 when what a check\n"
-        "asks for is not there (--online).\n",
+        "Exit codes: 0 without errors, 2 with errors. With --online 2 also when the file names what is not\n"
+        "there (a metric, label, bound, colour, backend, the address of another program); 3 when a source or\n"
+        "router cannot be reached, or would refuse a revert: then the file may be right.\n",
     .options = options,
     .most = 1,
     .run = run,

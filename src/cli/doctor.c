@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "cli/advice.h"
 #include "cli/ask.h"
 #include "cli/client.h"
 #include "cli/lint.h"
@@ -86,7 +87,8 @@ static struct config *see_config(struct doctor *d, const char *file)
     return config;
 }
 
-static void see_daemon(struct doctor *d)
+/* True: it answers, and is well. */
+static bool see_daemon(struct doctor *d)
 {
     const char *base = client_url_of_listen(d->a, d->config->listen), *text;
     struct hd_endpoint at = {.name = "listen", .bases = &base, .n_bases = 1, .timeout_ms = DAEMON_MS};
@@ -98,22 +100,33 @@ static void see_daemon(struct doctor *d)
     r.u.http.path = "/readyz";
     if (ask_once(d->asker, d->a, &r, &said, &err)) {
         find(d, WARN, "daemon", err.text, "start it: haldane serve");
-        return;
+        return false;
     }
     text = arena_print(d->a, "%s: %.*s", base, (int)strcspn(said->body.at, "\r\n"), said->body.at);
     find(d, said->status == 200 ? PASS : FAIL, "daemon", text,
          said->status == 200 ? NULL : "its log says more; is another program on this port?");
+    return said->status == 200;
 }
 
-static void see_store(struct doctor *d)
+/* A daemon that is well has the store open, whoever asks; else whoever asks is taken for who will run it. */
+static void see_store(struct doctor *d, bool daemon)
 {
     __attribute__((cleanup(store_close_p))) struct store *s = NULL;
-    const char *path = d->config->storage.path;
+    const char *path = d->config->storage.path, *user = store_user(d->a);
     struct store_size size;
     struct hd_error err;
+    if (!daemon && store_access(path, true, &err) == HD_DENIED) {
+        find(d, FAIL, "store", err.text, STORE_ACCESS_NEXT);
+        return;
+    }
     enum hd_code code = store_open_reader(path, &s, &err);
     if (code == HD_ABSENT) {
         find(d, WARN, "store", arena_print(d->a, "%s is not there yet", path), "the daemon makes it: haldane serve");
+        return;
+    }
+    if (code == HD_DENIED && daemon) {
+        find(d, WARN, "store", arena_print(d->a, "the daemon has it open, and user %s may not look into %s", user, path),
+             "run this as the daemon's user to have it checked");
         return;
     }
     if (code || store_check(s, &err) || store_measure(s, &size, &err)) {
@@ -122,9 +135,10 @@ static void see_store(struct doctor *d)
                                     : "run this as a user who may read it");
         return;
     }
-    find(d, PASS, "store", arena_print(d->a, "%s is whole: %s MiB, %s guards", path,
-                                       table_count(d->a, (double)size.bytes / (double)MIB(1)),
-                                       table_count(d->a, (double)size.guards)), NULL);
+    find(d, PASS, "store",
+         arena_print(d->a, "%s is whole: %s MiB, %s guards; %s%s", path,
+                     table_count(d->a, (double)size.bytes / (double)MIB(1)), table_count(d->a, (double)size.guards),
+                     daemon ? "the daemon has it open" : "may be written by user ", daemon ? "" : user), NULL);
 }
 
 static void see_disk(struct doctor *d)
@@ -150,16 +164,6 @@ static void see_disk(struct doctor *d)
 
 /* --- data sources and checks --- */
 
-static const char *next_of(enum hd_code code)
-{
-    switch (code) {
-    case HD_DENIED: return "its credentials are refused: look at `auth`";
-    case HD_ABSENT: return "the address answers, and knows no such thing: look at its path or name";
-    case HD_PARSE: return "something else answers there (a login page, another program): look at the address";
-    default: return "is it up, and reachable from here?";
-    }
-}
-
 static void see_source(struct doctor *d, const struct hd_datasource *source)
 {
     ARENA_AUTO a = arena_new();
@@ -170,7 +174,9 @@ static void see_source(struct doctor *d, const struct hd_datasource *source)
     if (code == HD_INVALID) /* seen by its checks */
         return;
     if (code) {
-        find(d, FAIL, what, err.text, next_of(code));
+        const struct hd_provider *p = hd_provider_find(source->plugin.type);
+        const struct hd_endpoint *at = p->endpoint ? p->endpoint(source->plugin.cfg) : NULL;
+        find(d, FAIL, what, err.text, advice_source(d->asker, d->a, at, "Prometheus", &err));
         return;
     }
     int64_t skew = at_ms - clock_now().wall_ms, off = skew < 0 ? -skew : skew;
@@ -202,7 +208,8 @@ static void see_check(struct doctor *d, const struct hd_policy *policy, const st
     struct hd_error err;
     enum hd_code code = ask_check(d->asker, a, d->config, policy, check, WINDOW_MS, side, &err);
     if (code) {
-        find(d, FAIL, what, err.text, next_of(code));
+        find(d, FAIL, what, err.text,
+             arena_print(a, "see datasource %s", d->config->datasources[check->datasource].name));
         return;
     }
     BUF_AUTO b = BUF_INIT(4000);
@@ -218,7 +225,7 @@ static void see_check(struct doctor *d, const struct hd_policy *policy, const st
         if (s->text)
             buf_print(&b, " (%s)", s->text);
     }
-    if (absent)
+    if (absent || wrong)
         lacks = missing(d, a, policy, check, sides);
     if (lacks)
         buf_print(&b, ": %s", lacks);
@@ -276,7 +283,7 @@ static void see_permission(struct doctor *d, const struct hd_policy *policy, uin
     else if (code == HD_INVALID)
         find(d, WARN, what, err.text, "try it: a switch there and back at a quiet hour");
     else
-        find(d, FAIL, what, err.text, code == HD_DENIED ? "give haldane the right to write there" : next_of(code));
+        find(d, FAIL, what, err.text, advice_router(a, policy, &err));
 }
 
 static void see_router(struct doctor *d, const struct hd_policy *policy, struct lint_sides *sides)
@@ -289,7 +296,7 @@ static void see_router(struct doctor *d, const struct hd_policy *policy, struct 
     struct hd_error err;
     enum hd_code code = ask_router(d->asker, a, policy, &live, &err);
     if (code) {
-        find(d, FAIL, what, err.text, code == HD_DENIED ? "give haldane the right to read it" : next_of(code));
+        find(d, FAIL, what, err.text, advice_router(a, policy, &err));
         return;
     }
     BUF_AUTO b = BUF_INIT(2000);
@@ -309,24 +316,21 @@ static void see_router(struct doctor *d, const struct hd_policy *policy, struct 
 
 /* --- notifiers --- */
 
-/* Any answer at all: somebody is there. */
-static void see_reach(struct doctor *d, const char *what, const struct hd_endpoint *at)
+/* Any answer is somebody's; one that is known to be another program is wrong. `kind`: what it should be. */
+static void see_reach(struct doctor *d, const char *what, const struct hd_endpoint *at, const char *kind)
 {
     ARENA_AUTO a = arena_new();
     for (uint32_t i = 0; at && i < at->n_bases; i++) {
-        struct hd_endpoint bare = {.name = at->name, .bases = at->bases, .n_bases = at->n_bases,
-                                   .ca_file = at->ca_file, .cert_file = at->cert_file, .key_file = at->key_file,
-                                   .proxy = at->proxy, .timeout_ms = at->timeout_ms};
-        struct hd_request r = {.via = HD_VIA_HTTP, .effect = HD_EFFECT_READ, .label = "reach", .at = &bare,
-                               .base = i, .cap_bytes = HD_ANSWER_BYTES_SMALL};
-        const struct hd_response *said;
         struct hd_error err;
-        r.u.http.method = "GET";
-        r.u.http.path = "/";
-        if (ask_once(d->asker, a, &r, &said, &err))
-            find(d, FAIL, what, err.text, next_of(HD_BUSY));
+        bool known;
+        const char *who = advice_who(d->asker, a, at, i, &known, &err);
+        if (!who)
+            find(d, FAIL, what, err.text, advice_source(d->asker, a, at, kind, &err));
+        else if (known && *kind && !str_is(who, kind))
+            find(d, FAIL, what, arena_print(a, "%s is %s, and not %s", at->bases[i], who, kind), "look at the address");
         else
-            find(d, PASS, what, "somebody answers there; doctor --notify sends a test message", NULL);
+            find(d, PASS, what, arena_print(a, "%s answers there; doctor --notify sends a test message",
+                                            known ? who : "somebody"), NULL);
     }
 }
 
@@ -361,7 +365,8 @@ static void see_notifiers(struct doctor *d)
         if (n && cli_option(d->args, "notify"))
             see_message(d, what, n, s->plugin.cfg);
         else if (n)
-            see_reach(d, what, n->endpoint ? n->endpoint(s->plugin.cfg) : NULL);
+            see_reach(d, what, n->endpoint ? n->endpoint(s->plugin.cfg) : NULL,
+                      str_is(n->name, "alertmanager") ? "Alertmanager" : "");
     }
     if (!page)
         find(d, WARN, "notifiers", d->config->n_sinks ? "none has `page: true`" : "there is none",
@@ -371,13 +376,12 @@ static void see_notifiers(struct doctor *d)
 static void see_all(struct doctor *d)
 {
     struct hd_error err;
-    see_store(d);
-    see_disk(d);
     if (ask_open(&d->asker, &err)) {
         find(d, FAIL, "network", err.text, NULL);
         return;
     }
-    see_daemon(d);
+    see_store(d, see_daemon(d));
+    see_disk(d);
     for (uint32_t i = 0; i < d->config->n_datasources; i++)
         see_source(d, &d->config->datasources[i]);
     for (uint32_t i = 0; i < d->config->n_services; i++) {

@@ -6,7 +6,9 @@
  */
 #include "cli/lint.h"
 
+#include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -258,8 +260,8 @@ static const char *differing_label(struct linting *l)
     return NULL;
 }
 
-/* The values of the colours' label in what a query asks for first, whatever its colour. */
-static struct names values_of_label(struct linting *l, const char *text, const char **ret_metric)
+/* The values of a label in what a query asks for first, whatever its matcher of that label says. */
+static struct names values_of_label(struct linting *l, const char *text, const char *label, const char **ret_metric)
 {
     struct promql q;
     struct promql_selector s;
@@ -270,12 +272,12 @@ static struct names values_of_label(struct linting *l, const char *text, const c
     if (!text || promql_read(l->a, text, &q, &err) || !promql_selector(&q, &from, &s) || !s.metric)
         return (struct names){.n = 0};
     for (size_t i = 0; promql_matcher(&q, &s, &i, &m);) {
-        if (!str_is(m.label, l->label))
+        if (!str_is(m.label, label))
             buf_print(&rest, "%s%s%s%s", n++ ? ", " : "", m.label, m.sign, quoted(l, m.value));
     }
     *ret_metric = s.metric;
-    return names_in(l, arena_print(l->a, "topk(%d, count by (%s) (%s{%s}))", SEEN_MAX, l->label, s.metric, buf_at(&rest)),
-                    l->label);
+    return names_in(l, arena_print(l->a, "topk(%d, count by (%s) (%s{%s}))", SEEN_MAX, label, s.metric, buf_at(&rest)),
+                    label);
 }
 
 static bool is_claimed(const struct hd_policy *policy, const char *value)
@@ -292,7 +294,8 @@ static void lint_colour(struct linting *l, uint32_t colour, bool all)
 {
     const struct hd_colour *c = &l->policy->colours[colour];
     const char *metric, *meant = c->label && c->label[0] ? c->label[0] : c->name;
-    struct names values = values_of_label(l, l->check->query.text[l->check->query.by_label ? 0 : colour], &metric);
+    struct names values = values_of_label(l, l->check->query.text[l->check->query.by_label ? 0 : colour], l->label,
+                                          &metric);
     struct str_near near = {.word = meant};
     uint32_t ppm = l->sides->share_ppm[colour];
     if (!values.n) /* said of its metric or label */
@@ -319,6 +322,49 @@ static void lint_colours(struct linting *l)
     }
 }
 
+/* --- the bound of a latency --- */
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static size_t bounds_of(const struct names *values, double bound[SEEN_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < values->n; i++) {
+        if (str_read_double(values->item[i], &bound[n]) && bound[n] > 0)
+            n++;
+    }
+    qsort(bound, n, sizeof *bound, by_size);
+    return n;
+}
+
+/* A bound between two buckets: those that there are, and the nearest by ratio. */
+static void lint_bound(struct linting *l)
+{
+    const struct hd_query *q = &l->check->query;
+    double bound[SEEN_MAX], nearest = 0;
+    const char *metric;
+    if (q->classify != HD_CLASSIFY_BUCKET || !q->key_label || isnan(q->bound))
+        return;
+    struct names values = values_of_label(l, q->text[0], q->key_label, &metric);
+    size_t n = bounds_of(&values, bound);
+    BUF_AUTO list = BUF_INIT(2000);
+    for (size_t i = 0; i < n; i++) {
+        double off = fabs(log(bound[i] / q->bound));
+        if (off < 1e-9)
+            return;
+        if (!nearest || off < fabs(log(nearest / q->bound)))
+            nearest = bound[i];
+        buf_print(&list, "%s%s", i ? ", " : "", config_bound_text(l->a, q, bound[i]));
+    }
+    if (n)
+        say(l, "bound_absent", true, "%s has no bucket at %s; there are: %s; the nearest is %s", metric,
+            config_bound_text(l->a, q, q->bound), buf_at(&list), config_bound_text(l->a, q, nearest));
+}
+
 void lint_check(struct asker *asker, struct hd_arena *a, const struct hd_config *config,
                 const struct hd_policy *policy, const struct hd_check *check, const struct lint_sides *sides,
                 struct lints *ret)
@@ -338,4 +384,5 @@ void lint_check(struct asker *asker, struct hd_arena *a, const struct hd_config 
             lint_text(&l, every.query.text[i]);
     }
     lint_colours(&l);
+    lint_bound(&l);
 }

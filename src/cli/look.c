@@ -8,6 +8,8 @@
 
 #include "base/arena.h"
 #include "base/reason.h"
+#include "cli/advice.h"
+#include "cli/cli.h"
 #include "config/config.h"
 
 void look_head(struct table *t)
@@ -37,7 +39,24 @@ static const char *name_of(struct hd_arena *a, const struct hd_check *check, con
     return arena_print(a, "%s (%s)", check->name, config_bound_text(a, &check->query, side->bound));
 }
 
-bool look_check(struct asker *asker, struct table *t, const struct hd_config *config,
+/* Of an answer that is an error: the source's trouble, and not the question's. */
+static bool is_worlds(uint16_t reason)
+{
+    static const uint16_t rows[] = {HD_REASON_EXECUTION, HD_REASON_HTTP_STATUS, HD_REASON_HTTP_503, HD_REASON_DENIED,
+                                    HD_REASON_TIMEOUT, HD_REASON_UNREACHABLE, HD_REASON_CUT_SHORT,
+                                    HD_REASON_CHILD_FAILED};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (reason == rows[i])
+            return true;
+    }
+    return false;
+}
+
+static int status_of(enum hd_code code) { return advice_world(code) ? CLI_INCONCLUSIVE : CLI_USAGE; }
+
+int look_worse(int a, int b) { return a == CLI_USAGE || b == CLI_USAGE ? CLI_USAGE : a ? a : b; }
+
+int look_check(struct asker *asker, struct table *t, const struct hd_config *config,
                 const struct hd_policy *policy, const struct hd_check *check, int64_t window_ms,
                 struct lint_sides *sides)
 {
@@ -48,21 +67,25 @@ bool look_check(struct asker *asker, struct table *t, const struct hd_config *co
     for (size_t i = 0; i < HD_SIDES_MAX; i++)
         sides->series[i] = 1;
     if (ask_check(asker, said, config, policy, check, window_ms, side, &err)) {
+        const struct hd_datasource *source = &config->datasources[check->datasource];
+        const struct hd_provider *p = hd_provider_find(source->plugin.type);
+        const struct hd_endpoint *at = p->endpoint ? p->endpoint(source->plugin.cfg) : NULL;
         table_row(t, policy->name, check->name, "", "", "", "", "",
-                  arena_print(a, "error: %s", err.text));
-        return false;
+                  arena_print(a, "error: %s -> %s", err.text, advice_source(asker, said, at, "Prometheus", &err)));
+        return status_of(err.code);
     }
-    bool ok = true;
+    int status = CLI_OK;
     for (uint32_t i = 0; i < policy->n_colours; i++) {
         const struct ask_side *s = &side[i];
-        ok &= s->outcome != HD_OUTCOME_ERROR;
+        if (s->outcome == HD_OUTCOME_ERROR)
+            status = look_worse(status, is_worlds(s->reason) ? CLI_INCONCLUSIVE : CLI_USAGE);
         sides->series[i] = s->outcome == HD_OUTCOME_NO_DATA ? s->series : 1;
         table_row(t, policy->name, name_of(a, check, s), policy->colours[i].name,
                   arena_print(a, "%zu", s->series), table_count(a, s->n),
                   table_value(a, s->value, check->unit), table_duration(a, s->age_ms),
                   outcome_text(a, policy, i, s));
     }
-    return ok;
+    return status;
 }
 
 static const char *members_text(struct hd_arena *a, const struct hd_side_live *s)
@@ -74,7 +97,27 @@ static const char *members_text(struct hd_arena *a, const struct hd_side_live *s
     return arena_print(a, "%u of %u ready", s->ready, s->wanted);
 }
 
-bool look_router(struct asker *asker, const struct hd_policy *policy, struct lint_sides *sides)
+/* Would the router take a change? A side that has the traffic needs none. */
+static int look_permission(struct asker *asker, const struct hd_policy *policy, const struct hd_live *live)
+{
+    ARENA_AUTO a = arena_new();
+    int status = CLI_OK;
+    for (uint32_t i = 0; i < policy->n_colours; i++) {
+        const char *text;
+        struct hd_error err;
+        if (live->side[i].share_ppm >= HD_WHOLE_PPM / 2 || !live->side[i].alone)
+            continue;
+        enum hd_code code = ask_rehearse(asker, a, policy, i, &text, &err);
+        if (!code || code == HD_INVALID) /* it cannot be asked beforehand */
+            continue;
+        (void)printf("%s: a revert to %s would be refused: %s -> %s\n", policy->name, policy->colours[i].name,
+                     table_clean(a, err.text), advice_router(a, policy, &err));
+        status = look_worse(status, status_of(code));
+    }
+    return status;
+}
+
+int look_router(struct asker *asker, const struct hd_policy *policy, struct lint_sides *sides)
 {
     ARENA_AUTO a = arena_new();
     struct hd_live live;
@@ -83,8 +126,9 @@ bool look_router(struct asker *asker, const struct hd_policy *policy, struct lin
     for (size_t i = 0; i < HD_SIDES_MAX; i++)
         sides->share_ppm[i] = HD_UNKNOWN;
     if (ask_router(asker, a, policy, &live, &err)) {
-        (void)printf("%s: the router cannot be read: %s\n", policy->name, table_clean(a, err.text));
-        return false;
+        (void)printf("%s: the router cannot be read: %s -> %s\n", policy->name, table_clean(a, err.text),
+                     advice_router(a, policy, &err));
+        return status_of(err.code);
     }
     for (uint32_t i = 0; i < policy->n_colours; i++)
         sides->share_ppm[i] = live.side[i].share_ppm;
@@ -97,5 +141,5 @@ bool look_router(struct asker *asker, const struct hd_policy *policy, struct lin
         (void)puts("  a change is on its way");
     if (live.note)
         (void)printf("  %s\n", table_clean(a, live.note));
-    return true;
+    return look_permission(asker, policy, &live);
 }

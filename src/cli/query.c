@@ -115,7 +115,7 @@ static int ask_all(const struct hd_config *c, const struct hd_policy *policy, co
         if (check && !str_is(policy->checks[i].name, check))
             continue;
         found = true;
-        ok &= look_check(asker, &t, c, policy, &policy->checks[i], window_ms, &sides);
+        ok &= !look_check(asker, &t, c, policy, &policy->checks[i], window_ms, &sides);
     }
     if (!found)
         return no_check(policy, check);

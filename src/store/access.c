@@ -14,7 +14,7 @@
 #include "base/arena.h"
 #include "store/store.h"
 
-static const char *user_name(struct hd_arena *a, uid_t uid)
+static const char *name_of(struct hd_arena *a, uid_t uid)
 {
     char room[4096];
     struct passwd entry, *found = NULL;
@@ -23,11 +23,13 @@ static const char *user_name(struct hd_arena *a, uid_t uid)
     return arena_text(a, entry.pw_name);
 }
 
+const char *store_user(struct hd_arena *a) { return name_of(a, geteuid()); }
+
 static enum hd_code denied(struct hd_arena *a, const char *what, const char *deed, const struct stat *st,
                            struct hd_error *err)
 {
     return hd_fail(err, HD_DENIED, "permission denied: user %s may not %s %s, which is %s's (mode %04o)",
-                   user_name(a, geteuid()), deed, what, user_name(a, st->st_uid), (unsigned)(st->st_mode & 07777));
+                   store_user(a), deed, what, name_of(a, st->st_uid), (unsigned)(st->st_mode & 07777));
 }
 
 static enum hd_code may(struct hd_arena *a, const char *what, int mode, const char *deed, struct hd_error *err)

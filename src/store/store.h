@@ -36,6 +36,7 @@ enum hd_code store_open_reader(const char *path, struct store **ret, struct hd_e
 /* May the user who runs this write a store at `path` (or read it)? HD_DENIED names the user and what is
  * closed to him, HD_ABSENT the folder that is not there. A file that is not there will be made. */
 enum hd_code store_access(const char *path, bool write, struct hd_error *err);
+const char *store_user(struct hd_arena *); /* who runs this, by name */
 #define STORE_ACCESS_NEXT "run haldane as its owner, or let root give it to this user (chown)"
 struct store *store_close(struct store *); /* takes NULL, returns NULL; rolls back what is open */
 static inline void store_close_p(struct store **s) { *s = store_close(*s); }

@@ -176,7 +176,7 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/notify.c", "outbox_put(d, 0, p->now.wall_ms +", "outbox_put(d, 1, p->now.wall_ms +"),)),
     ("any_text_is_accepted", "actuators", ("actuators_replies",), (
         ("src/actuators/haproxy/write.c",
-         "        ret->answer = HD_ANSWER_REFUSED;\n        ret->text = *words", "        ret->text = *words"),)),
+         "        ret->answer = HD_ANSWER_REFUSED;\n        ret->text = str_begins", "        ret->text = str_begins"),)),
     ("backup_is_a_target", "actuators", ("haproxy_live",), (
         ("src/actuators/haproxy/write.c", "    } else if (backup) {\n", "    } else if (backup && !*backup) {\n"),)),
     ("rehearsal_writes", "actuators", ("router",), (

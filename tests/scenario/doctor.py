@@ -7,6 +7,7 @@ thing is named, with a next step, and the exit status says so. Nothing is ever c
 """
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -73,7 +74,8 @@ def all_well(p):
 
 
 def sources(p):
-    for fault, words in (("html", ["something else answers"]), ("refuse", ["is it up"]), ("hang", ["is it up"])):
+    for fault, words in (("html", ["is a web page called", "and not Prometheus"]),
+                         ("refuse", ["closed without an answer", "speaks something else"]), ("hang", ["is it up"])):
         p.prometheus.fault = fault
         p.expect(f"a source that does: {fault}", "FAIL", "datasource prom", words)
         p.prometheus.fault = None
@@ -97,25 +99,49 @@ def sources(p):
     p.router.set(w.GREEN)
     p.expect("a colour with traffic, and no samples", "FAIL", "check shop/http-5xx-ratio",
              ["colour green", "which has traffic"], text=fresh)
-    p.online("which is an error for check --online", fresh, 3, "which has traffic", "1 of 1 checks asks for what is not there")
+    p.online("which is an error for check --online", fresh, 2, "which has traffic", "1 of 1 checks asks for what is not there")
     p.router.set(w.BLUE)
     p.prometheus.fault = "empty"
-    p.online("so is a metric that is not there", p.text(), 3, "metric_absent: there is no series http_requests_total")
+    p.online("so is a metric that is not there", p.text(), 2, "metric_absent: there is no series http_requests_total")
     p.prometheus.fault = None
-    p.online("all is there", p.text(), 0, " ok\n")
+    p.online("all is there", p.text(), 0, " ok\n", ": ok, 1 service, 1 check\n")
+    down = p.text().replace(p.prometheus.url, "http://127.0.0.1:9")
+    p.expect("a source that is not there", "FAIL", "datasource prom", ["connection refused", "nobody listens there"], text=down)
+    p.online("which says nothing of the file", down, 3, "nobody listens there", "not everything can be asked now")
+    other = p.text().replace(p.prometheus.url, f"http://127.0.0.1:{p.d.port}")
+    p.expect("a source that is another program", "FAIL", "datasource prom", ["is haldane itself, and not Prometheus"], text=other)
+    p.online("whose address is wrong in the file", other, 2, "is haldane itself, and not Prometheus")
 
 
 def routers(p):
     p.router.relay.close()
-    p.expect("a router that is not there", "FAIL", "router shop", ["is it up"])
+    p.expect("a router that is not there", "FAIL", "router shop", ["there is no such socket",
+             f"stats socket {p.router.relay.path} mode 660", "level admin"])
     p.router.relay.open()
-    with open(p.world.path("reader.cfg"), "w") as f: # the socket's level lets nobody change a weight
-        f.write(open(p.world.path("router.cfg")).read().replace("level admin", "level user").replace(
-            p.router.sock, p.world.path("reader.sock")).replace("router.front", "reader.front"))
-    p.world.start("reader", ["haproxy", "-db", "-f", p.world.path("reader.cfg")])
-    w.wait(lambda: os.path.exists(p.world.path("reader.sock")), 10, "the second router")
+    for name, text, words in (
+            ("a colour by a name that no server has", p.text(colours='{blue: {servers: "blue*"}, gren: {servers: "gren*"}}'),
+             ["colour gren", "the servers there are: blue1, blue2, green1, green2", "did you mean 'green'?"]),
+            ("a backend by a wrong name", p.text().replace("backend: shop", "backend: shpo"),
+             ["shpo", "the backends there are: ", "did you mean 'shop'?"]),
+            ("an address where a web server is", p.text().replace(p.router.relay.path, "tcp:" + p.prometheus.url[7:]),
+             ["a web server answers there", "address of the router itself"])):
+        p.expect(name, "FAIL", "router shop", words, text=text)
+        p.online("it is the file's mistake for check --online, too", text, 2, *words)
+    for level in ("user", "operator"): # it lets nobody change a weight
+        cfg = p.world.path(level + ".cfg")
+        with open(cfg, "w") as f:
+            f.write(open(p.world.path("router.cfg")).read().replace("level admin", "level " + level).replace(
+                p.router.sock, p.world.path(level + ".sock")).replace("router.front", level + ".front"))
+        p.world.start(level, ["haproxy", "-db", "-f", cfg])
+        w.wait(lambda: os.path.exists(p.world.path(level + ".sock")), 10, "the second router")
     text = p.text().replace(p.router.relay.path, p.world.path("reader.sock"))
-    p.expect("a router that lets us only read", "FAIL", "revert shop/green", ["Permission denied", "right to write"], text=text)
+    w.wait(lambda: all(p.router.state("shop")[s][1] for s in ("green1", "green2")), 5, "green is up")
+    for level in ("user", "operator"):
+        p.expect(f"a socket of level {level} lets us only read", "FAIL", "revert shop/green",
+                 ["Permission denied", f"stats socket {p.world.path(level + '.sock')} mode 660 user haproxy group", "level admin"],
+                 text=text.replace("reader.sock", level + ".sock"))
+        p.online("which check --online sees, too", text.replace("reader.sock", level + ".sock"), 3,
+                 "a revert to green would be refused", "level admin", "lets haldane act")
     for s in ("green1", "green2"):
         w.say(p.router.sock, f"set server shop/{s} state maint; set server shop/{s} health down")
     w.wait(lambda: not any(p.router.state("shop")[s][1] for s in ("green1", "green2")), 5, "green is down")
@@ -132,8 +158,10 @@ def routers(p):
 def notifiers(p):
     p.expect("nobody to call", "WARN", "notifiers", ["nobody is called"],
              text=w.config({"shop": w.service(p.router)}, p.prometheus))
-    p.expect("a notifier that is not there", "FAIL", "notifier oncall", ["is it up"],
+    p.expect("a notifier that is not there", "FAIL", "notifier oncall", ["nobody listens there"],
              text=p.text().replace(p.alertmanager.url, "http://127.0.0.1:9"))
+    p.expect("a notifier that is another program", "FAIL", "notifier oncall", ["is haldane itself, and not Alertmanager"],
+             text=p.text().replace(p.alertmanager.url, f"http://127.0.0.1:{p.d.port}"))
     p.expect("a test message", "PASS", "notifier oncall", ["took a test message"], "--notify")
     w.ok(any("test of haldane doctor" in str(a) for a in p.alertmanager.alerts), "which arrives", p.alertmanager.alerts)
     p.alertmanager.fault = "503"
@@ -150,7 +178,10 @@ def here(p):
              text=p.text().replace("@db@", "/nowhere/haldane.db"))
     p.expect("less room than the store may take", "WARN", "disk", ["storage.max_size"],
              text=p.text().replace("ballast: 1MiB", "max_size: 1024GiB"))
+    p.expect("a daemon that is well has the store", "PASS", "store", ["the daemon has it open"])
     p.d.stop()
+    p.expect("without it, whoever asks must be let in", "PASS", "store", ["may be written by user "])
+    stranger(p)
     p.expect("no daemon", "WARN", "daemon", ["start it"])
     with open(p.d.db, "r+b") as f:
         f.seek(4096)
@@ -158,6 +189,27 @@ def here(p):
     p.expect("a store that is damaged", "FAIL", "store", ["last copy"])
     os.remove(p.d.db)
     p.expect("no store yet", "WARN", "store", ["haldane serve"])
+
+
+def stranger(p):
+    """What another user is told: who he is, and what is closed to him. Only root can be somebody else."""
+    if os.geteuid():
+        w.skip("a store that is another user's", "needs root")
+        w.skip("and the daemon says the same", "needs root")
+        return
+    binary, home = p.world.path("haldane.copy"), p.world.path("")
+    shutil.copy(p.world.binary, binary)
+    for path, mode in ((binary, 0o755), (p.d.file, 0o644), (home, 0o755)):
+        os.chmod(path, mode)
+    as_nobody = {"user": 65534, "group": 65534, "extra_groups": [], "capture_output": True, "text": True, "timeout": 60,
+                 "cwd": home}
+    done = subprocess.run([binary, "doctor", p.d.file], **as_nobody)
+    line = [x for x in done.stdout.splitlines() if x.startswith("FAIL  store")]
+    w.ok(done.returncode == 1 and line and "user nobody may not write into" in line[0] and "chown" in line[0],
+         "a store that is another user's", done.stdout + done.stderr)
+    done = subprocess.run([binary, "serve", p.d.file], **as_nobody)
+    w.ok(done.returncode == 2 and "permission denied: user nobody may not write into" in done.stderr and "chown" in done.stderr,
+         "and the daemon says the same", done.stdout + done.stderr)
 
 
 def main(world):

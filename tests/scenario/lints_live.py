@@ -50,6 +50,9 @@ CASES = [
      ["colour_absent", "colour gren (version=gren)", "did you mean 'green'?"], ["blue", "gren"]),
     ("a metric that begins wrong", {"use": "http-5xx-ratio", "with": {"metric": "htp_requests_total"}, "max": "1%"},
      ["metric_absent", "did you mean 'http_requests_total'?"]),
+    ("a bound between two buckets", {"use": "http-slower-than", "bound": "300ms", "max": "1%"},
+     ["bound_absent", "no bucket at 300ms", "there are: 100ms, 250ms, 1s", "the nearest is 250ms"]),
+    ("a bound that is a bucket", {"use": "http-slower-than", "bound": "250ms", "max": "1%"}, None),
     ("no colour's label", {"use": "http-5xx-ratio", "with": {"metric": "plain_total"}, "max": "1%"},
      ["label_absent", "no label 'version'", "it has: ", "job"]),
 ]
@@ -64,6 +67,8 @@ def series():
         for i in range(30):
             yield "http_requests_total", {"job": "wide", "instance": f"i{i}", "version": colour, "code": "200",
                                           "path": "/"}, 5, 5
+        for le in ("0.1", "0.25", "1", "+Inf"):
+            yield "http_request_duration_seconds_bucket", {"job": "shop", "instance": "i", "version": colour, "le": le}, 5, 5
         yield "slow_total", {"job": "slow", "instance": "s", "version": colour}, 30, 5
     yield "plain_total", {"job": "plain", "instance": "p", "code": "200"}, 5, 5
 
