@@ -60,6 +60,7 @@ static sqlite3_stmt *prepare(struct sim *sim, sqlite3 *db, const char *sql)
 
 void audit_open(struct sim *sim)
 {
+    sim->audit->changes = 0; /* whatever became of the disk meanwhile: all is read again */
     if (sqlite3_open_v2(DB_PATH, &sim->reader, SQLITE_OPEN_READWRITE, "sim") != SQLITE_OK) {
         violation(sim, "audit", "cannot open the store");
         return;
@@ -240,7 +241,6 @@ static void look_at_guard(struct sim *sim, struct seen_guard *g, sqlite3_stmt *q
             ended(sim, g, audit_sim_of_wall(sim, sqlite3_column_int64(q, 15)));
         return;
     }
-    sim->guard_ms += (double)(sim->t - sim->audit->looked_t);
     /* A power cut may cost the evidence of the last second before it, and no more. */
     int64_t spare = g->polls_t >= sim->cut_t - LOST_MS && g->polls_t <= sim->cut_t;
     if (polls != g->polls)
@@ -283,11 +283,11 @@ static int64_t oldest_open_guard(const struct audit *a)
     return a->n_guards ? a->guard[a->n_guards - 1].seq + 1 : 0;
 }
 
-static void look_at_guards(struct sim *sim)
+static void read_guards(struct sim *sim)
 {
     struct audit *a = sim->audit;
     sqlite3_stmt *q = sim->guards_of;
-    size_t live = 0;
+    a->n_live = 0;
     (void)sqlite3_bind_int64(q, 1, oldest_open_guard(a));
     while (!sim->failed && sqlite3_step(q) == SQLITE_ROW) {
         struct seen_guard *g = audit_guard(a, audit_text(q, 1));
@@ -297,11 +297,18 @@ static void look_at_guards(struct sim *sim)
         }
         if (g)
             look_at_guard(sim, g, q);
-        live += sqlite3_column_int(q, 13) != 0;
+        a->n_live += sqlite3_column_int(q, 13) != 0;
     }
     (void)sqlite3_reset(q);
-    if (live != pipeline_live_guards(sim->pipeline) && !sim->pipeline->store_lost)
-        violation(sim, "I9", "%zu guards live on disk, %zu in the daemon", live,
+}
+
+static void look_at_guards(struct sim *sim)
+{
+    struct audit *a = sim->audit;
+    for (size_t i = 0; i < a->n_guards; i++)
+        sim->guard_ms += a->guard[i].end_t < 0 ? (double)(sim->t - a->looked_t) : 0;
+    if (a->n_live != pipeline_live_guards(sim->pipeline) && !sim->pipeline->store_lost)
+        violation(sim, "I9", "%zu guards live on disk, %zu in the daemon", a->n_live,
                   pipeline_live_guards(sim->pipeline));
 }
 
@@ -342,7 +349,7 @@ static void new_intent(struct sim *sim, struct seen_intent *i, sqlite3_stmt *q)
                   sim->set.reverts_per_hour);
 }
 
-static void look_at_intent(struct sim *sim, struct seen_intent *i, sqlite3_stmt *q)
+static void read_intent(struct sim *sim, struct seen_intent *i, sqlite3_stmt *q)
 {
     int outcome = sqlite3_column_int(q, 4);
     bool open = outcome < HD_INTENT_VERIFIED, was_open = i->outcome < HD_INTENT_VERIFIED;
@@ -354,16 +361,20 @@ static void look_at_intent(struct sim *sim, struct seen_intent *i, sqlite3_stmt 
         violation(sim, "I3", "intent %lld is %s, and no act-now notice was committed with it",
                   (long long)i->seq, hd_intent_word(outcome));
     i->outcome = outcome;
+}
+
+static void look_at_intent(struct sim *sim, struct seen_intent *i)
+{
     if (sim->alive_since > i->since)
         i->since = sim->alive_since;
     if (sim->disk_bad_until)
         i->since = sim->t;
-    if (open && sim->t - i->since > sim->set.timeout_ms + SLACK_MS)
+    if (i->outcome < HD_INTENT_VERIFIED && sim->t - i->since > sim->set.timeout_ms + SLACK_MS)
         violation(sim, "I3", "intent %lld is still %s after %lld ms", (long long)i->seq,
-                  hd_intent_word(outcome), (long long)(sim->t - i->since));
+                  hd_intent_word(i->outcome), (long long)(sim->t - i->since));
 }
 
-static void look_at_intents(struct sim *sim)
+static void read_intents(struct sim *sim)
 {
     struct audit *a = sim->audit;
     sqlite3_stmt *q = sim->intents_of;
@@ -381,7 +392,7 @@ static void look_at_intents(struct sim *sim)
         if (i && a->n_intents > known)
             new_intent(sim, i, q);
         if (i)
-            look_at_intent(sim, i, q);
+            read_intent(sim, i, q);
     }
     (void)sqlite3_reset(q);
 }
@@ -439,8 +450,15 @@ void audit_look(struct sim *sim)
         (void)snprintf(sim->audit->boot_id, sizeof sim->audit->boot_id, "%s", sim->boot_id);
     }
     if (sim->alive && sim->reader) {
+        uint64_t changes = faultvfs_changes_ever(sim->disk);
+        if (changes != sim->audit->changes) { /* else every row is as it was */
+            read_guards(sim);
+            read_intents(sim);
+        }
+        sim->audit->changes = changes;
         look_at_guards(sim);
-        look_at_intents(sim);
+        for (size_t i = 0; i < sim->audit->n_intents; i++)
+            look_at_intent(sim, &sim->audit->intent[i]);
         check_memory(sim);
         sim->audit->seen_t = sim->t;
     }

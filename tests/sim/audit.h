@@ -30,6 +30,8 @@ struct audit {
     struct seen_guard guard[GUARDS_MAX];
     struct seen_intent intent[INTENTS_MAX];
     size_t n_guards, n_intents;
+    size_t n_live;    /* guards, by the rows that were read last */
+    uint64_t changes; /* that the disk had seen by then */
     int64_t looked_t, power_t;
     int64_t seen_t; /* when the daemon's store was looked at last */
     char boot_id[32];

@@ -41,23 +41,32 @@ static bool read_value(const struct app *s, const char *text, struct split *ret)
     return true;
 }
 
-/* Runs a query on what would survive a power cut now; `row` is called for its first row. */
-static bool on_durable(struct sim *sim, const char *sql, const char *const *args,
-                       void (*row)(struct sim *, sqlite3_stmt *, void *), void *user)
+typedef void row_fn(struct sim *, sqlite3_stmt *, void *user);
+
+static bool first_row(struct sim *sim, sqlite3 *db, const char *sql, const char *const *args, row_fn *row,
+                      void *user)
 {
+    sqlite3_stmt *q = NULL;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &q, NULL);
+    for (int i = 0; rc == SQLITE_OK && args && args[i]; i++)
+        (void)sqlite3_bind_text(q, i + 1, args[i], -1, SQLITE_STATIC);
+    bool found = rc == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
+    if (found)
+        row(sim, q, user);
+    (void)sqlite3_finalize(q);
+    return found;
+}
+
+/* Runs a query on what would survive a power cut now; `row` is called for its first row. When all is
+ * synced, that is what a reader sees, and needs no copy of the disk to be opened. */
+static bool on_durable(struct sim *sim, const char *sql, const char *const *args, row_fn *row, void *user)
+{
+    if (sim->reader && faultvfs_all_durable(sim->disk) && first_row(sim, sim->reader, sql, args, row, user))
+        return true;
     struct faultvfs *copy = faultvfs_durable(sim->disk, "sim-durable");
     sqlite3 *db = NULL;
-    bool found = false;
-    if (sqlite3_open_v2(DB_PATH, &db, SQLITE_OPEN_READWRITE, "sim-durable") == SQLITE_OK) {
-        sqlite3_stmt *q = NULL;
-        int rc = sqlite3_prepare_v2(db, sql, -1, &q, NULL);
-        for (int i = 0; rc == SQLITE_OK && args && args[i]; i++)
-            (void)sqlite3_bind_text(q, i + 1, args[i], -1, SQLITE_STATIC);
-        found = rc == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
-        if (found)
-            row(sim, q, user);
-        (void)sqlite3_finalize(q);
-    }
+    bool found = sqlite3_open_v2(DB_PATH, &db, SQLITE_OPEN_READWRITE, "sim-durable") == SQLITE_OK &&
+                 first_row(sim, db, sql, args, row, user);
     (void)sqlite3_close(db);
     faultvfs_free(copy);
     return found;

@@ -51,9 +51,8 @@ static void unescape_form(const char *form, const char *key, char *to, size_t si
         p = p ? p + 1 : NULL;
     }
     for (p = p ? p + len + 1 : ""; *p && *p != '&' && n + 1 < size; p++) {
-        unsigned byte;
-        if (*p == '%' && sscanf(p + 1, "%2x", &byte) == 1) {
-            to[n++] = (char)byte;
+        if (*p == '%' && isxdigit((unsigned char)p[1]) && isxdigit((unsigned char)p[2])) {
+            to[n++] = (char)strtoul((char[]){p[1], p[2], '\0'}, NULL, 16);
             p += 2;
         } else {
             to[n++] = *p;

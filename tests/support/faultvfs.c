@@ -49,7 +49,7 @@ struct faultvfs {
     struct node *nodes;
     uint64_t random;
     enum fault fault;
-    uint64_t nth, changes;
+    uint64_t nth, changes, changes_ever;
     bool down, lose;
     int64_t capacity, wall_ms;
 };
@@ -176,9 +176,8 @@ static void apply(struct bytes *to, const struct change *c, size_t len)
 
 static void remember(struct node *n, int64_t offset, const void *at, size_t len)
 {
-    struct change *c = must(calloc(1, sizeof *c + len));
-    c->offset = offset;
-    c->len = len;
+    struct change *c = must(malloc(sizeof *c + len));
+    *c = (struct change){.offset = offset, .len = len};
     if (len)
         memcpy(c->at, at, len);
     *n->last = c;
@@ -222,6 +221,7 @@ static bool hit(struct faultvfs *disk)
     if (disk->down)
         return true;
     disk->changes++;
+    disk->changes_ever++;
     if (disk->fault == FAULT_NONE || disk->changes != disk->nth)
         return false;
     strike(disk, disk->fault);
@@ -618,6 +618,16 @@ void faultvfs_arm(struct faultvfs *disk, enum fault fault, uint64_t nth)
 void faultvfs_strike(struct faultvfs *disk, enum fault fault) { strike(disk, fault); }
 
 uint64_t faultvfs_changes(const struct faultvfs *disk) { return disk->changes; }
+
+uint64_t faultvfs_changes_ever(const struct faultvfs *disk) { return disk->changes_ever; }
+
+bool faultvfs_all_durable(const struct faultvfs *disk)
+{
+    bool all = true;
+    for (const struct node *n = disk->nodes; n && all; n = n->next)
+        all = !n->name || n->unlinked || (!n->first && (n->name_durable || !n->now.len));
+    return all;
+}
 
 bool faultvfs_down(const struct faultvfs *disk) { return disk->down; }
 

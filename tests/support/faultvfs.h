@@ -39,6 +39,9 @@ void faultvfs_arm(struct faultvfs *, enum fault, uint64_t nth);
 /* Kill or cut the power now. */
 void faultvfs_strike(struct faultvfs *, enum fault);
 uint64_t faultvfs_changes(const struct faultvfs *); /* since the last arm */
+uint64_t faultvfs_changes_ever(const struct faultvfs *);
+/* True: no byte would be lost if the power went now. */
+bool faultvfs_all_durable(const struct faultvfs *);
 bool faultvfs_down(const struct faultvfs *);        /* killed or without power: everything fails */
 /* Up again: the handles of before must be closed by now; locks are gone, the fault is disarmed. */
 void faultvfs_restart(struct faultvfs *);
