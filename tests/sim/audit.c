@@ -101,6 +101,7 @@ void audit_init(struct sim *sim)
 
 void audit_free(struct sim *sim)
 {
+    audit_forget_pins(sim->audit);
     free(sim->audit);
     sim->audit = NULL;
 }

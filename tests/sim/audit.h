@@ -35,9 +35,14 @@ struct audit {
     int64_t looked_t, power_t;
     int64_t seen_t; /* when the daemon's store was looked at last */
     char boot_id[32];
+    struct pin {
+        char *text;
+        struct config *config;
+    } pin[SERVICES_MAX]; /* of the guard that was replayed last */
 };
 
 void audit_replay(struct sim *); /* replay.c */
+void audit_forget_pins(struct audit *);
 int audit_colour(const char *word);
 int audit_service(const struct sim *, const char *name);
 const char *audit_text(sqlite3_stmt *, int column); /* never NULL */

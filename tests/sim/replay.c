@@ -6,6 +6,9 @@
  */
 #include "audit.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/str.h"
 #include "cli/trial.h"
@@ -43,6 +46,31 @@ static bool ended_early(const struct store_guard *g, const struct hd_verdict *v)
             str_begins(g->headline, "haldane could not take up"));
 }
 
+/* The config that a guard was pinned to; most guards of a service have the same text. */
+static enum hd_code read_pin(struct sim *sim, const struct store_guard *g, struct config **ret, struct hd_error *err)
+{
+    struct pin *pin = &sim->audit->pin[audit_service(sim, g->service)];
+    if (!pin->text || !str_is(pin->text, g->pin)) {
+        struct config *config;
+        enum hd_code code = config_load_pin((struct hd_span){g->pin, strlen(g->pin)}, &config, err);
+        if (code)
+            return code;
+        free(pin->text);
+        config_unref(pin->config);
+        *pin = (struct pin){strdup(g->pin), config};
+    }
+    *ret = config_ref(pin->config);
+    return HD_OK;
+}
+
+void audit_forget_pins(struct audit *a)
+{
+    for (size_t i = 0; i < SERVICES_MAX; i++) {
+        free(a->pin[i].text);
+        config_unref(a->pin[i].config);
+    }
+}
+
 static void replay(struct sim *sim, const char *id)
 {
     ARENA_AUTO a = arena_new();
@@ -55,7 +83,7 @@ static void replay(struct sim *sim, const char *id)
         return;
     struct config *pin = NULL;
     if (!code)
-        code = config_load_pin((struct hd_span){g.pin, strlen(g.pin)}, &pin, &err);
+        code = read_pin(sim, &g, &pin, &err);
     t.as_it_was = true;
     if (!code)
         code = trial_run(&t, config_service(pin, g.service), end, &err);
