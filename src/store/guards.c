@@ -11,12 +11,14 @@
 #define SWITCHES_MS 172800000 /* two days: a day of the past, and what stood when it began */
 
 /* T: text, I: whole number or bool, D: double. In the order of the bound values. */
-#define GUARD_COLUMNS(T, I, D)                                                                     \
-    T(service) I(state) I(mode) I(verdict) I(cause) D(score) I(needs_human) I(analysis) T(trigger) \
-    T(stable) T(candidate) T(stable_version) T(candidate_version) T(value_before) T(value_after)   \
-    I(switch_from_ms) I(switch_to_ms) I(started_ms) I(until_ms) I(ended_ms) I(decided_ms)          \
-    I(sent_ms) I(accepted_ms) I(verified_ms) I(recovered_ms) I(bad_since_ms) T(headline) T(why)    \
-    T(reasons) T(native) T(rehearsal) T(change) T(group) T(config_hash)
+#define INDEXED_COLUMNS(T, I) T(service) I(needs_human) I(analysis) I(started_ms) T(group)
+#define PLAIN_COLUMNS(T, I, D)                                                                     \
+    I(mode) I(verdict) I(cause) D(score) T(trigger) T(stable) T(candidate) T(stable_version)       \
+    T(candidate_version) T(value_before) T(value_after) I(switch_from_ms) I(switch_to_ms)          \
+    I(until_ms) I(ended_ms) I(decided_ms) I(sent_ms) I(accepted_ms) I(verified_ms)                 \
+    I(recovered_ms) I(bad_since_ms) T(headline) T(why) T(reasons) T(native) T(rehearsal) T(change) \
+    T(config_hash)
+#define GUARD_COLUMNS(T, I, D) INDEXED_COLUMNS(T, I) I(state) PLAIN_COLUMNS(T, I, D)
 
 #define NAME(column) ", \"" #column "\""
 #define MARK(column) ", ?"
@@ -71,18 +73,23 @@ enum hd_code store_add_guard(struct store *s, const struct store_guard *guard, s
     return code ? code : put_memory(s, seq, guard, err);
 }
 
+/* With every poll: SQLite writes an index anew for a column that is set, also to what it was. */
 enum hd_code store_put_guard(struct store *s, const struct store_guard *guard, struct hd_error *err)
 {
-    int64_t seq;
+    int64_t seq, live = !hd_state_terminal(guard->state);
     enum hd_code code = guard_seq(s, guard->id, &seq, err);
     if (!code)
-        code = sql_write(
-            s,
-            "UPDATE guard SET version = version + 1, live = ?"
-            GUARD_COLUMNS(SET, SET, SET) " WHERE seq = ?",
-            ARGS(INT_ARG(!hd_state_terminal(guard->state)) GUARD_COLUMNS(BIND_T, BIND_I, BIND_D),
-                 INT_ARG(seq)),
-            err);
+        code = sql_write(s,
+                         "UPDATE guard SET version = version + 1, state = ?"
+                         PLAIN_COLUMNS(SET, SET, SET) " WHERE seq = ?",
+                         ARGS(INT_ARG(guard->state) PLAIN_COLUMNS(BIND_T, BIND_I, BIND_D), INT_ARG(seq)), err);
+    if (!code)
+        code = sql_write(s,
+                         "UPDATE guard SET live = ?" INDEXED_COLUMNS(SET, SET) " WHERE seq = ? AND (live"
+                         INDEXED_COLUMNS(NAME, NAME) ") IS NOT (?" INDEXED_COLUMNS(MARK, MARK) ")",
+                         ARGS(INT_ARG(live) INDEXED_COLUMNS(BIND_T, BIND_I), INT_ARG(seq),
+                              INT_ARG(live) INDEXED_COLUMNS(BIND_T, BIND_I)),
+                         err);
     return code ? code : put_memory(s, seq, guard, err);
 }
 
