@@ -43,11 +43,13 @@ static int64_t median_step(const struct counts_role *role)
     return step[n / 2];
 }
 
-int64_t counts_scrape_ms(const struct counts *c)
+void counts_learn_scrape(struct counts *c)
 {
     int64_t a = median_step(&c->role[HD_STABLE]), b = median_step(&c->role[HD_CANDIDATE]);
-    return a > b ? a : b;
+    c->scrape_ms = a > b ? a : b;
 }
+
+int64_t counts_scrape_ms(const struct counts *c) { return c->scrape_ms; }
 
 static int64_t scrape_or_guess(const struct counts *c)
 {
@@ -360,6 +362,7 @@ static enum hd_code count_rows(struct work *w, struct hd_error *err)
         if (buckets)
             check_buckets(w, &g);
     }
+    counts_learn_scrape(&w->next);
     for (int r = 0; r < HD_ROLES; r++) {
         if (!w->any[r])
             look_refuse(w, r, HD_OUTCOME_NO_DATA, HD_REASON_NO_SERIES);

@@ -170,6 +170,7 @@ enum hd_code counts_load(struct hd_span bytes, struct counts **ret, struct hd_er
     if (!c)
         return hd_fail(err, HD_NOMEM, "series memory: no memory");
     if (version == VERSION ? take_all(&in, c) : counts_load_text(bytes, c)) {
+        counts_learn_scrape(c);
         *ret = c;
         return HD_OK;
     }

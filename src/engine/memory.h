@@ -32,6 +32,7 @@ struct counts_role {
 
 struct counts {
     struct counts_role role[HD_ROLES];
+    int64_t scrape_ms; /* from the steps: the median, of the slower role; 0: none is known */
     struct counts_series *series; /* by target, then id; no two alike */
     size_t n;
 };
@@ -39,6 +40,9 @@ struct counts {
 /* Order of the memory: < 0, 0, > 0. */
 int counts_series_order(uint64_t target_a, const uint64_t id_a[2], uint64_t target_b,
                         const uint64_t id_b[2]);
+
+/* counts.c. After steps have come: fills scrape_ms. */
+void counts_learn_scrape(struct counts *);
 
 /* memory_text.c. False: damaged, or none; `ret` is freed all the same. */
 bool counts_load_text(struct hd_span text, struct counts *ret);
