@@ -6,7 +6,6 @@
  *
  * Source of the format: Prometheus documentation, "HTTP API", section "Expression queries".
  */
-#include <stdio.h>
 #include <string.h>
 
 #include <haldane/endpoint.h>
@@ -75,9 +74,8 @@ static void form_add(struct buf *b, const char *key, const char *value)
 
 static void form_seconds(struct buf *b, const char *key, int64_t ms)
 {
-    char text[32];
-    (void)snprintf(text, sizeof text, "%.3f", (double)ms / 1e3);
-    form_add(b, key, text);
+    form_add(b, key, "");
+    buf_print(b, "%lld.%03lld", (long long)(ms / 1000), (long long)(ms % 1000));
 }
 
 static struct hd_request *make_request(struct hd_arena *a, const struct prometheus_cfg *cfg,
@@ -107,12 +105,10 @@ static struct hd_request *make_request(struct hd_arena *a, const struct promethe
 
 static void instant_form(struct buf *form, const struct hd_question *q)
 {
-    BUF_AUTO query = BUF_INIT(HD_QUERY_BYTES_MAX + 32);
-    buf_text(&query, q->probe->query);
+    form->full |= strlen(q->probe->query) > HD_QUERY_BYTES_MAX;
+    form_add(form, "query", q->probe->query);
     if (q->probe->raw && q->range_ms > 0)
-        buf_print(&query, "[%lldms]", (long long)q->range_ms);
-    form->full |= query.full;
-    form_add(form, "query", buf_at(&query));
+        buf_print(form, "%%5B%lldms%%5D", (long long)q->range_ms); /* [5000ms] */
     if (q->at_ms)
         form_seconds(form, "time", q->at_ms);
 }
