@@ -53,10 +53,11 @@ struct talk {
     struct talk_slot {
         struct talk *talk;
         struct hd_request *request;
-        struct hd_response *response; /* NULL: not here yet */
+        const struct hd_response *response; /* NULL: not here yet */
         uint64_t id;
     } slot[HD_ASK_MAX];
     size_t n_slots, waiting;
+    const struct hd_response *fresh; /* the one that was just delivered; NULL: all are kept in the arena */
     uint32_t base, bases;   /* replica in use; bases > 1: the core chooses the replica */
     uint32_t tried;         /* replicas tried so far */
     bool io_is_evidence;    /* failed exchanges are handed to the codec too */

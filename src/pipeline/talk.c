@@ -76,7 +76,7 @@ static void finish(struct talk *t, enum hd_code code, const struct hd_error *err
     free(t);
 }
 
-static struct hd_response *copy_response(struct hd_arena *a, const struct hd_response *r)
+static const struct hd_response *copy_response(struct hd_arena *a, const struct hd_response *r)
 {
     struct hd_response *copy = arena_of(a, struct hd_response);
     *copy = *r;
@@ -110,6 +110,7 @@ static bool next_replica(struct talk *t)
     if (++t->tried >= t->bases)
         return false;
     t->base = (t->base + 1) % t->bases;
+    t->fresh = NULL;
     t->n_slots = 0;
     t->said.n = 0;
     turn(t);
@@ -144,9 +145,22 @@ static void slot_done(void *user, const struct hd_response *r)
     struct talk_slot *slot = user;
     struct talk *t = slot->talk;
     pipeline_wake(t->p);
-    slot->response = copy_response(t->arena, r);
-    if (--t->waiting == 0)
+    if (--t->waiting == 0) {
+        slot->response = t->fresh = r;
         turn_done(t);
+    } else {
+        slot->response = copy_response(t->arena, r);
+    }
+}
+
+/* The talk goes on, and outlives the answer that came last; nearly all end with it, and need no copy. */
+static void keep_fresh(struct talk *t)
+{
+    for (size_t i = 0; t->fresh && i < t->said.n; i++) {
+        if (t->item[i].response == t->fresh)
+            t->item[i].response = copy_response(t->arena, t->fresh);
+    }
+    t->fresh = NULL;
 }
 
 static void turn(struct talk *t)
@@ -162,6 +176,7 @@ static void turn(struct talk *t)
         finish(t, code, &err);
         return;
     }
+    keep_fresh(t);
     t->n_slots = t->waiting = ask.n;
     for (size_t i = 0; i < ask.n; i++) {
         struct hd_request *request = arena_copy(t->arena, ask.request[i], sizeof *request);
