@@ -88,7 +88,8 @@ void arena_reset(struct hd_arena *a)
 
 size_t arena_bytes(const struct hd_arena *a) { return a->bytes; }
 
-void *arena_alloc(struct hd_arena *a, size_t size)
+/* Room that is not zeroed. */
+static void *take(struct hd_arena *a, size_t size)
 {
     if (size > ARENA_BYTES_MAX - a->bytes)
         arena_die("an act needs more than its ceiling");
@@ -104,8 +105,10 @@ void *arena_alloc(struct hd_arena *a, size_t size)
     }
     void *at = a->newest->at + a->newest->used;
     a->newest->used += size;
-    return memset(at, 0, size);
+    return at;
 }
+
+void *arena_alloc(struct hd_arena *a, size_t size) { return memset(take(a, size), 0, size); }
 
 void *arena_array(struct hd_arena *a, size_t n, size_t size)
 {
@@ -116,9 +119,10 @@ void *arena_array(struct hd_arena *a, size_t n, size_t size)
 
 char *arena_text_n(struct hd_arena *a, const char *at, size_t len)
 {
-    char *copy = arena_alloc(a, len + 1);
+    char *copy = take(a, len + 1);
     if (len)
         memcpy(copy, at, len);
+    copy[len] = '\0';
     return copy;
 }
 
@@ -129,7 +133,7 @@ char *arena_text(struct hd_arena *a, const char *text)
 
 void *arena_copy(struct hd_arena *a, const void *at, size_t size)
 {
-    void *copy = arena_alloc(a, size);
+    void *copy = take(a, size);
     if (size)
         memcpy(copy, at, size);
     return copy;
