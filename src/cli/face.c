@@ -70,6 +70,7 @@ void face_guard(const struct json *j, struct face_guard *ret)
         .cause = face_text(j, "cause_text"),
         .native = face_text(j, "native"),
         .rehearsal = face_text(j, "rehearsal"),
+        .would_not = face_text(j, "would_not_because"),
         .url = face_text(j, "url"),
         .live = face_bool(j, "live"),
         .needs_human = face_bool(j, "needs_human"),
@@ -119,6 +120,16 @@ void face_check(const struct json *j, struct face_check *ret)
         .advisory = face_bool(j, "advisory"),
         .sequential = str_is(text_or(j, "rule", ""), "sequential"),
     };
+}
+
+const char *face_would_not(struct hd_arena *a, const struct json *j, int64_t now_ms)
+{
+    char left[STR_TIME_MAX];
+    const char *because = face_text(j, "would_not_because");
+    int64_t until_ms = face_time(j, "would_not_until");
+    if (!because || until_ms <= now_ms)
+        return because;
+    return arena_print(a, "%s, %s left", because, str_duration(until_ms - now_ms, left));
 }
 
 const char *face_check_line(struct hd_arena *a, const struct face_check *c,

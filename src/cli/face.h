@@ -24,6 +24,7 @@ struct face_side {
 struct face_guard {
     const char *id, *service, *state, *headline;                         /* "" when absent */
     const char *why, *because, *mode, *verdict, *cause, *native, *rehearsal, *url; /* NULL: absent */
+    const char *would_not; /* why haldane would not take it back by itself now; NULL: it would, or not said */
     bool live, needs_human;
     double score, meter; /* meter: of the evidence a revert needs; NaN: no sequential rule */
     struct face_side stable, candidate;
@@ -41,6 +42,9 @@ struct face_check {
     bool sequential; /* weighed over all polls; none is over a limit by itself */
 };
 void face_check(const struct json *, struct face_check *ret);
+
+/* "cool-down until 10:32:05Z, 4m 10s left" of what would_not and its end say; NULL: it would. */
+const char *face_would_not(struct hd_arena *, const struct json *guard_or_service, int64_t now_ms);
 
 /* "4.8% (<= 1%; blue 0.2%) n=4,120", in the arena. */
 const char *face_check_line(struct hd_arena *, const struct face_check *,

@@ -121,13 +121,15 @@ static void watching(struct lines *l, const struct json *fleet)
     for (const struct json *j = json_first(guards); j; j = json_next(j)) {
         struct face_guard g;
         face_guard(j, &g);
-        enum tone tone = progress_tone(g.state);
+        enum tone tone = g.would_not ? TONE_DOUBTFUL : progress_tone(g.state);
         add(l, tone, arena_print(l->a, "%s %s", mark(tone), g.service),
             arena_print(l->a, "  %s  %s%s", state_words(l->a, g.state), switch_text(l->a, &g),
                         left(l->a, &g, l->look->now_ms)));
         add(l, TONE_PLAIN, "", arena_print(l->a, "    %s", g.headline));
         if (g.why && *g.why)
             add(l, TONE_PLAIN, "", arena_print(l->a, "    %s", g.why));
+        if (g.would_not)
+            add(l, TONE_DOUBTFUL, "    haldane will NOT take this back: ", g.would_not);
     }
 }
 
@@ -182,7 +184,9 @@ static void title(struct lines *l, const struct json *fleet)
 {
     const char *sentence = face_text(fleet, "sentence");
     char clock[STR_TIME_MAX];
-    enum tone tone = l->look->stale_ms >= 0 ? TONE_DOUBTFUL : face_bool(fleet, "needed") ? TONE_BAD : TONE_GOOD;
+    enum tone tone = l->look->stale_ms >= 0 ? TONE_DOUBTFUL : face_bool(fleet, "needed") ? TONE_BAD
+                     : face_bool(fleet, "doubt")  ? TONE_DOUBTFUL
+                                                  : TONE_GOOD;
     if (l->look->stale_ms >= 0)
         add(l, tone, arena_print(l->a, "STALE since %sZ: the daemon does not answer", str_clock(l->look->stale_ms, clock)),
             "  (q quits)");
@@ -233,6 +237,7 @@ static bool is_news(const struct screen_seen *seen, struct screen_seen *next, co
 struct change {
     const char *id, *service, *state, *headline, *why;
     bool needs_human;
+    const char *would_not; /* NULL */
 };
 
 static void put_change(const struct change *c, int64_t now_ms, bool json, struct buf *to)
@@ -241,9 +246,11 @@ static void put_change(const struct change *c, int64_t now_ms, bool json, struct
     char clock[STR_TIME_MAX];
     if (!json) {
         bool why = c->needs_human && c->why && *c->why;
-        buf_print(to, "%s %s  %-13s %s%s%s%s\n", str_clock(now_ms, clock), table_clean(a, c->service),
+        buf_print(to, "%s %s  %-13s %s%s%s%s%s%s\n", str_clock(now_ms, clock), table_clean(a, c->service),
                   table_clean(a, c->state), c->needs_human ? "ACT NOW: " : "", table_clean(a, c->headline),
-                  why ? ": " : "", why ? table_clean(a, c->why) : "");
+                  why ? ": " : "", why ? table_clean(a, c->why) : "",
+                  c->would_not ? "; haldane will NOT take this back: " : "",
+                  c->would_not ? table_clean(a, c->would_not) : "");
         return;
     }
     struct json_out o = json_out(to);
@@ -255,6 +262,7 @@ static void put_change(const struct change *c, int64_t now_ms, bool json, struct
     json_put_text(&o, "headline", c->headline);
     json_put_text(&o, "why", c->why);
     json_put_bool(&o, "needs_human", c->needs_human);
+    json_put_text(&o, "would_not_because", c->would_not);
     json_end(&o, '}');
     buf_byte(to, '\n');
 }
@@ -264,7 +272,8 @@ static void look_at(const struct screen_seen *seen, struct screen_seen *next, co
                     int64_t now_ms, bool json, struct buf *to)
 {
     ARENA_AUTO a = arena_new();
-    const char *said = arena_print(a, "%s\n%s\n%d", c->state, c->headline, c->needs_human);
+    const char *said = arena_print(a, "%s\n%s\n%d\n%s", c->state, c->headline, c->needs_human,
+                                   c->would_not ? c->would_not : "");
     if (is_news(seen, next, c->id, said) && !quiet)
         put_change(c, now_ms, json, to);
 }
@@ -277,14 +286,14 @@ void screen_changes(const struct json *fleet, struct screen_seen *seen, int64_t 
     for (const struct json *j = json_first(json_get(fleet, "acts")); j; j = json_next(j)) {
         const char *service = face_text(j, "service"), *headline = face_text(j, "headline");
         struct change c = {arena_print(a, "event %.0f", face_number(j, "seq")), service ? service : "haldane", "notice",
-                           headline ? headline : "", face_text(j, "text"), true};
+                           headline ? headline : "", face_text(j, "text"), true, NULL};
         look_at(seen, next, &c, false, now_ms, json, to);
     }
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         for (const struct json *j = json_first(json_get(fleet, lists[i])); j; j = json_next(j)) {
             struct face_guard g;
             face_guard(j, &g);
-            struct change c = {g.id, g.service, g.state, g.headline, g.why, g.needs_human};
+            struct change c = {g.id, g.service, g.state, g.headline, g.why, g.needs_human, g.would_not};
             look_at(seen, next, &c, !seen->begun && i == 2, now_ms, json, to);
         }
     }

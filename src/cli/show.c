@@ -54,6 +54,7 @@ static void print_facts(struct hd_arena *a, const struct json *j, const struct f
     row(&t, "  change", face_text(change, "url"));
     row(&t, "  actor", face_text(change, "actor"));
     row(&t, "  rehearsal", g->rehearsal);
+    row(&t, "  left alone", g->would_not);
     row(&t, "  by hand", g->needs_human ? NULL : g->native); /* else said above */
     table_print(&t, stdout);
 }

@@ -57,21 +57,22 @@ static const struct json *guard_of(const struct json *guards, const char *servic
     return NULL;
 }
 
-/* What a live guard that needs nobody yet says of itself too mildly; NULL: nothing. */
-static const char *doubt_text(struct hd_arena *a, const struct face_guard *g, const struct json *service)
+/* What a live guard that needs nobody yet says of itself too mildly, and what would become of the next release
+ * where there is none; NULL: nothing. */
+static const char *doubt_text(struct hd_arena *a, const struct face_guard *g, const struct json *guard,
+                              const struct json *service)
 {
     char since[STR_TIME_MAX];
-    const char *over = "";
-    bool held = json_first(json_get(service, "holds")) != NULL;
-    bool left = held || (g->mode && !str_is(g->mode, "enforce"));
-    if (!g->live || g->needs_human || g->decided_ms >= 0)
+    const char *over = "", *not = face_would_not(a, g->live ? guard : service, clock_now().wall_ms);
+    if (!g->live)
+        return not ? arena_print(a, "haldane would NOT take back the next release if it failed now: %s", not) : NULL;
+    if (g->needs_human || g->decided_ms >= 0)
         return NULL;
     if (g->bad_since_ms >= 0)
         over = arena_print(a, "over its limit since %s UTC", str_clock(g->bad_since_ms, since));
-    if (!left)
+    if (!not)
         return *over ? over : NULL;
-    return arena_print(a, "%s%shaldane will NOT take this back (%s): watch it yourself", over, *over ? "; " : "",
-                       held ? "held" : g->mode);
+    return arena_print(a, "%s%shaldane will NOT take this back (%s): watch it yourself", over, *over ? "; " : "", not);
 }
 
 /* Every guard of the service that needs somebody, but the one that is shown already. */
@@ -101,7 +102,7 @@ static void put_service(struct table *t, const struct json *service, const struc
         buf_print(&state, ", %s left", table_duration(a, left_ms));
     table_row(t, name, face_text(service, "mode"), split_text(a, service), buf_at(&state), g.id,
               g.needs_human ? "ACT NOW" : NULL, g.headline);
-    const char *doubt = doubt_text(a, &g, service);
+    const char *doubt = doubt_text(a, &g, j, service);
     if (doubt)
         table_row(t, " ", " ", " ", " ", " ", " ", doubt);
     put_needing(t, name, needing, g.id);

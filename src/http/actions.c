@@ -129,7 +129,7 @@ void actions_of_guard(struct buf *b, const struct guard_view *v, const struct wa
     const struct store_guard *g = &v->guard;
     const bool watched = 1u << g->state & WATCHED, ended = hd_state_terminal(g->state);
     const bool held = view_hold(v->hold, v->n_holds, g->service) != NULL;
-    const bool back = w->state == WAY_OPEN || w->state == WAY_DOUBT || w->state == WAY_BLOCKED;
+    const bool back = w->state <= WAY_BLOCKED;
     html_print(b, "<p class=\"do\">");
     if (view_waits(v, now_ms))
         link_to(b, ON_APPROVAL, "approvals", g->id);
@@ -249,7 +249,7 @@ static enum hd_code load(struct ask *q, struct hd_error *err)
         v->has_service = true;
         return HD_OK;
     }
-    if (view_load_service(c->store, c->arena, v, err))
+    if (view_load_service(c->store, c->arena, v, c->now_ms, err))
         return err->code;
     view_way(c->arena, v, c->now_ms, &q->way);
     return HD_OK;
@@ -265,7 +265,7 @@ static const char *saw(const struct ask *q)
     if (!(q->row->flags & (MOVES | STARTS)))
         return "";
     if (q->row->flags & MOVES)
-        buf_print(&b, "%d %s", q->way.state == WAY_DOUBT ? (int)WAY_OPEN : (int)q->way.state,
+        buf_print(&b, "%d %s", q->way.state < WAY_BLOCKED ? (int)WAY_OPEN : (int)q->way.state,
                   q->way.to ? q->way.to : "-");
     for (size_t i = 0; v->has_reading && i < v->reading.n_sides; i++)
         buf_print(&b, " %u", (v->reading.side[i].share_ppm + 5000) / 10000);

@@ -52,41 +52,43 @@ static void end_list(struct call *c, struct json_out *o, const char *next)
 }
 
 static enum hd_code put_service(struct call *c, struct json_out *o, const struct store_service *s,
-                                const struct store_hold *holds, size_t n_holds,
-                                struct hd_error *err)
+                                const struct store_budgets *budgets, struct hd_error *err)
 {
+    const struct store_filter newest = {.service = s->name, .verdict = -1, .limit = 1};
     struct store_reading reading;
     struct store_drill drill;
+    struct store_guard *guard;
+    struct stance stance;
+    size_t n;
     bool has;
-    if (view_reading(c->store, c->arena, s->name, &has, &reading, err))
+    if (view_reading(c->store, c->arena, s->name, &has, &reading, err) ||
+        store_guards(c->store, c->arena, &newest, &guard, &n, err))
+        return err->code;
+    const struct store_asked asked = {.service = s->name,
+                                      .row = s,
+                                      .guard = n && stance_open(guard) ? guard : NULL,
+                                      .budgets = budgets,
+                                      .now_ms = c->now_ms};
+    if (stance_load(c->store, c->arena, &asked, &stance, err))
         return err->code;
     enum hd_code code = store_drill(c->store, c->arena, s->name, &drill, err);
     if (code && code != HD_ABSENT)
         return code;
-    show_service(o, s, has ? &reading : NULL, code ? NULL : &drill, holds, n_holds);
-    return HD_OK;
-}
-
-static enum hd_code load_services(struct call *c, struct store_service **ret, size_t *ret_n,
-                                  struct store_hold **ret_holds, size_t *ret_n_holds,
-                                  struct hd_error *err)
-{
-    if (store_services(c->store, c->arena, ret, ret_n, err) ||
-        store_holds(c->store, c->arena, c->now_ms, ret_holds, ret_n_holds, err))
-        return err->code;
+    show_service(o, s, has ? &reading : NULL, code ? NULL : &drill, budgets, &stance);
     return HD_OK;
 }
 
 enum hd_code api_services(struct call *c, struct hd_error *err)
 {
     struct store_service *list;
-    struct store_hold *holds;
-    size_t n, n_holds;
-    if (load_services(c, &list, &n, &holds, &n_holds, err))
+    struct store_budgets budgets;
+    size_t n;
+    if (store_services(c->store, c->arena, &list, &n, err) ||
+        store_budgets(c->store, c->arena, c->now_ms, &budgets, err))
         return err->code;
     struct json_out o = begin_list(c);
     for (size_t i = 0; i < n; i++) {
-        if (put_service(c, &o, &list[i], holds, n_holds, err))
+        if (put_service(c, &o, &list[i], &budgets, err))
             return err->code;
     }
     end_list(c, &o, NULL);
@@ -95,18 +97,15 @@ enum hd_code api_services(struct call *c, struct hd_error *err)
 
 enum hd_code api_service(struct call *c, struct hd_error *err)
 {
-    struct store_service *list;
-    struct store_hold *holds;
-    size_t n, n_holds;
-    if (load_services(c, &list, &n, &holds, &n_holds, err))
+    struct store_service s;
+    struct store_budgets budgets;
+    enum hd_code code = store_service(c->store, c->arena, c->param, &s, err);
+    if (code == HD_ABSENT)
+        return call_refuse(c, 404, "unknown_service", "no service %s is configured", c->param);
+    if (code || store_budgets(c->store, c->arena, c->now_ms, &budgets, err))
         return err->code;
-    for (size_t i = 0; i < n; i++) {
-        if (str_is(list[i].name, c->param)) {
-            struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
-            return put_service(c, &o, &list[i], holds, n_holds, err);
-        }
-    }
-    return call_refuse(c, 404, "unknown_service", "no service %s is configured", c->param);
+    struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
+    return put_service(c, &o, &s, &budgets, err);
 }
 
 /* The query of /guards; false: refused. */
@@ -159,13 +158,18 @@ enum hd_code api_guards(struct call *c, struct hd_error *err)
     size_t limit = filter.limit++; /* one more tells whether there is a next page */
     if (store_guards(c->store, c->arena, &filter, &list, &n, err))
         return err->code;
+    struct store_budgets budgets;
+    if (store_budgets(c->store, c->arena, c->now_ms, &budgets, err))
+        return err->code;
     struct json_out o = begin_list(c);
     for (size_t i = 0; i < n && i < limit; i++) {
         struct store_reading reading;
+        struct stance stance;
         bool has;
-        if (view_reading(c->store, c->arena, list[i].service, &has, &reading, err))
+        if (view_reading(c->store, c->arena, list[i].service, &has, &reading, err) ||
+            stance_of_guard(c->store, c->arena, &list[i], &budgets, c->now_ms, &stance, err))
             return err->code;
-        show_guard_row(&o, &list[i], has ? &reading : NULL, c->facts->public_url);
+        show_guard_row(&o, &list[i], has ? &reading : NULL, &stance, c->facts->public_url);
     }
     end_list(c, &o, n > limit ? list[limit - 1].id : NULL);
     return HD_OK;

@@ -1,37 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See course.h. Called by fleet.c and guard_lead.c.
+ * See course.h. Called by fleet.c, guard_lead.c and service.c.
  */
 #include "http/course.h"
 
-#include <string.h>
 
-#include "base/reason.h"
-#include "base/str.h"
-
-/* What the guard itself said when it began on a side that was rejected before. */
-static bool said_so(const struct course_facts *f)
+enum course course_of(const struct store_guard *g, const struct stance *stance)
 {
-    for (size_t i = 0; i < f->n_events; i++) {
-        const struct store_event *e = &f->event[i];
-        if (e->reason == HD_REASON_REJECTED_LIVE && e->text && strstr(e->text, "not taken back by haldane"))
-            return true;
-    }
-    return false;
-}
-
-static bool is_left(struct hd_arena *a, const struct course_facts *f)
-{
-    struct way_facts way = {.service = f->service};
-    view_window(f->service, &way);
-    return f->guard->mode != HD_MODE_ENFORCE || f->hold ||
-           (way.unsafe && (way.unsafe_until_ms < 0 || f->now_ms < way.unsafe_until_ms)) ||
-           (f->service && str_is(view_about(a, f->service, "on_fail"), "page")) || said_so(f);
-}
-
-enum course course_of(struct hd_arena *a, const struct course_facts *f)
-{
-    const struct store_guard *g = f->guard;
     const bool over = g->bad_since_ms >= 0;
     if (hd_state_terminal(g->state) || g->analysis)
         return COURSE_WELL;
@@ -39,9 +14,30 @@ enum course course_of(struct hd_arena *a, const struct course_facts *f)
         return g->recovered_ms < 0 ? COURSE_ACTING : COURSE_WELL;
     if (g->state == HD_STATE_DECIDING) /* without a breach: an order */
         return over ? COURSE_OVER : COURSE_ACTING;
-    if (is_left(a, f))
+    if (stance_left_alone(stance))
         return over ? COURSE_OVER_LEFT : COURSE_LEFT;
     return over ? COURSE_OVER : COURSE_WELL;
+}
+
+const char *course_need(const struct store_guard *g, enum course course)
+{
+    if (hd_state_terminal(g->state))
+        return "You are not needed";
+    if (g->state == HD_STATE_AFTERCARE)
+        return g->recovered_ms >= 0 ? "Not needed: users are well again; haldane watches that it stays so"
+                                    : "Not needed yet: the traffic is back; haldane watches users recover";
+    if (g->state >= HD_STATE_DECIDING)
+        return "Not needed yet: haldane is acting";
+    switch (course) {
+    case COURSE_OVER_LEFT:
+        return "It is over its limit, and haldane will NOT take this back: watch it yourself";
+    case COURSE_LEFT:
+        return "If it fails, haldane will NOT take this back: watch it yourself";
+    case COURSE_OVER:
+        return "Not needed yet: it is over its limit, and haldane is deciding";
+    default:
+        return "Not needed: haldane is watching";
+    }
 }
 
 void course_say(struct buf *b, enum course course, size_t n)

@@ -18,15 +18,10 @@ enum course {
 };
 enum { COURSES = COURSE_OVER_LEFT + 1 };
 
-struct course_facts {
-    const struct store_guard *guard;
-    const struct store_service *service; /* NULL: no longer configured */
-    const struct store_hold *hold;       /* in force on it; NULL: none */
-    const struct store_event *event;     /* of its timeline */
-    size_t n_events;
-    int64_t now_ms;
-};
-enum course course_of(struct hd_arena *, const struct course_facts *);
+/* `stance`: to this guard; NULL: not known. */
+enum course course_of(const struct store_guard *, const struct stance *);
+/* Of a guard that needs nobody: am I needed, and what is going on? */
+const char *course_need(const struct store_guard *, enum course);
 /* "2 releases are being watched", for `n` live guards that stand so. */
 void course_say(struct buf *, enum course, size_t n);
 

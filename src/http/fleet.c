@@ -18,7 +18,6 @@
 #define RECENT_MAX 100
 #define ROUTER_OLD_MS 60000 /* routers are read every 5 s */
 #define NAMED_MAX 5
-#define FIRST_EVENTS 20 /* of a guard: how it began is among them */
 
 static void count_word(struct buf *b, size_t n, const char *word, bool *said)
 {
@@ -52,6 +51,12 @@ static void say_fleet(struct buf *b, const struct fleet_view *v)
         say_live(b, v);
     else
         html_print(b, "All well: nothing is being released");
+}
+
+/* Nobody is needed yet, and it is not all well. */
+static bool is_doubtful(const struct fleet_view *v)
+{
+    return v->n_course[COURSE_LEFT] || v->n_course[COURSE_OVER] || v->n_course[COURSE_OVER_LEFT];
 }
 
 static void needs_you(struct buf *b, const struct fleet_view *v)
@@ -203,7 +208,7 @@ void fleet_render(struct buf *b, const struct fleet_view *v)
 {
     BUF_AUTO title = BUF_INIT(200);
     bool needed = v->n_needing || v->n_acts || v->alarm;
-    bool doubt = v->n_course[COURSE_LEFT] || v->n_course[COURSE_OVER] || v->n_course[COURSE_OVER_LEFT];
+    bool doubt = is_doubtful(v);
     enum tone tone = needed ? TONE_FAIL : doubt ? TONE_WARN : v->n_live ? TONE_RUN : TONE_PASS;
     say_fleet(&title, v);
     if (!v->n_services) {
@@ -278,22 +283,18 @@ static void load_runbooks(struct call *c, struct fleet_view *v)
     }
 }
 
-static enum hd_code load_courses(struct call *c, struct fleet_view *v, struct hd_error *err)
+static enum hd_code load_stances(struct call *c, struct fleet_view *v, struct hd_error *err)
 {
+    if (store_budgets(c->store, c->arena, v->now_ms, &v->budgets, err))
+        return err->code;
+    v->stance = arena_many(c->arena, v->n_live, struct stance);
     for (size_t i = 0; i < v->n_live; i++) {
-        const struct store_guard *g = &v->live[i];
-        struct store_event *event;
-        struct course_facts f = {
-            .guard = g, .hold = view_hold(v->hold, v->n_holds, g->service), .now_ms = v->now_ms};
-        if (store_events(c->store, c->arena, g->id, 0, FIRST_EVENTS, &event, &f.n_events, err))
+        if (stance_of_guard(c->store, c->arena, &v->live[i], &v->budgets, v->now_ms, &v->stance[i], err))
             return err->code;
-        f.event = event;
-        for (size_t k = 0; k < v->n_services; k++) {
-            if (str_is(v->service[k].name, g->service))
-                f.service = &v->service[k];
-        }
-        v->n_course[course_of(c->arena, &f)]++;
+        v->n_course[course_of(&v->live[i], &v->stance[i])]++;
     }
+    v->hold = v->budgets.hold;
+    v->n_holds = v->budgets.n_holds;
     return HD_OK;
 }
 
@@ -317,7 +318,6 @@ static enum hd_code load(struct call *c, const char *service, struct fleet_view 
         store_guards(c->store, c->arena, &recent, &v->recent, &v->n_recent, err) ||
         store_approvals(c->store, c->arena, &v->approval, &v->n_approvals, err) ||
         store_open_acts(c->store, c->arena, &v->act, &v->n_acts, err) ||
-        store_holds(c->store, c->arena, c->now_ms, &v->hold, &v->n_holds, err) ||
         store_facts(c->store, c->arena, "source/", &v->source, &v->n_sources, err))
         return err->code;
     v->reading = arena_many(c->arena, v->n_services, struct store_reading);
@@ -327,7 +327,7 @@ static enum hd_code load(struct call *c, const char *service, struct fleet_view 
                          err))
             return err->code;
     }
-    if (load_courses(c, v, err))
+    if (load_stances(c, v, err))
         return err->code;
     load_runbooks(c, v);
     keep_guardless(v, service);
@@ -342,7 +342,8 @@ static enum hd_code load_watching(struct call *c, struct fleet_view *v, struct h
     v->watching = arena_many(c->arena, v->n_watching, struct watching);
     for (size_t i = 0; i < v->n_watching; i++) {
         const char *name = v->live[i].service;
-        struct watching_facts f = {.hold = view_hold(v->hold, v->n_holds, name), .alarm = v->alarm, .now_ms = v->now_ms};
+        struct watching_facts f = {
+            .stance = &v->stance[i], .budgets = &v->budgets, .alarm = v->alarm, .now_ms = v->now_ms};
         for (size_t k = 0; k < v->n_services; k++) {
             if (!str_is(v->service[k].name, name))
                 continue;
@@ -367,11 +368,13 @@ enum hd_code fleet_page(struct call *c, struct hd_error *err)
 
 /* --- the same as data --- */
 
-static void put_guards(const struct call *c, struct json_out *o, const char *key, const struct store_guard *g, size_t n)
+/* `stance`: one each; NULL: none is live. */
+static void put_guards(const struct call *c, struct json_out *o, const char *key, const struct store_guard *g, size_t n,
+                       const struct stance *stance)
 {
     json_begin(o, key, '[');
     for (size_t i = 0; i < n; i++)
-        show_guard_row(o, &g[i], NULL, c->facts->public_url);
+        show_guard_row(o, &g[i], NULL, stance ? &stance[i] : NULL, c->facts->public_url);
     json_end(o, ']');
 }
 
@@ -395,14 +398,15 @@ enum hd_code fleet_api(struct call *c, struct hd_error *err)
     json_put_time(&o, "now", v->now_ms);
     json_put_text(&o, "sentence", v->n_services ? buf_at(&sentence) : "No service is configured");
     json_put_bool(&o, "needed", v->n_needing || v->n_acts || v->alarm);
+    json_put_bool(&o, "doubt", is_doubtful(v));
     json_put_text(&o, "ended", buf_at(&ended));
     json_begin(&o, "acts", '[');
     for (size_t i = 0; i < v->n_acts; i++)
         show_event(&o, &v->act[i]);
     json_end(&o, ']');
-    put_guards(c, &o, "needing", v->needing, v->n_needing);
-    put_guards(c, &o, "live", v->live, v->n_live);
-    put_guards(c, &o, "recent", v->recent, v->n_recent);
+    put_guards(c, &o, "needing", v->needing, v->n_needing, NULL);
+    put_guards(c, &o, "live", v->live, v->n_live, v->stance);
+    put_guards(c, &o, "recent", v->recent, v->n_recent, NULL);
     json_begin(&o, "holds", '[');
     for (size_t i = 0; i < v->n_holds; i++) {
         if (!service || view_hold(&v->hold[i], 1, service))

@@ -23,6 +23,8 @@ struct fleet_view {
     struct store_fact *source; /* "source/NAME": see settings.c */
     size_t n_services, n_needing, n_live, n_recent, n_acts, n_holds, n_sources, n_watching, n_approvals;
     size_t n_course[COURSES]; /* of those that are live */
+    struct stance *stance;    /* of each live one */
+    struct store_budgets budgets;
 };
 
 void fleet_render(struct buf *, const struct fleet_view *);

@@ -55,7 +55,7 @@ static void answer(struct call *c, const struct group *g)
     json_put_bool(&o, "needs_human", needs_human);
     json_begin(&o, "guards", '[');
     for (size_t i = 0; i < g->n; i++)
-        show_guard_row(&o, &g->guard[i], NULL, c->facts->public_url);
+        show_guard_row(&o, &g->guard[i], NULL, NULL, c->facts->public_url);
     json_end(&o, ']');
     json_end(&o, '}');
 }

@@ -283,7 +283,7 @@ enum hd_code guard_page(struct call *c, struct hd_error *err)
     bool sorted;
     if (!read_query(c, &v->guard, &at_ms, &sorted))
         return HD_OK;
-    if (view_load_service(c->store, c->arena, v, err) ||
+    if (view_load_service(c->store, c->arena, v, c->now_ms, err) ||
         (at_ms && moment_freeze(c->store, c->arena, v, at_ms, err)))
         return err->code;
     v->by_name = sorted;

@@ -36,47 +36,38 @@ static bool both_bad(const struct guard_view *v)
     return cause_both_bad(cause_of(&f));
 }
 
-/* Of a live guard that needs nobody: what is achieved already, else what is going on. */
-static const char *under_way(const struct store_guard *g, enum course course)
+/* A newer guard of the service that needs somebody; NULL: none. */
+static const struct store_guard *newer_needing(const struct guard_view *v)
 {
-    if (g->state == HD_STATE_AFTERCARE)
-        return g->recovered_ms >= 0 ? "Not needed: users are well again; haldane watches that it stays so"
-                                    : "Not needed yet: the traffic is back; haldane watches users recover";
-    if (g->state >= HD_STATE_DECIDING)
-        return "Not needed yet: haldane is acting";
-    switch (course) {
-    case COURSE_OVER_LEFT:
-        return "It is over its limit, and haldane will NOT take this back: watch it yourself";
-    case COURSE_LEFT:
-        return "If it fails, haldane will NOT take this back: watch it yourself";
-    case COURSE_OVER:
-        return "Not needed yet: it is over its limit, and haldane is deciding";
-    default:
-        return "Not needed: haldane is watching";
+    for (size_t i = 0; i < v->n_recent; i++) { /* newest first */
+        if (v->recent[i].needs_human && strcmp(v->recent[i].id, v->guard.id) > 0)
+            return &v->recent[i];
     }
+    return NULL;
 }
 
-static void need_line(struct buf *b, struct hd_arena *a, const struct guard_view *v, int64_t now_ms)
+static void need_line(struct buf *b, struct hd_arena *a, const struct guard_view *v)
 {
-    const struct store_guard *g = &v->guard;
-    const struct course_facts f = {.guard = g,
-                                   .service = v->has_service ? &v->service : NULL,
-                                   .hold = view_hold(v->hold, v->n_holds, g->service),
-                                   .event = v->event,
-                                   .n_events = v->n_events,
-                                   .now_ms = now_ms};
-    enum course course = course_of(a, &f);
-    bool alarm = v->alarm != NULL, needed = g->needs_human || (alarm && is_live(g));
-    bool doubt = course == COURSE_LEFT || course == COURSE_OVER || course == COURSE_OVER_LEFT;
-    enum tone tone = needed ? TONE_FAIL : doubt ? TONE_WARN : is_live(g) ? TONE_RUN : TONE_PASS;
+    const struct store_guard *g = &v->guard, *newer = newer_needing(v);
+    enum course course = course_of(g, &v->stance);
+    bool alarm = v->alarm != NULL, needed = g->needs_human || newer || (alarm && is_live(g));
+    bool left = course == COURSE_LEFT || course == COURSE_OVER_LEFT;
+    enum tone tone = needed                            ? TONE_FAIL
+                     : left || course == COURSE_OVER ? TONE_WARN
+                     : is_live(g)                      ? TONE_RUN
+                                                       : TONE_PASS;
     html_print(b, "<p class=\"need %s\" role=\"%s\">", html_tone_word(tone),
                needed ? "alert" : "status");
     html_icon(b, tone);
-    html_print(b, "%s</p>",
-               g->needs_human ? "You are needed now"
-               : !is_live(g)  ? "You are not needed"
-               : alarm        ? "You are needed: haldane is not watching"
-                              : under_way(g, course));
+    html_print(b, "%s", g->needs_human          ? "You are needed now"
+                        : newer                 ? "You are needed, by a newer release: "
+                        : alarm && is_live(g) ? "You are needed: haldane is not watching"
+                                                : course_need(g, course));
+    if (newer && !g->needs_human)
+        html_print(b, "<a href=\"/g/%s\">%s</a>", newer->id, newer->headline);
+    html_print(b, "</p>");
+    if (left && !needed)
+        part_stance(b, a, &v->stance);
 }
 
 static void row_begin(struct buf *b, const char *name)
@@ -250,6 +241,7 @@ static void way_row(struct buf *b, const struct guard_view *v, const struct way 
 {
     static const enum tone tones[] = {[WAY_OPEN] = TONE_PASS,
                                       [WAY_DOUBT] = TONE_WARN,
+                                      [WAY_ORDER] = TONE_WARN,
                                       [WAY_BLOCKED] = TONE_FAIL,
                                       [WAY_THERE] = TONE_NONE,
                                       [WAY_NONE] = TONE_NONE};
@@ -531,7 +523,7 @@ void guard_lead(struct buf *b, struct hd_arena *a, const struct guard_view *v, i
         html_print(b, " data-copy=\"%s&#10;%s\" data-url=\"/g/%s\"", guard_sentence(a, g), g->why, g->id);
     html_print(b, ">");
     if (!v->at_ms)
-        need_line(b, a, v, now_ms);
+        need_line(b, a, v);
     html_print(b, "<h1>%s</h1><p class=\"sub\">", guard_sentence(a, g));
     part_state(b, g->state);
     html_print(b, " ");

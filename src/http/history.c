@@ -229,7 +229,7 @@ enum hd_code history_json(struct call *c, struct hd_error *err)
     json_begin(&o, NULL, '{');
     json_begin(&o, "items", '[');
     for (size_t i = 0; i < n; i++)
-        show_guard_row(&o, &list[i], NULL, c->facts->public_url);
+        show_guard_row(&o, &list[i], NULL, NULL, c->facts->public_url);
     json_end(&o, ']');
     json_put_text(&o, "next", n == HD_ROWS_MAX ? list[n - 1].id : NULL);
     json_end(&o, '}');

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "http/actions.h"
+#include "http/course.h"
 #include "http/handlers.h"
 #include "http/history.h"
 #include "http/limits.h"
@@ -24,8 +25,13 @@ struct page {
     struct store_reading reading;
     struct store_drill drill;
     struct store_guard *list, *recent; /* by the filter · the newest, for the record */
-    struct store_hold *hold;
-    size_t n, n_recent, n_holds;
+    struct store_guard *needing;       /* a human, newest first */
+    struct store_guard live;           /* with its memory, while has_live */
+    struct store_event *act;           /* open notices */
+    struct store_budgets budgets;
+    size_t n, n_recent, n_needing, n_acts;
+    bool has_live;
+    struct stance stance;
     struct record record;
     struct way way;
     bool rejected; /* one of its sides is no target */
@@ -116,9 +122,94 @@ static void drill_row(struct buf *b, const struct page *p)
     html_print(b, "</dd></div>");
 }
 
+/* --- am I needed? --- */
+
+/* A notice of the service that belongs to no guard; NULL: none. */
+static const struct store_event *own_act(const struct page *p)
+{
+    for (size_t i = 0; i < p->n_acts; i++) {
+        if (!p->act[i].guard && str_is(p->act[i].service, p->call->param))
+            return &p->act[i];
+    }
+    return NULL;
+}
+
+static const struct store_side *rejected_live(const struct page *p)
+{
+    for (size_t i = 0; p->has_reading && i < p->reading.n_sides; i++) {
+        const struct store_side *s = &p->reading.side[i];
+        if (s->rejected && s->share_ppm && s->share_ppm != UINT32_MAX)
+            return s;
+    }
+    return NULL;
+}
+
+static bool is_blind(const struct page *p)
+{
+    const struct hd_guard_state *g = p->has_live ? p->live.engine : NULL;
+    for (uint32_t i = 0; g && i < g->n_checks; i++) {
+        if (g->check[i].blind)
+            return true;
+    }
+    return false;
+}
+
+static void need(struct buf *b, enum tone tone, const char *text, const struct store_guard *g)
+{
+    html_print(b, "<p class=\"need %s\" role=\"%s\">", html_tone_word(tone), tone == TONE_FAIL ? "alert" : "status");
+    html_icon(b, tone);
+    html_print(b, "%s", text);
+    if (g)
+        html_print(b, "<a href=\"/g/%s\">%s</a>", g->id, g->headline);
+    html_print(b, "</p>");
+}
+
+static void need_rejected(struct buf *b, const struct page *p, const struct store_side *s)
+{
+    html_print(b, "<p class=\"because\">%s has traffic and was rejected", s->colour);
+    if (s->rejected->guard)
+        html_print(b, " by <a href=\"/g/%s\">a guard</a>", s->rejected->guard);
+    html_print(b, " at ");
+    html_time(b, s->rejected->at_ms, p->call->now_ms);
+    html_print(b, "%s%s</p>", *s->rejected->why ? ": " : "", s->rejected->why);
+}
+
+static void need_lines(struct buf *b, const struct page *p)
+{
+    const struct store_event *act = own_act(p);
+    const struct store_side *rejected = rejected_live(p);
+    enum course course = p->has_live ? course_of(&p->live, &p->stance) : COURSE_WELL;
+    bool left = p->has_live ? course == COURSE_LEFT || course == COURSE_OVER_LEFT : stance_left_alone(&p->stance);
+    if (call_alarm(p->call))
+        need(b, TONE_FAIL, "You are needed: haldane is not watching", NULL);
+    else if (p->n_needing)
+        need(b, TONE_FAIL, "You are needed now: ", &p->needing[0]);
+    else if (act)
+        need(b, TONE_FAIL, arena_print(p->call->arena, "You are needed now: %s", act->headline), NULL);
+    else if (!p->configured)
+        need(b, TONE_WARN, "Nothing guards this service: it is no longer configured", NULL);
+    else if (p->has_live && course != COURSE_WELL)
+        need(b, course == COURSE_ACTING ? TONE_RUN : TONE_WARN, course_need(&p->live, course), NULL);
+    else if (is_blind(p))
+        need(b, TONE_WARN, "Look: a check has no usable evidence any more", NULL);
+    else if (rejected)
+        need(b, TONE_WARN, "Look: a rejected side has traffic", NULL);
+    else if (left)
+        need(b, TONE_WARN, "Not needed now; if the next release fails, haldane will NOT take it back", NULL);
+    else
+        need(b, p->has_live ? TONE_RUN : TONE_PASS,
+             p->has_live ? course_need(&p->live, course) : "Not needed: nothing is being released", NULL);
+    if (rejected)
+        need_rejected(b, p, rejected);
+    if (left)
+        part_stance(b, p->call->arena, &p->stance);
+}
+
 static void lead(struct buf *b, const struct page *p)
 {
-    html_print(b, "<section class=\"lead none\"><dl class=\"rows\">");
+    html_print(b, "<section class=\"lead none\">");
+    need_lines(b, p);
+    html_print(b, "<dl class=\"rows\">");
     now_rows(b, p);
     row(b, "Way back");
     html_print(b, "%s", p->way.sentence);
@@ -134,8 +225,8 @@ static void lead(struct buf *b, const struct page *p)
     html_print(b, "</dl>");
     if (p->configured)
         actions_of_service(b, p->call->param, &p->way,
-                           p->n_recent && !hd_state_terminal(p->recent[0].state),
-                           view_hold(p->hold, p->n_holds, p->call->param) != NULL, p->rejected);
+                           p->has_live,
+                           view_hold(p->budgets.hold, p->budgets.n_holds, p->call->param) != NULL, p->rejected);
     html_print(b, "</section>");
 }
 
@@ -187,14 +278,17 @@ static enum hd_code load(struct page *p, struct hd_error *err)
 {
     struct call *c = p->call;
     const struct store_filter recent = {
-        .service = c->param, .verdict = -1, .limit = RECORD_GUARDS};
+        .service = c->param, .verdict = -1, .limit = RECORD_GUARDS},
+                              needing = {.service = c->param, .needs_human = true, .verdict = -1, .limit = 1};
     enum hd_code code = store_service(c->store, c->arena, c->param, &p->service, err);
     if (code && code != HD_ABSENT)
         return code;
     p->configured = !code;
     if (store_guards(c->store, c->arena, &p->history.filter, &p->list, &p->n, err) ||
         store_guards(c->store, c->arena, &recent, &p->recent, &p->n_recent, err) ||
-        store_holds(c->store, c->arena, c->now_ms, &p->hold, &p->n_holds, err) ||
+        store_guards(c->store, c->arena, &needing, &p->needing, &p->n_needing, err) ||
+        store_open_acts(c->store, c->arena, &p->act, &p->n_acts, err) ||
+        store_budgets(c->store, c->arena, c->now_ms, &p->budgets, err) ||
         view_reading(c->store, c->arena, c->param, &p->has_reading, &p->reading, err))
         return err->code;
     code = store_drill(c->store, c->arena, c->param, &p->drill, err);
@@ -202,17 +296,22 @@ static enum hd_code load(struct page *p, struct hd_error *err)
         return code;
     p->drilled = !code;
     record_of(c->arena, p->recent, p->n_recent, &p->record);
-    struct way_facts f = {.service = p->configured ? &p->service : NULL,
-                          .reading = p->has_reading ? &p->reading : NULL,
-                          .guard = p->n_recent ? &p->recent[0] : NULL,
-                          .hold = view_hold(p->hold, p->n_holds, c->param),
-                          .alarm = call_alarm(c),
-                          .now_ms = c->now_ms};
-    view_window(f.service, &f);
-    const char *target = way_target(f.reading, f.guard);
-    if (target && store_rejected(c->store, c->arena, c->param, target, &f.rejected, err))
+    p->has_live = p->n_recent && !hd_state_terminal(p->recent[0].state);
+    if (p->has_live && store_guard(c->store, c->arena, p->recent[0].id, &p->live, err))
         return err->code;
-    way_find(c->arena, &f, &p->way);
+    const struct way_facts f = {.service = p->configured ? &p->service : NULL,
+                                .reading = p->has_reading ? &p->reading : NULL,
+                                .guard = p->n_recent ? &p->recent[0] : NULL,
+                                .alarm = call_alarm(c),
+                                .now_ms = c->now_ms};
+    const struct store_asked asked = {.service = c->param,
+                                      .row = f.service,
+                                      .guard = p->has_live && stance_open(&p->live) ? &p->live : NULL,
+                                      .budgets = &p->budgets,
+                                      .now_ms = c->now_ms};
+    if (view_find_way(c->store, c->arena, &f, &p->budgets, &p->way, err) ||
+        stance_load(c->store, c->arena, &asked, &p->stance, err))
+        return err->code;
     for (size_t i = 0; p->has_reading && i < p->reading.n_sides; i++)
         p->rejected |= p->reading.side[i].rejected != NULL;
     return HD_OK;
@@ -231,16 +330,16 @@ enum hd_code service_page(struct call *c, struct hd_error *err)
         return call_refuse(c, 404, "unknown_service", "There is no service %s.", c->param);
     struct buf *b = call_answer(c, 200, CALL_HTML);
     struct html_page page = call_page(c, c->param);
-    page.live = p->n_recent && !hd_state_terminal(p->recent[0].state);
+    page.live = p->has_live;
     html_head(b, &page);
     html_print(b, "<p class=\"crumb\"><a href=\"/\">fleet</a> / %s</p><h1>%s</h1>", c->param,
                c->param);
     if (!p->configured)
         html_print(b, "<p class=\"note warn\">This service is no longer configured: nothing guards "
                       "it.</p>");
-    for (size_t i = 0; i < p->n_holds; i++) {
-        if (!p->hold[i].service || str_is(p->hold[i].service, c->param))
-            part_hold(b, &p->hold[i], c->now_ms);
+    for (size_t i = 0; i < p->budgets.n_holds; i++) {
+        if (!p->budgets.hold[i].service || str_is(p->budgets.hold[i].service, c->param))
+            part_hold(b, &p->budgets.hold[i], c->now_ms);
     }
     lead(b, p);
     guards(b, p);

@@ -116,9 +116,15 @@ static enum hd_code sources_part(struct call *c, struct buf *b, struct hd_error 
 
 /* --- the dry run --- */
 
-static enum hd_code find_way(struct call *c, const struct store_service *s,
-                             const struct store_hold *holds, size_t n_holds, struct way *ret,
-                             struct hd_error *err)
+/* The way back by an order, and what haldane would do by itself: with the live guard, else with the next. */
+struct dry {
+    struct way way;
+    struct stance stance;
+    bool live;
+};
+
+static enum hd_code look(struct call *c, const struct store_service *s, const struct store_budgets *budgets,
+                         struct dry *ret, struct hd_error *err)
 {
     const struct store_filter newest = {.service = s->name, .verdict = -1, .limit = 1};
     struct store_reading reading;
@@ -128,27 +134,51 @@ static enum hd_code find_way(struct call *c, const struct store_service *s,
     if (store_guards(c->store, c->arena, &newest, &guard, &n, err) ||
         view_reading(c->store, c->arena, s->name, &has, &reading, err))
         return err->code;
-    struct way_facts f = {.service = s,
-                          .reading = has ? &reading : NULL,
-                          .guard = n ? guard : NULL,
-                          .hold = view_hold(holds, n_holds, s->name),
-                          .alarm = call_alarm(c),
-                          .now_ms = c->now_ms};
-    view_window(s, &f);
-    const char *target = way_target(f.reading, f.guard);
-    if (target && store_rejected(c->store, c->arena, s->name, target, &f.rejected, err))
+    ret->live = n && stance_open(guard);
+    const struct way_facts f = {.service = s,
+                                .reading = has ? &reading : NULL,
+                                .guard = n ? guard : NULL,
+                                .alarm = call_alarm(c),
+                                .now_ms = c->now_ms};
+    const struct store_asked asked = {.service = s->name,
+                                      .row = s,
+                                      .guard = ret->live ? guard : NULL,
+                                      .budgets = budgets,
+                                      .now_ms = c->now_ms};
+    if (view_find_way(c->store, c->arena, &f, budgets, &ret->way, err))
         return err->code;
-    way_find(c->arena, &f, ret);
-    return HD_OK;
+    return stance_load(c->store, c->arena, &asked, &ret->stance, err);
+}
+
+static void put_dry(struct call *c, struct buf *b, const struct store_service *s, const struct dry *d)
+{
+    const struct way *w = &d->way;
+    html_print(b, "<li><b>");
+    part_service_link(b, s->name);
+    html_print(b, "</b>%s", w->sentence);
+    part_until(b, w, c->now_ms);
+    html_print(b, " <span class=\"m\">mode %s</span>", s->mode);
+    if (stance_left_alone(&d->stance) && !d->live) {
+        html_print(b, "<div><span class=\"s warn\">");
+        html_icon(b, TONE_WARN);
+        html_print(b, "The next release haldane would NOT take back if it failed now:</span> %s%s</div>",
+                   d->stance.because, stance_left(c->arena, &d->stance));
+    }
+    if (w->n)
+        html_print(b, "<details><summary>step by step</summary>");
+    part_way(b, w);
+    if (w->native)
+        html_print(b, "<pre class=\"cmd\">%s</pre>", w->native);
+    html_print(b, w->n ? "</details></li>" : "</li>");
 }
 
 static enum hd_code dry_run(struct call *c, struct buf *b, struct hd_error *err)
 {
     struct store_service *service;
-    struct store_hold *hold;
-    size_t n, n_holds;
+    struct store_budgets budgets;
+    size_t n;
     if (store_services(c->store, c->arena, &service, &n, err) ||
-        store_holds(c->store, c->arena, c->now_ms, &hold, &n_holds, err))
+        store_budgets(c->store, c->arena, c->now_ms, &budgets, err))
         return err->code;
     html_print(b, "<h2 id=\"dry-run\">What would a revert do right now?</h2><p class=\"m\">By what was "
                   "read last; the router is asked again before anything is sent.</p>");
@@ -156,20 +186,10 @@ static enum hd_code dry_run(struct call *c, struct buf *b, struct hd_error *err)
         html_print(b, "<p>No service is configured, so nothing would be taken back.</p>");
     html_print(b, "<ul class=\"ways\">");
     for (size_t i = 0; i < n && i < SERVICES_SHOWN; i++) {
-        struct way w;
-        if (find_way(c, &service[i], hold, n_holds, &w, err))
+        struct dry d;
+        if (look(c, &service[i], &budgets, &d, err))
             return err->code;
-        html_print(b, "<li><b>");
-        part_service_link(b, service[i].name);
-        html_print(b, "</b>%s", w.sentence);
-        part_until(b, &w, c->now_ms);
-        html_print(b, " <span class=\"m\">mode %s</span>", service[i].mode);
-        if (w.n)
-            html_print(b, "<details><summary>step by step</summary>");
-        part_way(b, &w);
-        if (w.native)
-            html_print(b, "<pre class=\"cmd\">%s</pre>", w.native);
-        html_print(b, w.n ? "</details></li>" : "</li>");
+        put_dry(c, b, &service[i], &d);
     }
     html_print(b, "</ul>");
     if (n > SERVICES_SHOWN)

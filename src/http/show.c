@@ -56,8 +56,8 @@ static void put_role(struct json_out *o, const char *key, const char *colour, co
     json_end(o, '}');
 }
 
-static void put_guard(struct json_out *o, const struct store_guard *g,
-                      const struct store_reading *r, const char *public_url)
+static void put_guard(struct json_out *o, const struct store_guard *g, const struct store_reading *r,
+                      const struct stance *stance, const char *public_url)
 {
     char etag[32], url[HD_TEXT_MAX + 64];
     struct cause_facts facts;
@@ -99,6 +99,7 @@ static void put_guard(struct json_out *o, const struct store_guard *g,
     json_put_time(o, "recovered_at", g->recovered_ms);
     json_put_text(o, "native", g->native);
     json_put_text(o, "rehearsal", g->rehearsal);
+    stance_put(o, stance);
     put_stored(o, "change", g->change);
     json_put_text(o, "config_hash", g->config_hash);
     json_put_text(o, "etag", etag);
@@ -106,10 +107,10 @@ static void put_guard(struct json_out *o, const struct store_guard *g,
 }
 
 void show_guard_row(struct json_out *o, const struct store_guard *g, const struct store_reading *r,
-                    const char *public_url)
+                    const struct stance *stance, const char *public_url)
 {
     json_begin(o, NULL, '{');
-    put_guard(o, g, r, public_url);
+    put_guard(o, g, r, stance, public_url);
     json_end(o, '}');
 }
 
@@ -201,7 +202,7 @@ static const char *because(const struct guard_view *v)
 void show_guard(struct json_out *o, const struct guard_view *v, const char *public_url)
 {
     json_begin(o, NULL, '{');
-    put_guard(o, &v->guard, v->has_reading ? &v->reading : NULL, public_url);
+    put_guard(o, &v->guard, v->has_reading ? &v->reading : NULL, stance_open(&v->guard) ? &v->stance : NULL, public_url);
     json_put_text(o, "because", because(v));
     json_begin(o, "checks", '[');
     for (size_t i = 0; i < v->n_checks; i++)
@@ -294,7 +295,7 @@ void show_token(struct json_out *o, const struct store_token *t)
 }
 
 void show_service(struct json_out *o, const struct store_service *s, const struct store_reading *r,
-                  const struct store_drill *drill, const struct store_hold *holds, size_t n_holds)
+                  const struct store_drill *drill, const struct store_budgets *b, const struct stance *stance)
 {
     json_begin(o, NULL, '{');
     json_put_text(o, "name", s->name);
@@ -320,11 +321,12 @@ void show_service(struct json_out *o, const struct store_service *s, const struc
         json_put_null(o, "drill");
     }
     json_begin(o, "holds", '[');
-    for (size_t i = 0; i < n_holds; i++) {
-        if (!holds[i].service || str_is(holds[i].service, s->name))
-            show_hold(o, &holds[i]);
+    for (size_t i = 0; i < b->n_holds; i++) {
+        if (!b->hold[i].service || str_is(b->hold[i].service, s->name))
+            show_hold(o, &b->hold[i]);
     }
     json_end(o, ']');
+    stance_put(o, stance);
     json_end(o, '}');
 }
 

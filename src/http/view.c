@@ -264,19 +264,15 @@ void view_measure(struct guard_view *v)
     }
 }
 
-void view_window(const struct store_service *s, struct way_facts *f)
+/* How long the service keeps what a revert would go back to; 0: for good. */
+static int64_t kept_for(const struct store_service *s)
 {
     JSON_AUTO j = NULL;
-    const char *until;
-    f->unsafe_until_ms = -1;
-    if (!s || !s->about || json_parse((struct hd_span){s->about, strlen(s->about)}, &j, NULL))
-        return;
-    if (json_get(j, "kept_for_ms"))
-        (void)json_i64(json_get(j, "kept_for_ms"), "kept_for_ms", &f->kept_for_ms, NULL);
-    f->unsafe = json_get(j, "rollback_safe") && !member_bool(j, "rollback_safe");
-    const struct json *m = json_get(j, "rollback_unsafe_until");
-    if (m && json_type(m) == JSON_STRING && !json_text(m, "", &until, NULL))
-        (void)str_read_time(until, &f->unsafe_until_ms);
+    int64_t ms = 0;
+    if (s && s->about && !json_parse((struct hd_span){s->about, strlen(s->about)}, &j, NULL) &&
+        json_get(j, "kept_for_ms"))
+        (void)json_i64(json_get(j, "kept_for_ms"), "kept_for_ms", &ms, NULL);
+    return ms;
 }
 
 void view_way(struct hd_arena *a, const struct guard_view *v, int64_t now_ms, struct way *ret)
@@ -284,12 +280,30 @@ void view_way(struct hd_arena *a, const struct guard_view *v, int64_t now_ms, st
     struct way_facts f = {.service = v->has_service ? &v->service : NULL,
                           .reading = v->has_reading ? &v->reading : NULL,
                           .guard = &v->guard,
-                          .hold = view_hold(v->hold, v->n_holds, v->guard.service),
+                          .stance = &v->stance,
                           .rejected = v->rejected[HD_STABLE],
                           .alarm = v->alarm,
                           .now_ms = now_ms};
-    view_window(f.service, &f);
+    f.kept_for_ms = kept_for(f.service);
     way_find(a, &f, ret);
+}
+
+enum hd_code view_find_way(struct store *s, struct hd_arena *a, const struct way_facts *facts,
+                           const struct store_budgets *budgets, struct way *ret, struct hd_error *err)
+{
+    struct way_facts f = *facts;
+    struct stance stance = {.known = false};
+    const struct store_guard *g = f.guard && stance_open(f.guard) ? f.guard : NULL;
+    struct store_asked asked = {.row = f.service, .guard = g, .target = way_target(f.reading, f.guard),
+                                .budgets = budgets, .now_ms = f.now_ms};
+    asked.service = f.service ? f.service->name : f.guard ? f.guard->service : NULL;
+    f.stance = &stance;
+    f.kept_for_ms = kept_for(f.service);
+    if (asked.target && (store_rejected(s, a, asked.service, asked.target, &f.rejected, err) ||
+                         stance_load(s, a, &asked, &stance, err)))
+        return err->code;
+    way_find(a, &f, ret);
+    return HD_OK;
 }
 
 bool view_waits(const struct guard_view *v, int64_t now_ms)
@@ -428,7 +442,7 @@ static enum hd_code load_beside(struct store *s, struct hd_arena *a, struct guar
     return HD_OK;
 }
 
-enum hd_code view_load_service(struct store *s, struct hd_arena *a, struct guard_view *v,
+enum hd_code view_load_service(struct store *s, struct hd_arena *a, struct guard_view *v, int64_t now_ms,
                                struct hd_error *err)
 {
     const char *const colour[HD_ROLES] = {v->guard.stable, v->guard.candidate};
@@ -441,6 +455,12 @@ enum hd_code view_load_service(struct store *s, struct hd_arena *a, struct guard
     v->runbook = v->has_service ? view_about(a, &v->service, "runbook") : NULL;
     for (int r = 0; r < HD_ROLES; r++) {
         if (store_rejected(s, a, v->guard.service, colour[r], &v->rejected[r], err))
+            return err->code;
+    }
+    if (hd_state_terminal(v->guard.state) && v->has_service && !v->guard.analysis) { /* what an order would find */
+        const struct store_asked asked = {
+            .service = v->guard.service, .row = &v->service, .target = v->guard.stable, .now_ms = now_ms};
+        if (stance_load(s, a, &asked, &v->stance, err))
             return err->code;
     }
     if (store_guards(s, a, &recent, &v->recent, &v->n_recent, err))
@@ -471,7 +491,8 @@ enum hd_code view_load(struct store *s, struct hd_arena *a, const char *id, int6
         load_others(s, a, v, err) || load_events(s, a, v, err) || view_evidence(s, a, v, INT64_MAX, err) ||
         store_outbox_of(s, a, id, &v->told, &v->n_told, err) ||
         store_intents(s, a, id, &v->intent, &v->n_intents, err) ||
-        store_holds(s, a, now_ms, &v->hold, &v->n_holds, err))
+        store_holds(s, a, now_ms, &v->hold, &v->n_holds, err) ||
+        stance_of_guard(s, a, &v->guard, NULL, now_ms, &v->stance, err))
         return err->code;
     view_measure(v);
     view_checks(a, v->guard.checks, v->guard.engine, &v->check, &v->n_checks);

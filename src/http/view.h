@@ -73,6 +73,7 @@ struct guard_view {
     struct store_service service;     /* as it is configured now */
     const char *runbook;              /* of the service; NULL */
     const char *rejected[HD_ROLES];   /* why this side is no target; NULL: it may be one */
+    struct stance stance;             /* by itself: of a live guard; by order: to its stable side */
     struct store_guard *recent;       /* the service's newest, this one among them */
     struct store_guard *beside;       /* other services' that began near it in time */
     size_t n_recent, n_beside;
@@ -93,8 +94,10 @@ struct guard_view {
 bool view_waits(const struct guard_view *, int64_t now_ms);
 /* The guard's way back, by what was loaded. */
 void view_way(struct hd_arena *, const struct guard_view *, int64_t now_ms, struct way *ret);
-/* What the service's own rules say of the way back, into the facts. */
-void view_window(const struct store_service *, struct way_facts *);
+/* The way back by what the facts name, and what the store knows besides; `facts` without stance and
+ * rejected. */
+enum hd_code view_find_way(struct store *, struct hd_arena *, const struct way_facts *,
+                           const struct store_budgets *, struct way *ret, struct hd_error *err);
 /* Of the object `about` of a service; NULL: not said. */
 const char *view_about(struct hd_arena *, const struct store_service *, const char *key);
 /* What the candidate's requests were of all, in the last poll that counted both sides. */
@@ -107,7 +110,7 @@ enum hd_code view_load(struct store *, struct hd_arena *, const char *id, int64_
 /* Its evidence up to a moment in place of what was loaded; INT64_MAX: all. Bounded by HD_PAGE_POLLS_MAX. */
 enum hd_code view_evidence(struct store *, struct hd_arena *, struct guard_view *, int64_t until_ms, struct hd_error *err);
 /* And what stands around it, for its page: the service today, and how that did before. */
-enum hd_code view_load_service(struct store *, struct hd_arena *, struct guard_view *,
+enum hd_code view_load_service(struct store *, struct hd_arena *, struct guard_view *, int64_t now_ms,
                                struct hd_error *err);
 /* False when there is no reading yet. */
 enum hd_code view_reading(struct store *, struct hd_arena *, const char *service, bool *ret_has,

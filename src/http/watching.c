@@ -28,18 +28,15 @@ enum hd_code watching_load(struct store *s, struct hd_arena *a, const struct sto
 {
     struct store_band *band;
     size_t n;
-    struct way_facts f = {.service = facts->service,
-                          .reading = facts->reading,
-                          .guard = g,
-                          .hold = facts->hold,
-                          .alarm = facts->alarm,
-                          .now_ms = facts->now_ms};
-    view_window(f.service, &f);
-    if (store_bands(s, a, g->id, &band, &n, err) || store_rejected(s, a, g->service, g->stable, &f.rejected, err))
+    const struct way_facts f = {.service = facts->service,
+                                .reading = facts->reading,
+                                .guard = g,
+                                .alarm = facts->alarm,
+                                .now_ms = facts->now_ms};
+    if (store_bands(s, a, g->id, &band, &n, err))
         return err->code;
-    *ret = (struct watching){.guard = g, .reading = facts->reading, .worst = worst_of(band, n)};
-    way_find(a, &f, &ret->way);
-    return HD_OK;
+    *ret = (struct watching){.guard = g, .reading = facts->reading, .stance = facts->stance, .worst = worst_of(band, n)};
+    return view_find_way(s, a, &f, facts->budgets, &ret->way, err);
 }
 
 static int rank(const struct watching *w)
@@ -96,11 +93,13 @@ static void back(struct buf *b, const struct watching *w, int64_t now_ms)
         html_print(b, "-");
         return;
     }
-    enum tone tone = way->state == WAY_BLOCKED ? TONE_FAIL : way->state == WAY_DOUBT ? TONE_WARN : TONE_PASS;
+    enum tone tone = way->state == WAY_BLOCKED ? TONE_FAIL : way->state == WAY_OPEN ? TONE_PASS : TONE_WARN;
     const struct store_side *s = w->reading ? view_side(w->reading, way->to) : NULL;
     html_print(b, "<span class=\"s %s\">", html_tone_word(tone));
     html_icon(b, tone);
-    html_print(b, "%s</span>", way->state == WAY_BLOCKED ? "would be refused" : "");
+    html_print(b, "%s</span>", way->state == WAY_BLOCKED ? "would be refused"
+                                  : way->state == WAY_ORDER ? "by an order only, "
+                                                              : "");
     if (way->state != WAY_BLOCKED && way->until_ms >= 0) {
         html_time(b, way->until_ms, now_ms);
         html_print(b, " (");
@@ -129,6 +128,11 @@ static void row(struct buf *b, const struct watching *w, int64_t now_ms)
         html_print(b, " <span class=\"s %s\">", html_tone_word(tone));
         html_icon(b, tone);
         html_print(b, w->worst == HD_BAND_FAIL ? "over its limit</span>" : "near its limit</span>");
+    }
+    if (stance_left_alone(w->stance)) {
+        html_print(b, "<div><span class=\"s warn\">");
+        html_icon(b, TONE_WARN);
+        html_print(b, "haldane will NOT take this back:</span> %s</div>", w->stance->because);
     }
     html_print(b, "</div></td><td data-l=\"guard\">");
     progress(b, g, now_ms);

@@ -14,6 +14,7 @@ struct watching {
     const struct store_guard *guard; /* as it was listed */
     const struct store_reading *reading; /* NULL: none yet */
     enum hd_band worst; /* of its checks */
+    const struct stance *stance;
     struct way way;
 };
 
@@ -21,7 +22,8 @@ struct watching {
 struct watching_facts {
     const struct store_service *service;
     const struct store_reading *reading;
-    const struct store_hold *hold;
+    const struct stance *stance;
+    const struct store_budgets *budgets;
     const char *alarm;
     int64_t now_ms;
 };

@@ -74,7 +74,13 @@ static void ask_reading(struct hd_arena *a, const struct way_facts *f, struct wa
 static void ask_target(struct hd_arena *a, const struct way_facts *f, struct way *w)
 {
     const struct store_side *s = side_of(f->reading, w->to);
-    if (!s || s->ready == UINT32_MAX)
+    const struct stance *st = f->stance;
+    BUF_AUTO gate = BUF_INIT(2 * HD_TEXT_MAX);
+    if (st && st->known)
+        would_say(&gate, &st->order, f->now_ms);
+    if (gate.len)
+        add(a, w, TONE_FAIL, "%s.", buf_at(&gate));
+    else if (!s || s->ready == UINT32_MAX)
         add(a, w, TONE_WARN, "Whether %s is ready cannot be seen in the router; its probe is asked first.",
             w->to);
     else if (!s->ready)
@@ -104,34 +110,35 @@ static void ask_window(struct hd_arena *a, const struct way_facts *f, struct way
             str_duration(f->kept_for_ms, kept));
 }
 
-/* What keeps haldane from acting by itself, and a human's order not. */
+/* Would haldane go it by itself? A human's order is kept by none of this. */
 static void ask_rules(struct hd_arena *a, const struct way_facts *f, struct way *w)
 {
-    char until[STR_TIME_MAX];
-    const char *mode = f->guard && !hd_state_terminal(f->guard->state) ? hd_mode_word(f->guard->mode)
-                       : f->service                                    ? f->service->mode
-                                                                       : NULL;
-    if (f->hold)
-        add(a, w, TONE_NONE, "Automatic reverts are held until %s (%s); an order still works.",
-            str_time(f->hold->until_ms, until), f->hold->reason);
-    if (f->unsafe && (f->unsafe_until_ms < 0 || f->now_ms < f->unsafe_until_ms))
-        add(a, w, TONE_WARN, "rollback_safe says that going back breaks things%s%s; haldane does not do it by "
-                             "itself, an order still works.",
-            f->unsafe_until_ms < 0 ? "" : " until ", f->unsafe_until_ms < 0 ? "" : str_time(f->unsafe_until_ms, until));
-    if (mode && !str_is(mode, "enforce"))
-        add(a, w, TONE_NONE, "Mode %s: haldane does not act by itself; an order still works.", mode);
-    if (f->guard && f->guard->rehearsal && str_begins(f->guard->rehearsal, "ok"))
+    const struct store_guard *g = f->guard;
+    const struct stance *st = f->stance;
+    if (g && stance_open(g) && stance_left_alone(st) && !st->order.reason) {
+        add(a, w, TONE_WARN, "By itself haldane would not go it: %s%s%s%s. An order would.", st->because,
+            stance_left(a, st), st->next ? "; " : "", st->next ? st->next : "");
+        w->state = w->state == WAY_BLOCKED ? w->state : WAY_ORDER;
+    }
+    if (g && g->rehearsal && str_begins(g->rehearsal, "ok"))
         add(a, w, TONE_PASS, "Rehearsed when the guard began: %s",
-            f->guard->rehearsal + (str_begins(f->guard->rehearsal, "ok: ") ? 4 : 0));
-    else if (f->guard && f->guard->rehearsal)
-        add(a, w, TONE_WARN, "Rehearsed when the guard began: %s", f->guard->rehearsal);
+            g->rehearsal + (str_begins(g->rehearsal, "ok: ") ? 4 : 0));
+    else if (g && g->rehearsal) /* how it stood then; how it stands now is said above */
+        add(a, w, w->state == WAY_OPEN ? TONE_NONE : TONE_WARN, "Rehearsed when the guard began: %s", g->rehearsal);
 }
 
-static void answer(struct hd_arena *a, struct way *w)
+static void answer(struct hd_arena *a, const struct way_facts *f, struct way *w)
 {
+    bool over = f->guard && hd_state_terminal(f->guard->state);
     switch (w->state) {
     case WAY_OPEN:
-        w->sentence = arena_print(a, "A revert to %s would work right now.", w->to);
+        w->sentence = arena_print(a, over ? "An order to go back to %s would work right now; haldane does not do it by "
+                                            "itself, its guard has ended."
+                                          : "A revert to %s would work right now.", w->to);
+        break;
+    case WAY_ORDER:
+        w->sentence = arena_print(a, "By itself haldane would not revert to %s right now: %s%s. An order would work.",
+                                  w->to, f->stance->because, stance_left(a, f->stance));
         break;
     case WAY_DOUBT:
         w->sentence = arena_print(a, "A revert to %s is possible, with a doubt.", w->to);
@@ -174,5 +181,5 @@ void way_find(struct hd_arena *a, const struct way_facts *f, struct way *ret)
     if (w->state == WAY_BLOCKED && !w->to)
         w->sentence = "A revert would be refused right now.";
     else
-        answer(a, w);
+        answer(a, f, w);
 }

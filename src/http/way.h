@@ -9,11 +9,12 @@
 
 #include "base/arena.h"
 #include "http/html.h"
-#include "store/store.h"
+#include "http/stance.h"
 
 enum way_state {
     WAY_OPEN,    /* nothing known stands against it */
     WAY_DOUBT,   /* something is not known, or old */
+    WAY_ORDER,   /* haldane would not go it by itself; an order would */
     WAY_BLOCKED, /* it would be refused */
     WAY_THERE,   /* the traffic is there already */
     WAY_NONE,    /* nobody knows where back would be */
@@ -38,12 +39,10 @@ struct way_facts {
     const struct store_service *service; /* NULL: no longer configured */
     const struct store_reading *reading; /* NULL: never read */
     const struct store_guard *guard;     /* the live one, else the newest; NULL: none */
-    const struct store_hold *hold;       /* in force on it; NULL: none */
+    const struct stance *stance;         /* to the target; NULL: not known */
     const char *rejected;                /* why the target was rejected; NULL: it is not */
     const char *alarm;                   /* as html_page.alarm */
     int64_t kept_for_ms;                 /* the target, after the guard's switch; 0: for good */
-    bool unsafe;                         /* rollback_safe says no, until unsafe_until_ms (-1: for good) */
-    int64_t unsafe_until_ms;
     int64_t now_ms;
 };
 

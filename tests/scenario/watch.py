@@ -173,7 +173,7 @@ def main(world):
     w.ok(objects.wait('"refused"'), "and an object", objects.text)
     told = [json.loads(line) for line in objects.text.splitlines()]
     w.ok(told[-1]["needs_human"] and told[-1]["service"] == "shop", "that says who is needed", told)
-    w.equal(len({(x["state"], x["headline"], x["needs_human"]) for x in told}), len(told), "each change once", told)
+    w.equal(len({(x["state"], x["headline"], x["needs_human"], x["would_not_because"]) for x in told}), len(told), "each change once", told)
     w.equal(plain.end(), (130, ""), "told to end, it ends")
     objects.end()
     other_ways(argv)

@@ -20,9 +20,11 @@
 #define NEEDING(id)                                                                                \
     "{\"id\":\"" id "\",\"service\":\"shop\",\"state\":\"advised\",\"needs_human\":true,"           \
     "\"headline\":\"Look\"}"
-#define LIVE(mode, since)                                                                          \
-    "{\"id\":\"" ID "\",\"service\":\"shop\",\"state\":\"watching\",\"live\":true,\"mode\":\"" mode "\","  \
-    "\"headline\":\"Watching\",\"bad_since\":" since "}"
+#define LIVE(would_not, since)                                                                     \
+    "{\"id\":\"" ID "\",\"service\":\"shop\",\"state\":\"watching\",\"live\":true,"  \
+    "\"headline\":\"Watching\",\"bad_since\":" since would_not "}"
+#define WOULD_NOT(because, until) ",\"would_act\":false,\"would_not_because\":\"" because "\",\"would_not_until\":" until
+#define IDLE "{\"name\":\"shop\",\"mode\":\"enforce\",\"holds\":[]" WOULD_NOT("cool-down", "null") "}"
 #define FREE "{\"name\":\"shop\",\"mode\":\"enforce\",\"holds\":[]}"
 #define ITEMS(item) "{\"items\":[" item "],\"next\":null}"
 
@@ -146,13 +148,21 @@ static const struct row {
      {{200, ITEMS(SERVICE), false}, {200, ITEMS(ROW), false}, {200, ITEMS(NEEDING(EARLIER)), false}}, 0, 3,
      "passed   " ID "  -        Good\n", NULL, NULL, NULL},
     {"status: a live guard over its limit", {"status"},
-     {{200, ITEMS(FREE), false}, {200, ITEMS(LIVE("enforce", "\"2026-11-20T03:04:10Z\"")), false},
+     {{200, ITEMS(FREE), false}, {200, ITEMS(LIVE("", "\"2026-11-20T03:04:10Z\"")), false},
       {200, ITEMS(""), false}}, 0, 3, " over its limit since 03:04:10 UTC\n", NULL, NULL, NULL},
     {"status: one that haldane will not take back", {"status"},
-     {{200, ITEMS(FREE), false}, {200, ITEMS(LIVE("advise", "null")), false}, {200, ITEMS(""), false}}, 0, 3,
-     "   haldane will NOT take this back (advise): watch it yourself\n", NULL, NULL, NULL},
+     {{200, ITEMS(FREE), false}, {200, ITEMS(LIVE(WOULD_NOT("mode advise", "null"), "null")), false},
+      {200, ITEMS(""), false}}, 0, 3,
+     "   haldane will NOT take this back (mode advise): watch it yourself\n", NULL, NULL, NULL},
+    {"status: for how long", {"status"},
+     {{200, ITEMS(FREE), false},
+      {200, ITEMS(LIVE(WOULD_NOT("cool-down until x", "\"2099-11-20T03:04:10Z\""), "null")), false},
+      {200, ITEMS(""), false}}, 0, 3, "   haldane will NOT take this back (cool-down until x, ", NULL, NULL, NULL},
+    {"status: the next one would not be taken back", {"status"},
+     {{200, ITEMS(IDLE), false}, {200, ITEMS(""), false}, {200, ITEMS(""), false}}, 0, 3,
+     "   haldane would NOT take back the next release if it failed now: cool-down\n", NULL, NULL, NULL},
     {"status: over its limit, and held", {"status"},
-     {{200, ITEMS(SERVICE), false}, {200, ITEMS(LIVE("enforce", "\"2026-11-20T03:04:10Z\"")), false},
+     {{200, ITEMS(SERVICE), false}, {200, ITEMS(LIVE(WOULD_NOT("held", "null"), "\"2026-11-20T03:04:10Z\"")), false},
       {200, ITEMS(""), false}}, 0, 3,
      "over its limit since 03:04:10 UTC; haldane will NOT take this back (held): watch it yourself\n", NULL, NULL, NULL},
     {"status of one", {"status", "shop"},

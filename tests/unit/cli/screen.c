@@ -21,6 +21,12 @@
 #define FLEET(sentence, needed, acts, needing, live, recent)                                       \
     "{\"sentence\":\"" sentence "\",\"needed\":" needed ",\"ended\":\"1 passed.\",\"acts\":[" acts "],"   \
     "\"needing\":[" needing "],\"live\":[" live "],\"recent\":[" recent "],\"holds\":[]}"
+#define HELD GUARD("A", "watching", "Watching green (from blue)",                                    \
+                   ",\"live\":true,\"would_act\":false,\"would_not_because\":\"automatic reverts are held: freeze\"")
+#define LEFT(sentence)                                                                             \
+    "{\"sentence\":\"" sentence "\",\"needed\":false,\"doubt\":true,\"ended\":\"\",\"live\":[" HELD "]}"
+#define ALONE FLEET("x", "false", "", "", LIVE, "")
+#define WATCHING "22:23:20 shop  watching      Watching green (from blue)\n"
 #define QUIET FLEET("All well: nothing is being released", "false", "", "", "", PASSED)
 #define BUSY FLEET("1 thing needs you", "true", "", REFUSED, LIVE, REFUSED "," PASSED)
 #define NOTICE                                                                                     \
@@ -51,6 +57,11 @@ static const struct row {
      "x  (live; q quits)\n\nNEEDS YOU (1)\n(X) The store is?[2J full  haldane  just now\n"
      "... 3 more lines: make the terminal "
      "taller, or haldane list\n"},
+    {"left alone is not green", LEFT("1 release is being watched"), {80, 20, true, NOW, -1},
+     "\x1b[33m1 release is being watched\x1b[0m  (live; q quits)\n\n"
+     "\x1b[1mWATCHING (1)\x1b[0m\n\x1b[33m(?) shop\x1b[0m  watching  blue -> green\n    Watching green (from blue)\n"
+     "\x1b[33m    haldane will NOT take this back: \x1b[0mautomatic reverts are held: freeze\n\n"
+     "\x1b[1mLAST 12 HOURS\x1b[0m  \n"},
     {"nonsense", "[7]", {80, 20, false, NOW, -1}, "haldane  (live; q quits)\n\nLAST 12 HOURS\n"},
 };
 
@@ -107,6 +118,11 @@ static const struct step {
     {FLEET("x", "true", NOTICE, "", "", GUARD("A", "passed", "green passed", "") "," REFUSED "," PASSED),
      "22:23:20 shop  passed        green passed\n"},
     {FLEET("x", "true", "", "", GUARD("D", "warming", "Watching", ""), ""), "22:23:20 shop  warming       Watching\n"},
+    {ALONE, WATCHING},
+    {LEFT("x"), "22:23:20 shop  watching      Watching green (from blue); haldane will NOT take this back: automatic "
+                "reverts are held: freeze\n"},
+    {LEFT("x"), ""},
+    {ALONE, WATCHING},
 };
 
 static void changes(void **state)
@@ -127,10 +143,11 @@ static void changes(void **state)
     screen_changes(fleet, &others, NOW, true, &got);
     assert_string_equal(buf_at(&got),
                         "{\"at\":\"2023-11-14T22:23:20.000Z\",\"id\":\"B\",\"service\":\"shop\",\"state\":\"refused\","
-                        "\"headline\":\"green is failing\",\"why\":\"5xx 5% \\u003e 1%\",\"needs_human\":true}\n"
+                        "\"headline\":\"green is failing\",\"why\":\"5xx 5% \\u003e 1%\",\"needs_human\":true,"
+                        "\"would_not_because\":null}\n"
                         "{\"at\":\"2023-11-14T22:23:20.000Z\",\"id\":\"A\",\"service\":\"shop\",\"state\":\"watching\","
                         "\"headline\":\"Watching green (from blue)\",\"why\":\"5xx 0.1% within 1%\","
-                        "\"needs_human\":false}\n");
+                        "\"needs_human\":false,\"would_not_because\":null}\n");
 }
 
 int main(void)

@@ -47,7 +47,7 @@ static void render(struct hd_arena *a, const char *id, struct buf *to)
     struct guard_view *v = arena_of(a, struct guard_view);
     sample_ok(store_open_reader(path, &s, &err), &err);
     sample_ok(view_load(s, a, id, now_ms, v, &err), &err);
-    sample_ok(view_load_service(s, a, v, &err), &err);
+    sample_ok(view_load_service(s, a, v, now_ms, &err), &err);
     guard_render(to, a, v, now_ms);
     assert_false(to->full);
     (void)store_close(s);
@@ -215,33 +215,26 @@ static void test_fleet_says(void **state)
 static void test_guard_course(void **state)
 {
     static const char over[] = "Not needed yet: it is over its limit", left[] = "haldane will NOT take this back";
-    static const struct store_hold hold = {.service = "cart"};
-    static const struct store_event rejected = {
-        .reason = HD_REASON_REJECTED_LIVE, .text = "It is watched, and not taken back by haldane: cool-down"},
-        fought = {.reason = HD_REASON_REJECTED_LIVE, .text = "It is watched, and taken back if it fails"};
+    static const struct stance held = {.known = true, .because = "automatic reverts are held: freeze"},
+                               acts = {.known = true}, unknown = {.known = false};
     static const struct {
         const char *name;
         int64_t bad_since_ms;
-        int32_t state, mode;
-        const struct store_hold *hold;
-        const char *about;
-        const struct store_event *event;
+        int32_t state;
+        const struct stance *stance;
         enum course want;
         const char *says;
     } row[] = {
-        {"well", -1, HD_STATE_WATCHING, HD_MODE_ENFORCE, NULL, NULL, NULL, COURSE_WELL, "haldane is watching"},
-        {"over", 1, HD_STATE_WARMING, HD_MODE_ENFORCE, NULL, NULL, NULL, COURSE_OVER, over},
-        {"advise", -1, HD_STATE_WATCHING, HD_MODE_ADVISE, NULL, NULL, NULL, COURSE_LEFT, left},
-        {"advise, over", 1, HD_STATE_WATCHING, HD_MODE_ADVISE, NULL, NULL, NULL, COURSE_OVER_LEFT, left},
-        {"held", -1, HD_STATE_WATCHING, HD_MODE_ENFORCE, &hold, NULL, NULL, COURSE_LEFT, left},
-        {"unsafe", -1, HD_STATE_WATCHING, HD_MODE_ENFORCE, NULL, "{\"rollback_safe\":false}", NULL, COURSE_LEFT, left},
-        {"pages", -1, HD_STATE_WATCHING, HD_MODE_ENFORCE, NULL, "{\"on_fail\":\"page\"}", NULL, COURSE_LEFT, left},
-        {"cool-down", 1, HD_STATE_WATCHING, HD_MODE_ENFORCE, NULL, NULL, &rejected, COURSE_OVER_LEFT, left},
-        {"rejected", -1, HD_STATE_WATCHING, HD_MODE_ENFORCE, NULL, NULL, &fought, COURSE_WELL, "haldane is watching"},
-        {"deciding", 1, HD_STATE_DECIDING, HD_MODE_ENFORCE, NULL, NULL, NULL, COURSE_OVER, "haldane is acting"},
-        {"ordered", -1, HD_STATE_DECIDING, HD_MODE_ADVISE, NULL, NULL, NULL, COURSE_ACTING, "haldane is acting"},
-        {"sending", 1, HD_STATE_REVERTING, HD_MODE_ENFORCE, NULL, NULL, NULL, COURSE_ACTING, "haldane is acting"},
-        {"ended", 1, HD_STATE_ADVISED, HD_MODE_ADVISE, NULL, NULL, NULL, COURSE_WELL, "You are not needed"},
+        {"well", -1, HD_STATE_WATCHING, &acts, COURSE_WELL, "haldane is watching"},
+        {"over", 1, HD_STATE_WARMING, &acts, COURSE_OVER, over},
+        {"left", -1, HD_STATE_WATCHING, &held, COURSE_LEFT, left},
+        {"left, and why", -1, HD_STATE_WATCHING, &held, COURSE_LEFT, "automatic reverts are held: freeze"},
+        {"left, over", 1, HD_STATE_WATCHING, &held, COURSE_OVER_LEFT, left},
+        {"not known", -1, HD_STATE_WATCHING, &unknown, COURSE_WELL, "haldane is watching"},
+        {"deciding", 1, HD_STATE_DECIDING, &held, COURSE_OVER, "haldane is acting"},
+        {"ordered", -1, HD_STATE_DECIDING, &held, COURSE_ACTING, "haldane is acting"},
+        {"sending", 1, HD_STATE_REVERTING, &held, COURSE_ACTING, "haldane is acting"},
+        {"ended", 1, HD_STATE_ADVISED, &held, COURSE_WELL, "You are not needed"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -249,21 +242,41 @@ static void test_guard_course(void **state)
         BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
         struct guard_view *v = arena_of(a, struct guard_view);
         v->guard = sample_guard(SAMPLE_WATCHING, "cart", row[i].state, now_ms);
-        v->guard.mode = row[i].mode;
         v->guard.bad_since_ms = row[i].bad_since_ms;
         v->has_service = true;
-        v->service = (struct store_service){.name = "cart", .mode = "enforce", .about = row[i].about};
-        v->hold = (struct store_hold *)row[i].hold;
-        v->n_holds = row[i].hold != NULL;
-        v->event = (struct store_event *)row[i].event;
-        v->n_events = row[i].event != NULL;
-        const struct course_facts f = {.guard = &v->guard, .service = &v->service, .hold = row[i].hold,
-                                       .event = row[i].event, .n_events = v->n_events, .now_ms = now_ms};
-        if (course_of(a, &f) != row[i].want)
-            fail_msg("%s: course %d, not %d", row[i].name, (int)course_of(a, &f), (int)row[i].want);
+        v->service = (struct store_service){.name = "cart", .mode = "enforce"};
+        v->stance = *row[i].stance;
+        enum course course = course_of(&v->guard, &v->stance);
+        if (course != row[i].want)
+            fail_msg("%s: course %d, not %d", row[i].name, (int)course, (int)row[i].want);
         guard_lead(&b, a, v, now_ms);
         if (!strstr(b.at, row[i].says))
             fail_msg("%s: no \"%s\" on the page", row[i].name, row[i].says);
+    }
+}
+
+/* Who reads of the last rollback is told of the newer release that needs somebody. */
+static void test_newer_needs(void **state)
+{
+    (void)state;
+    ARENA_AUTO a = arena_new();
+    struct store_guard recent[] = {sample_guard(SAMPLE_BROKEN, "cart", HD_STATE_REFUSED, now_ms),
+                                   sample_guard(SAMPLE_REVERTED, "cart", HD_STATE_REVERTED, now_ms - 1)};
+    recent[0].headline = "green is failing";
+    for (int needs = 0; needs < 2; needs++) {
+        for (int older = 0; older < 2; older++) {
+            BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
+            struct guard_view *v = arena_of(a, struct guard_view);
+            recent[0].needs_human = needs;
+            v->guard = older ? sample_guard("01JD2K0000000000000000000Z", "cart", HD_STATE_REVERTED, now_ms) : recent[1];
+            v->recent = recent;
+            v->n_recent = 2;
+            guard_lead(&b, a, v, now_ms);
+            bool told = strstr(b.at, "You are needed, by a newer release: <a href=\"/g/" SAMPLE_BROKEN
+                                     "\">green is failing</a>") != NULL;
+            if (told != (needs && !older) || (strstr(b.at, "You are not needed") != NULL) == told)
+                fail_msg("needs %d, older %d: told %d", needs, older, told);
+        }
     }
 }
 
@@ -381,7 +394,7 @@ static void test_moment(void **state)
         struct guard_view *v = arena_of(a, struct guard_view);
         sample_ok(store_open_reader(path, &s, &err), &err);
         sample_ok(view_load(s, a, SAMPLE_REVERTED, now_ms, v, &err), &err);
-        sample_ok(view_load_service(s, a, v, &err), &err);
+        sample_ok(view_load_service(s, a, v, now_ms, &err), &err);
         sample_ok(moment_freeze(s, a, v, v->guard.switch_to_ms + row[i].after_ms, &err), &err);
         guard_render(&b, a, v, now_ms);
         for (const char *const *w = row[i].want; w < row[i].want + 5 && *w; w++) {
@@ -424,8 +437,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_screen), cmocka_unit_test(test_no_refresh_when_ended),
         cmocka_unit_test(test_hostile),      cmocka_unit_test(test_fleet_says),
-        cmocka_unit_test(test_guard_course), cmocka_unit_test(test_alarm),        cmocka_unit_test(test_moment),
-        cmocka_unit_test(test_demo),       cmocka_unit_test(test_cause),
+        cmocka_unit_test(test_guard_course), cmocka_unit_test(test_newer_needs),
+        cmocka_unit_test(test_alarm),        cmocka_unit_test(test_moment),
+        cmocka_unit_test(test_demo),         cmocka_unit_test(test_cause),
         cmocka_unit_test(test_polls),
     };
     return cmocka_run_group_tests(tests, make_store, drop_store);

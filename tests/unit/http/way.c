@@ -31,50 +31,68 @@ static struct store_guard guard(int state)
 static void test_way(void **state)
 {
     static const struct store_service service = {.name = "shop", .mode = "enforce"};
-    static const struct store_hold hold = {.reason = "freeze", .until_ms = NOW + 60000};
+    static const struct stance acts = {.known = true},
+                               held = {.known = true, .act = {.reason = HD_REASON_HELD}, .left = "60 s left",
+                                       .because = "automatic reverts are held until 10:31:00Z: freeze"},
+                               small = {.known = true,
+                                        .act = {.reason = HD_REASON_HELD},
+                                        .because = "automatic reverts are held",
+                                        .order = {.reason = HD_REASON_TARGET_SMALL, .target = "blue", .ready = 1,
+                                                  .wanted = 2, .until_ms = -1}};
     static const struct {
         const char *name;
         int guard; /* its state; -1: none */
         uint32_t green_ppm, ready, wanted;
         int64_t age_ms;
-        bool configured, held;
+        bool configured;
+        const struct stance *stance;
         const char *rejected, *alarm;
         enum way_state want;
         const char *line; /* one of its lines; NULL: none is asked for */
         bool native;
         int64_t kept_for_ms;
-        bool unsafe;
+        const char *sentence; /* NULL: none is asked for */
     } row[] = {
-        {"open", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, false, NULL, NULL, WAY_OPEN,
+        {"open", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, &acts, NULL, NULL, WAY_OPEN,
          "blue has 2 members ready", true},
-        {"part of the traffic", HD_STATE_WATCHING, 100000, 2, 2, 0, true, false, NULL, NULL, WAY_OPEN,
+        {"part of the traffic", HD_STATE_WATCHING, 100000, 2, 2, 0, true, &acts, NULL, NULL, WAY_OPEN,
          NULL, true},
-        {"not ready", HD_STATE_WATCHING, 1000000, 0, 2, 0, true, false, NULL, NULL, WAY_BLOCKED,
+        {"not ready", HD_STATE_WATCHING, 1000000, 0, 2, 0, true, &acts, NULL, NULL, WAY_BLOCKED,
          "would be the outage", true},
-        {"half ready", HD_STATE_WATCHING, 1000000, 1, 2, 0, true, false, NULL, NULL, WAY_DOUBT,
+        {"half ready", HD_STATE_WATCHING, 1000000, 1, 2, 0, true, &acts, NULL, NULL, WAY_DOUBT,
          "only 1 of 2", true},
-        {"readiness unknown", HD_STATE_WATCHING, 1000000, UINT32_MAX, UINT32_MAX, 0, true, false,
+        {"readiness unknown", HD_STATE_WATCHING, 1000000, UINT32_MAX, UINT32_MAX, 0, true, &acts,
          NULL, NULL, WAY_DOUBT, "cannot be seen", true},
-        {"an old reading", HD_STATE_WATCHING, 1000000, 2, 2, 61000, true, false, NULL, NULL,
+        {"an old reading", HD_STATE_WATCHING, 1000000, 2, 2, 61000, true, &acts, NULL, NULL,
          WAY_DOUBT, "last read 61 s ago", true},
-        {"rejected", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, false, "failed a guard", NULL,
+        {"rejected", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, &acts, "failed a guard", NULL,
          WAY_DOUBT, "rejected (failed a guard)", true},
-        {"held: an order still works", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, true, NULL, NULL,
-         WAY_OPEN, "held until", true},
-        {"kept for a while", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, false, NULL, NULL, WAY_OPEN,
-         "kept for 10m 00s after the switch", true, 600000, false},
-        {"kept for long enough ago", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, false, NULL, NULL, WAY_DOUBT,
-         "it may be gone", true, 30000, false},
-        {"not safe", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, false, NULL, NULL, WAY_DOUBT,
-         "going back breaks things; haldane does not", true, 0, true},
-        {"there already", HD_STATE_REVERTED, 0, 2, 2, 0, true, false, NULL, NULL, WAY_THERE, NULL,
+        {"held: an order still works", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, &held, NULL, NULL,
+         WAY_ORDER, "By itself haldane would not go it: automatic reverts are held until 10:31:00Z: freeze, 60 s left",
+         true, 0, "By itself haldane would not revert to blue right now: automatic reverts are held until 10:31:00Z: "
+         "freeze, 60 s left. An order would work."},
+        {"held, an old reading", HD_STATE_WATCHING, 1000000, 2, 2, 61000, true, &held, NULL, NULL, WAY_ORDER,
+         "last read 61 s ago", true, 0, NULL},
+        {"not even by an order", HD_STATE_WATCHING, 1000000, 1, 2, 0, true, &small, NULL, NULL, WAY_BLOCKED,
+         "blue has 1 of 2 members ready, and the candidate still serves better", true, 0,
+         "A revert to blue would be refused right now."},
+        {"held, while it is being taken back", HD_STATE_REVERTING, 1000000, 2, 2, 0, true, &held, NULL, NULL,
+         WAY_OPEN, NULL, true, 0, NULL},
+        {"nothing is known of it", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, NULL, NULL, NULL, WAY_OPEN, NULL, true,
+         0, "A revert to blue would work right now."},
+        {"kept for a while", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, &acts, NULL, NULL, WAY_OPEN,
+         "kept for 10m 00s after the switch", true, 600000, NULL},
+        {"kept for long enough ago", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, &acts, NULL, NULL, WAY_DOUBT,
+         "it may be gone", true, 30000, NULL},
+        {"there already", HD_STATE_REVERTED, 0, 2, 2, 0, true, &acts, NULL, NULL, WAY_THERE, NULL,
          false},
-        {"ended, and still on the candidate", HD_STATE_ADVISED, 1000000, 2, 2, 0, true, false, NULL,
-         NULL, WAY_OPEN, NULL, true},
-        {"no guard yet", -1, 1000000, 2, 2, 0, true, false, NULL, NULL, WAY_NONE, NULL, false},
-        {"no service any more", HD_STATE_ADVISED, 1000000, 2, 2, 0, false, false, NULL, NULL,
+        {"ended, and still on the candidate", HD_STATE_ADVISED, 1000000, 2, 2, 0, true, &held, NULL,
+         NULL, WAY_OPEN, NULL, true, 0, "An order to go back to blue would work right now; haldane does not do it by "
+         "itself, its guard has ended."},
+        {"no guard yet", -1, 1000000, 2, 2, 0, true, &acts, NULL, NULL, WAY_NONE, NULL, false},
+        {"no service any more", HD_STATE_ADVISED, 1000000, 2, 2, 0, false, NULL, NULL, NULL,
          WAY_BLOCKED, "no longer configured", true},
-        {"the loop is stuck", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, false, NULL, "stuck!",
+        {"the loop is stuck", HD_STATE_WATCHING, 1000000, 2, 2, 0, true, &acts, NULL, "stuck!",
          WAY_BLOCKED, "stuck!", true},
     };
     (void)state;
@@ -90,12 +108,10 @@ static void test_way(void **state)
         struct way_facts f = {.service = row[i].configured ? &service : NULL,
                               .reading = &r,
                               .guard = row[i].guard < 0 ? NULL : &g,
-                              .hold = row[i].held ? &hold : NULL,
+                              .stance = row[i].stance,
                               .rejected = row[i].rejected,
                               .alarm = row[i].alarm,
                               .kept_for_ms = row[i].kept_for_ms,
-                              .unsafe = row[i].unsafe,
-                              .unsafe_until_ms = -1,
                               .now_ms = NOW};
         struct way w;
         way_find(a, &f, &w);
@@ -105,6 +121,8 @@ static void test_way(void **state)
         int64_t until = row[i].kept_for_ms ? NOW - 60000 + row[i].kept_for_ms : -1;
         if (w.until_ms != until)
             fail_msg("%s: can be taken back until %lld", row[i].name, (long long)w.until_ms);
+        if (row[i].sentence && !str_is(w.sentence, row[i].sentence))
+            fail_msg("%s: \"%s\"", row[i].name, w.sentence);
         if (w.state != row[i].want || !line || (w.native != NULL) != row[i].native || !w.sentence)
             fail_msg("%s: state %d, \"%s\", native %s, line %s", row[i].name, (int)w.state,
                      w.sentence, w.native, line ? "there" : "missing");
