@@ -118,8 +118,8 @@ static bool observed(const struct hd_policy *p, const struct hd_guard_state *g)
     return p->n_checks > 0;
 }
 
-/* Does the deadline find no answer: both colours bad, not enough observed, or every check that
- * could decide was broken before the switch. */
+/* Does the deadline find no answer: both colours bad, not enough observed, every check that could decide
+ * broken before the switch, or evidence that is enough to stop giving the candidate more traffic. */
 static bool undecided(const struct hd_policy *p, const struct hd_guard_state *g,
                       enum hd_cause *ret_cause)
 {
@@ -136,7 +136,7 @@ static bool undecided(const struct hd_policy *p, const struct hd_guard_state *g,
     bool none_left = earlier && !deciding;
     *ret_cause = both ? HD_CAUSE_UNKNOWN : shared ? HD_CAUSE_SHARED
                  : none_left ? HD_CAUSE_EARLIER : HD_CAUSE_UNKNOWN;
-    return shared || none_left || !observed(p, g);
+    return shared || none_left || weigh_view(g).doubt > 0 || !observed(p, g);
 }
 
 /* With `wait` the guard goes on until it can say, at most as long again as it was meant to last. */

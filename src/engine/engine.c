@@ -230,6 +230,9 @@ static bool take_check(const struct poll *p, uint32_t i, struct hd_check_state *
     if (sequential) { /* the limits are judged by all the evidence, not by this poll */
         j.decided = stream_has_null(c, s, p->alone, poll_usable(c, p->m[i][HD_STABLE]));
         j.band = HD_BAND_PASS;
+        /* As the evidence does, it waits for stable's samples: the two sides may come in turns. */
+        if (!j.decided && s->gather_ms < 2 * (p->scrape_ms + p->policy->guard.interval_ms))
+            return false;
     }
     show(&j, s);
     const bool counts = !p->warm || c->critical;
@@ -319,6 +322,7 @@ static bool take_poll(struct poll *p, struct hd_guard_state *g)
     g->t_ms = p->t_ms;
     if (p->evidence->scrape_ms > 0 && p->evidence->scrape_ms < TIME_MAX_MS)
         g->scrape_ms = p->evidence->scrape_ms;
+    p->scrape_ms = g->scrape_ms;
     if (presence->known && presence->share_ppm >= FULL_SWITCH_PPM)
         g->full_switch = 1;
     p->full = g->full_switch;

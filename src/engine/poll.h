@@ -11,7 +11,7 @@ struct poll {
     const struct hd_policy *policy;
     const struct hd_evidence *evidence;
     const struct hd_measurement *m[HD_CHECKS_MAX][HD_ROLES];
-    int64_t t_ms, since_last_ms;
+    int64_t t_ms, since_last_ms, scrape_ms; /* scrape: last known; 0: never */
     bool warm; /* still warming up */
     bool full;  /* the candidate has had nearly everything */
     bool alone; /* it has so much now that stable's traffic says little */

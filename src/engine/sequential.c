@@ -103,6 +103,14 @@ void seq_take(struct seq_stream *s, double log_weight, const double f[SEQ_TILTS]
         s->ls[i] = seq_log_add(s->ls[i], log_weight) + (f ? f[i] : 0);
 }
 
+void seq_take_capped(struct seq_stream *s, double log_weight, const double f[SEQ_TILTS], double most)
+{
+    for (int i = 0; i < SEQ_TILTS; i++) {
+        double before = seq_log_add(s->ls[i], log_weight);
+        s->ls[i] = fmin(before + f[i], fmax(before, most));
+    }
+}
+
 double seq_share(const struct seq_stream *s, double weight)
 {
     return weight > 0 ? seq_log_sum(s->ls, SEQ_TILTS) + log(weight / SEQ_TILTS) : -INFINITY;

@@ -65,6 +65,9 @@ double seq_meter_log_e(const struct seq_meter *); /* the evidence, with the weig
 double seq_begin(struct seq_meter *, double horizon);
 /* `f`: factors by tilt; NULL: nothing was seen, factor 1. */
 void seq_take(struct seq_stream *, double log_weight, const double f[SEQ_TILTS]);
+/* The same, but that no tilt grows above `most`; none loses what it had before. Evidence it is all the same:
+ * what is cut off only makes it less. */
+void seq_take_capped(struct seq_stream *, double log_weight, const double f[SEQ_TILTS], double most);
 /* `weight[i]` of stream i, at most 1 in sum; 0: it does not count. `limit`: of the limiter, in
  * polls; 0: none. */
 void seq_end(struct seq_meter *, struct seq_stream *const *streams, const double *weight, size_t n,

@@ -79,6 +79,7 @@ void stream_init(struct stream_words *w)
     seq_stream_init(&w->main);
     seq_stream_init(&w->both);
     seq_stream_init(&w->stable);
+    seq_stream_init(&w->kept);
 }
 
 static double clamp(double v, double low, double high)

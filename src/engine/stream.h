@@ -24,6 +24,7 @@ struct stream_words {
     double effective;             /* independent requests of the candidate so far */
     double gauge_limit, gauge_q[2], gauge_bit, gauge_ms; /* ms: length of a block; 0: no past */
     double block_ms;              /* GAUGE: since the last step */
+    struct seq_stream kept;       /* as main, but that a burst takes nothing along: may it pass? */
 };
 _Static_assert(sizeof(struct stream_words) <= ENGINE_WORDS * sizeof(double), "words of a check");
 

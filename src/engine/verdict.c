@@ -15,7 +15,7 @@
 /* What comes first. */
 enum rank { FIRST, UNDECIDED, SHARED_NOW, BROKEN_NOW, NOT_SEEN, TOLERATED, NEAR_LIMIT, GOOD };
 
-#define RANKED_MAX (6 * HD_CHECKS_MAX + 9) /* six rows a check at most, and the guard's own */
+#define RANKED_MAX (6 * HD_CHECKS_MAX + 10) /* six rows a check at most, and the guard's own */
 
 struct ranked {
     struct hd_reason reason[RANKED_MAX];
@@ -188,7 +188,7 @@ static void put_guard(struct ranked *r, const struct hd_policy *p, const struct 
 static uint32_t percent(double share) { return share > 0 ? (uint32_t)(100 * share) : 0; }
 
 /* Where the evidence of all sequential checks stands. */
-static void put_weigh(struct ranked *r, const struct hd_guard_state *g)
+static void put_weigh(struct ranked *r, const struct hd_guard_state *g, bool late)
 {
     struct weigh v = weigh_view(g);
     struct hd_reason why;
@@ -198,6 +198,11 @@ static void put_weigh(struct ranked *r, const struct hd_guard_state *g)
     why.k = percent(v.meter);
     why.value = v.meter;
     put(r, v.pause ? NEAR_LIMIT : GOOD, why);
+    if (v.doubt > 0 && late) {
+        why = row(HD_REASON_DOUBT, HD_NO_CHECK);
+        why.k = percent(v.doubt);
+        put(r, UNDECIDED, why);
+    }
     if (v.cannot_tell)
         put(r, v.crossed_ms ? UNDECIDED : TOLERATED, row(HD_REASON_CANNOT_TELL, HD_NO_CHECK));
     if (v.shared) {
@@ -224,7 +229,7 @@ void verdict_fill(const struct hd_policy *p, const struct hd_guard_state *g, str
     bool late = g->kind == HD_VERDICT_INCONCLUSIVE ||
                 (g->kind == HD_VERDICT_NONE && g->extended_ms > 0);
     put_guard(&r, p, g);
-    put_weigh(&r, g);
+    put_weigh(&r, g, late);
     for (uint32_t i = 0; i < p->n_checks; i++) {
         put_standing(&r, p, g, i);
         if (late)

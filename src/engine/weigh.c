@@ -36,6 +36,7 @@ struct weigh_words {
     struct seq_stream more, less;  /* than its share of the requests */
     struct seq_arm routed, routed_old; /* events: candidate, exposure: all; waiting ones */
     double share_ppm;
+    double kept_log_a, kept_run;   /* as of the meter, over the checks' `kept` */
 };
 _Static_assert(sizeof(struct weigh_words) <= ENGINE_WORDS * sizeof(double), "words of a guard");
 
@@ -102,7 +103,7 @@ void weigh_init(const struct hd_policy *p, struct hd_guard_state *g)
     if (!any)
         return;
     seq_meter_init(&w->main);
-    w->both_log_a = w->stable_log_a = -INFINITY;
+    w->both_log_a = w->stable_log_a = w->kept_log_a = -INFINITY;
     seq_stream_init(&w->more);
     seq_stream_init(&w->less);
 }
@@ -207,11 +208,43 @@ static double share_of(const struct hd_guard_state *g, const struct sums *sums, 
     return sums->weight[i] > 0 ? seq_share(&s->main, sums->weight[i]) : -INFINITY;
 }
 
+static uint32_t limiter(const struct hd_policy *p, const struct hd_guard_state *g)
+{
+    return seq_limiter_polls(p->guard.ignore_blips_ms, p->guard.interval_ms, g->scrape_ms);
+}
+
+/* By its past, not by a limit or by stable: that is part of the risk. */
+static bool goes_by_past(const struct hd_policy *p, const struct hd_guard_state *g)
+{
+    const struct weigh_words *w = const_words_of(g);
+    bool any = w->by_past > 0;
+    for (uint32_t i = 0; i < p->n_checks && w->alone > 0; i++) {
+        const struct stream_words *s = (const struct stream_words *)(const void *)g->check[i].words;
+        any |= stream_is_sequential(p, i) && !judge_has_absolute(&p->checks[i]) &&
+               (s->ceiling > 0 || s->gauge_ms > 0);
+    }
+    return any;
+}
+
+/* The limiter of bursts takes along what was gathered before one, so that a worse candidate could pass where
+ * a better one had failed. Beside the evidence that decides runs one that is cut by itself: never less
+ * than the other, never less for a worse candidate, and no more after a burst alone than the limiter leaves
+ * on each tilt. */
+static void step_kept(const struct hd_policy *p, const struct hd_guard_state *g, double log_weight,
+                      double weight, const double f[SEQ_TILTS], struct seq_stream *kept)
+{
+    const struct weigh_words *w = const_words_of(g);
+    bool open = w->kept_run >= limiter(p, g) - 1;
+    double most = SEQ_BURST * threshold_of(p, w) - log(weight / SEQ_TILTS);
+    seq_take_capped(kept, log_weight, f, open ? INFINITY : most);
+}
+
 static void step_streams(const struct hd_policy *p, struct hd_guard_state *g, double log_weight,
                          struct sums *sums)
 {
     struct weigh_words *w = words_of(g);
-    w->both_log_a = w->stable_log_a = -INFINITY;
+    w->both_log_a = w->stable_log_a = w->kept_log_a = -INFINITY;
+    w->by_past = goes_by_past(p, g);
     sums->healthy = true;
     for (uint32_t i = 0; i < p->n_checks; i++) {
         struct stream_words *s = stream_words(&g->check[i]);
@@ -227,11 +260,13 @@ static void step_streams(const struct hd_policy *p, struct hd_guard_state *g, do
         w->both_log_a = seq_log_add(w->both_log_a, seq_share(&s->both, sums->weight[i]));
         w->stable_log_a = seq_log_add(w->stable_log_a, seq_share(&s->stable, sums->weight[i]));
         sums->stable_n = f.stable_n > sums->stable_n ? f.stable_n : sums->stable_n;
-        w->by_past = w->by_past > 0 || (w->alone > 0 && !judge_has_absolute(&p->checks[i]) &&
-                                        (s->ceiling > 0 || s->gauge_ms > 0));
+        if (sums->weight[i] > 0)
+            step_kept(p, g, log_weight, sums->weight[i], f.main, &s->kept);
+        w->kept_log_a = seq_log_add(w->kept_log_a, seq_share(&s->kept, sums->weight[i]));
         if (weighs(p, i))
             sums->healthy &= seq_ok_log_e(s->ok) >= -log(ALPHA_OK);
     }
+    w->kept_run = w->kept_log_a > 0 ? w->kept_run + 1 : 0;
 }
 
 static void step_meter(const struct hd_policy *p, struct hd_guard_state *g, const struct sums *sums)
@@ -245,8 +280,7 @@ static void step_meter(const struct hd_policy *p, struct hd_guard_state *g, cons
         stream[n] = &stream_words(&g->check[i])->main;
         weight[n++] = sums->weight[i];
     }
-    seq_end(&words_of(g)->main, stream, weight, n, threshold_of(p, words_of(g)),
-            seq_limiter_polls(p->guard.ignore_blips_ms, p->guard.interval_ms, g->scrape_ms));
+    seq_end(&words_of(g)->main, stream, weight, n, threshold_of(p, words_of(g)), limiter(p, g));
 }
 
 static uint32_t guilty(const struct hd_policy *p, const struct hd_guard_state *g,
@@ -378,8 +412,7 @@ bool weigh_step(const struct poll *p, struct hd_guard_state *g)
 bool weigh_holds_back(const struct hd_policy *p, const struct hd_guard_state *g)
 {
     const struct weigh_words *w = const_words_of(g);
-    double polls = seq_limiter_polls(p->guard.ignore_blips_ms, p->guard.interval_ms, g->scrape_ms);
-    return w->threshold > 0 && w->crossed_ms <= 0 && w->main.run < polls - 1 &&
+    return w->threshold > 0 && w->crossed_ms <= 0 && w->main.run < limiter(p, g) - 1 &&
            w->main.log_a > 0 && w->main.log_a >= SEQ_BURST * w->threshold * (1 - 1e-9);
 }
 
@@ -401,6 +434,8 @@ struct weigh weigh_view(const struct hd_guard_state *g)
     v.share = w->share_ppm / 1e6;
     v.shared = w->stable_ms > 0 && !(w->both_ms > 0);
     v.pause = v.log_e >= -log(ALPHA_PAUSE);
+    double kept = plus_unspent(&w->main, w->kept_log_a);
+    v.doubt = kept >= -log(ALPHA_PAUSE) ? fmin(kept / v.threshold, 1) : 0;
     /* Unless stable, before it lost its traffic, has shown already that it is better. */
     v.cannot_tell = w->alone > 0 && w->mute > 0 && !(w->both_ms > 0);
     return v;

@@ -32,6 +32,7 @@ struct weigh {
     int64_t routing_ms;   /* the requests do not follow the router's settings */
     double routed, share; /* of the requests; by the router */
     bool pause;           /* enough to stop giving it more traffic */
+    double doubt;         /* > 0: too much for a pass; 0..1 as the meter, with what a burst took along */
     bool shared;          /* stable is worse than its own past allows, and the candidate no worse */
     bool cannot_tell;     /* no traffic on stable to compare with */
 };

@@ -253,6 +253,14 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/alerts.c", "if (fails && !earlier)", "if (fails)"),)),
     ("left_out_alert_is_none", "I1: silence is never a pass", ("compat_alertmanager",), (
         ("src/pipeline/alerts.c", ".firing = fires}", ".firing = false}"),)),
+    ("doubt_passes", "a worse candidate never turns fail into pass", ("engine_weigh",), (
+        ("src/engine/decide.c", "weigh_view(g).doubt > 0 || ", ""),)),
+    ("burst_takes_along", "a worse candidate never turns fail into pass", ("engine_weigh",), (
+        ("src/engine/sequential.c", "fmin(before + f[i], fmax(before, most))", "fmin(before + f[i], most - fmax(f[i], 0))"),)),
+    ("blip_is_doubted", "a short disturbance alone keeps nobody from a pass", ("engine_weigh",), (
+        ("src/engine/weigh.c", "open ? INFINITY : most", "open || most > 0 ? INFINITY : most"),)),
+    ("turns_unwatched", "a sequential check waits for stable's samples", ("engine_weigh",), (
+        ("src/engine/engine.c", "if (!j.decided && s->gather_ms < 2 *", "if (!j.decided && s->gather_ms < 0 *"),)),
     ("rejected_past_learned", "a rejected release is no norm", ("engine_past",), (
         ("src/engine/past.c", "if (r->on[i].rejected && before_ms", "if (r->on[i].rejected && r->n > 99 && before_ms"),)),
     ("rejections_not_looked_up", "a rejected release is no norm", ("sim_rejected",), (

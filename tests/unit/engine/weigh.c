@@ -527,6 +527,108 @@ static void a_burst_at_the_end_saves_nobody(void **state)
     assert_true(late > 20);
 }
 
+/* Every poll of a guard that fails, with a burst somewhere in it: worse in each poll or alike. */
+static void a_burst_in_the_middle_lets_nobody_pass(void **state)
+{
+    (void)state;
+    int failed = 0, delayed = 0;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct counts_of_poll c[120];
+        struct rng r = {seed * 104729 + 1};
+        double bad = .004 + .01 * uniform(&r);
+        int last = 120;
+        for (int t = 0; t < 120; t++) {
+            c[t].side[HD_CANDIDATE][0] = draw(&r, 300, bad);
+            c[t].side[HD_STABLE][0] = draw(&r, 2000, .002);
+        }
+        for (int run = 0; run < 42; run++) { /* when it fails; with that, or a little more, as its end; bursts */
+            struct world w[2]; /* as it was, and worse */
+            int length = run / 2 % 4 + 1, from = (int)(uniform(&r) * last);
+            for (int i = 0; i < 2; i++) {
+                world_init(&w[i], 1);
+                w[i].policy.guard.duration_ms = last * POLL_MS;
+                world_start(&w[i]);
+            }
+            for (int t = 0; t < last; t++) {
+                struct counts_of_poll more = c[t];
+                struct seq_arm *mine = &more.side[HD_CANDIDATE][0];
+                if (run > 1 && t >= from && t < from + length)
+                    mine->events = fmax(mine->events, mine->exposure * (run % 2 ? .5 : .1));
+                poll(&w[0], (uint32_t)t + 1, &c[t]);
+                poll(&w[1], (uint32_t)t + 1, &more);
+                struct weigh a = weigh_view(&w[0].state), b = weigh_view(&w[1].state);
+                assert_true(a.doubt > 0 || !a.pause);
+                assert_true(b.doubt >= a.doubt || w[0].ended || w[1].ended);
+            }
+            if (w[0].state.kind != HD_VERDICT_FAIL)
+                break; /* with another duration the evidence is weighed otherwise */
+            last = !run ? (int)fmin(w[0].ended + (double)(seed % 3) * 10, 120) : last;
+            failed += run > 1;
+            delayed += run > 1 && w[1].state.kind != HD_VERDICT_FAIL;
+            if (w[1].state.kind == HD_VERDICT_PASS)
+                fail_msg("seed %llu, %d polls from %d of %d", (unsigned long long)seed, length, from, last);
+        }
+    }
+    assert_true(failed > 500 && delayed > 25);
+}
+
+/* Scrapes of 15 s at fixed moments: whichever polls a side's samples come in, the guard is watched. */
+static void sides_take_turns(void **state)
+{
+    (void)state;
+    for (int turns = 0; turns < 49; turns++) { /* in which of three polls each side has samples */
+        int mine = turns % 7 + 1, theirs = turns / 7 + 1;
+        struct world w;
+        world_init(&w, 1);
+        w.policy.guard.duration_ms = 60 * POLL_MS;
+        w.scrape_ms = 15000;
+        world_start(&w);
+        for (uint32_t t = 1; t <= 60; t++) {
+            struct counts_of_poll c = {.side = {{{0, 0}}}};
+            c.side[HD_CANDIDATE][0].exposure = mine >> t % 3 & 1 ? 300 : 0;
+            c.side[HD_STABLE][0].exposure = theirs >> t % 3 & 1 ? 2700 : 0;
+            poll(&w, t, &c);
+        }
+        if (w.state.kind != HD_VERDICT_PASS)
+            fail_msg("candidate in %d, stable in %d: %s", mine, theirs, hd_verdict_word(w.state.kind));
+    }
+}
+
+/* What is enough to stop giving the candidate more traffic is no pass at the end, whatever the policy then
+ * makes of it; what is less is one. */
+static void doubt_at_the_end_is_no_pass(void **state)
+{
+    (void)state;
+    int doubted = 0, passed = 0, waited = 0;
+    for (uint64_t seed = 1; seed <= 150; seed++) {
+        struct world w;
+        struct rng r = {seed * 15485863 + 5};
+        double bad = .001 + .007 * uniform(&r);
+        world_init(&w, 1);
+        w.policy.guard.duration_ms = 60 * POLL_MS;
+        if (seed % 2)
+            w.policy.on_inconclusive = HD_ON_INCONCLUSIVE_WAIT;
+        world_start(&w);
+        for (uint32_t t = 1; t <= 120 && !w.ended; t++) {
+            struct counts_of_poll c = {.side = {{{0, 0}}}};
+            c.side[HD_CANDIDATE][0] = draw(&r, 100, bad);
+            c.side[HD_STABLE][0] = draw(&r, 900, .002);
+            poll(&w, t, &c);
+        }
+        bool doubt = weigh_view(&w.state).doubt > 0;
+        assert_true(doubt || weigh_view(&w.state).log_e < log(20));
+        assert_true(w.ended);
+        if (w.state.kind != HD_VERDICT_FAIL && doubt != (w.state.kind == HD_VERDICT_INCONCLUSIVE))
+            fail_msg("seed %llu: %s with ln E %g", (unsigned long long)seed, hd_verdict_word(w.state.kind),
+                     weigh_view(&w.state).log_e);
+        assert_true(!doubt || w.verdict.reason[0].number == HD_REASON_DOUBT || w.state.kind == HD_VERDICT_FAIL);
+        doubted += doubt && w.state.kind == HD_VERDICT_INCONCLUSIVE;
+        passed += w.state.kind == HD_VERDICT_PASS;
+        waited += w.ended > 60;
+    }
+    assert_true(doubted > 2 && passed > 20 && waited > 2);
+}
+
 /* A unit twice as fine on both sides changes nothing of a gauge's verdict; nor does the order in
  * which measurements come. */
 static void order_and_units_do_not_matter(void **state)
@@ -663,6 +765,9 @@ int main(void)
         cmocka_unit_test(missing_polls_are_no_evidence),
         cmocka_unit_test(worse_is_never_better),
         cmocka_unit_test(a_burst_at_the_end_saves_nobody),
+        cmocka_unit_test(a_burst_in_the_middle_lets_nobody_pass),
+        cmocka_unit_test(doubt_at_the_end_is_no_pass),
+        cmocka_unit_test(sides_take_turns),
         cmocka_unit_test(order_and_units_do_not_matter),
         cmocka_unit_test(garbage_never_fails_a_guard),
         cmocka_unit_test(errors_wait_for_their_requests),
