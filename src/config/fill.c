@@ -155,8 +155,11 @@ static struct side side_of(const struct fill *f, const struct sides_by *by, uint
 {
     if (by->how == SIDES_LABEL)
         return side_named(f, f->service->colour[i].label);
-    if (by->how == SIDES_PATTERN)
-        return side_named(f, (struct raw_globs){(const char **)&by->pattern[i], 1});
+    if (by->how == SIDES_PATTERN) {
+        const char **own = arena_of(f->a, const char *); /* `by` is gone before the globs are used */
+        *own = by->pattern[i];
+        return side_named(f, (struct raw_globs){own, 1});
+    }
     struct raw_globs servers = fill_servers(f->a, f->service, i);
     return servers.n ? side_named(f, servers)
                      : side_by_default(f, f->service->colour[i].colour.name);

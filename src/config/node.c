@@ -96,7 +96,8 @@ static char char_at(const struct reader *r, const yaml_mark_t *mark)
     const char *p = r->text.at;
     for (size_t line = mark->line; p && line; line--) {
         p = strchr(p, '\n');
-        p += p != NULL;
+        if (p)
+            p++;
     }
     return p && strlen(p) > mark->column ? p[mark->column] : '\0';
 }

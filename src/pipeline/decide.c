@@ -189,7 +189,7 @@ static void describe(struct guard *g)
 
 void decide_take(struct guard *g, enum engine_input_kind kind, int64_t by_ms)
 {
-    struct engine_input in = {.polls = g->engine.polls, .by_ms = by_ms, .kind = kind};
+    struct engine_input in = {.polls = g->engine.polls, .by_ms = by_ms, .kind = (int32_t)kind};
     engine_take(&in, &g->engine, &g->verdict);
     if (g->n_inputs < GUARD_INPUTS_MAX)
         g->input[g->n_inputs++] = in;

@@ -44,7 +44,9 @@ static enum hd_code key_of(struct service *s, char ret[KEY_BYTES], struct hd_err
         ended++;
         hash = str_hash(arena_print(a, "%s %d %lld", list[i].id, list[i].false_alarm, (long long)list[i].marked_ms), hash);
     }
-    (void)snprintf(ret, KEY_BYTES, ended ? "%016" PRIx64 : "", hash);
+    *ret = '\0';
+    if (ended)
+        (void)snprintf(ret, KEY_BYTES, "%016" PRIx64, hash);
     return code;
 }
 
@@ -85,7 +87,8 @@ static void keep(struct limits *l, struct hd_span text, const char *error)
 static void done(void *user, const struct hd_response *r)
 {
     struct limits *l = user;
-    pipeline_wake(l->p);
+    struct pipeline *p = l->p;
+    pipeline_wake(p);
     l->sending = 0;
     if (r->io != HD_IO_OK)
         keep(l, (struct hd_span){"", 0}, r->text);
@@ -93,7 +96,7 @@ static void done(void *user, const struct hd_response *r)
         keep(l, (struct hd_span){"", 0}, arena_print(l->arena, "haldane backtest ended with status %d", r->status));
     else
         keep(l, r->body, NULL);
-    l->p->limits = drop(l);
+    p->limits = drop(l);
 }
 
 static void begin(struct service *s, const char *key)

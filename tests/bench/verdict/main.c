@@ -149,7 +149,7 @@ static void note_oracle(const struct bench_head *head, const struct bench_run *r
                         struct ends ends[ORACLE_MEASURES][ORACLE_MEMBERS])
 {
     double end_s[ORACLE_MEMBERS];
-    for (int m = 0; m < ORACLE_MEASURES; m++) {
+    for (enum oracle_measure m = 0; m < ORACLE_MEASURES; m++) {
         oracle_decide(head, run, m, end_s);
         for (uint32_t i = 0; i < ORACLE_MEMBERS; i++)
             note(&ends[m][i], end_s[i]);
@@ -160,7 +160,7 @@ static void print_oracle(struct ends ends[ORACLE_MEASURES][ORACLE_MEMBERS], bool
 {
     char name[64];
     (void)printf("%s\"oracle\":{}", first ? "" : ",");
-    for (int m = 0; m < ORACLE_MEASURES; m++) {
+    for (enum oracle_measure m = 0; m < ORACLE_MEASURES; m++) {
         for (uint32_t i = 0; i < ORACLE_MEMBERS; i++) {
             oracle_name(m, i, name);
             print_ends(name, &ends[m][i], false);

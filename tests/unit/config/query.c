@@ -129,7 +129,7 @@ static void queries_are_filled(void **state)
         BUF_AUTO said = BUF_INIT(65536);
         config_print_mistakes(&m, &said);
         if (code)
-            fail_msg("%s: %s", rows[i].name, buf_at(&said));
+            fail_msg("%s: %s: %s", rows[i].name, err.text, buf_at(&said));
         const struct hd_query *q = &config_get(c)->services[0].checks[0].query;
         bool right = str_is(q->by_label, rows[i].by);
         for (size_t k = 0; k < 2; k++)

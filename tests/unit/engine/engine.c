@@ -760,7 +760,7 @@ static void taken_from_outside(void **state)
         struct hd_verdict v = {.kind = rows[i].before};
         s.policy.checks = s.check;
         engine_state_init(&s.policy, &memory);
-        engine_take(&(struct engine_input){.by_ms = 7, .kind = rows[i].kind}, &memory, &v);
+        engine_take(&(struct engine_input){.by_ms = 7, .kind = (int32_t)rows[i].kind}, &memory, &v);
         int reason = v.n ? v.reason[0].number : 0;
         if (v.kind != rows[i].want || memory.extended_ms != rows[i].want_ms || reason != rows[i].reason)
             fail_msg("%s: %s, %lld ms, reason %d", rows[i].name, hd_verdict_word(v.kind),
