@@ -439,7 +439,8 @@ enum hd_code fill_library(const struct fill *f, const struct library_query *l,
     struct matchers m = matchers_of(f, &by);
     m.by = l->kind != HD_QUERY_GAUGE && (by.how != SIDES_LABEL || !any_match(f->service));
     m.extra = arena_text(f->a, buf_at(&extra));
-    if (s->key && expand(f, s->key, &w, &q.query.key_label, err))
+    /* A rate counts whatever was answered: its series need no label that tells the answers apart. */
+    if (l->kind == HD_QUERY_COUNTS && s->key && expand(f, s->key, &w, &q.query.key_label, err))
         return HD_INVALID;
     code = fill_texts(f, s, &m, &w, &q, err);
     if (code)

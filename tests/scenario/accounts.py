@@ -43,7 +43,7 @@ def cli(d, *args):
 def form(d, path, cookie=None, **fields):
     """POSTs a form as a browser does -> (status, headers, text)."""
     import http.client
-    c = http.client.HTTPConnection("127.0.0.1", d.port, timeout=5)
+    c = http.client.HTTPConnection("127.0.0.1", d.port, timeout=20)
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
     if cookie:
         headers["Cookie"] = f"theme=dark; {cookie}"
@@ -154,7 +154,7 @@ def tls(world, text):
 
     def ask():
         try:
-            with urllib.request.urlopen(f"https://127.0.0.1:{d.port}/readyz", timeout=2, context=trust) as r:
+            with urllib.request.urlopen(f"https://127.0.0.1:{d.port}/readyz", timeout=10, context=trust) as r:
                 return r.status == 200
         except OSError:
             return False

@@ -82,7 +82,7 @@ def main(world):
     web, race = Web(), Web()
     ok_set, once = w.Exec(world, "set", "set"), w.Exec(world, "once", "once")
     mute, deaf = w.Exec(world, "mute", "once", mute=True), w.Exec(world, "deaf", "once", obeys=False)
-    late = w.Exec(world, "late", "once", lag=7)
+    late = w.Exec(world, "late", "once", lag=15)
     routers = {"web": web, "race": race, "set": ok_set, "once": once, "mute": mute, "deaf": deaf,
                "late": late}
     http_check = lambda to: (f'[{{name: up, http: {{url: "{to.url}/check/{{{{colour}}}}", timeout: 1s}}, '
@@ -120,7 +120,7 @@ def main(world):
             "I3 I6 exec, once: without effect it is paged, and never repeated", g["why"])
     # The order was taken, its answer is late: a kill -9 in that moment.
     open(world.path("mute.green"), "w").close()
-    w.wait(lambda: mute.seen()["sets"] == 1, 15, "the order that is not answered", 0.005)
+    w.wait(lambda: mute.read()["sets"] == 1, 15, "the order that is not answered", 0.005)
     d.kill()
     d.start()
     d.wait_state("aftercare reverted", 15, "mute")
@@ -128,7 +128,7 @@ def main(world):
             "I6 exec, once: a lost answer and a kill -9 give no second order")
     w.equal(d.wait_state("not_verified", 15, "late")["needs_human"], True,
             "I3 exec, once: an effect that is too late is not waited for")
-    w.wait(lambda: time.time() > late.read()["from"], 10, "its effect")
+    w.wait(lambda: time.time() > late.read()["from"], 20, "its effect")
     time.sleep(2.2)  # readings of it
     w.equal([g["state"] for g in d.guards("late")], ["not_verified"],
             "I11 our own change is no switch, however late it shows")

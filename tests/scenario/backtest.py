@@ -12,7 +12,6 @@ import os
 import pty
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import time
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import procs  # noqa: E402
 from tap import Tap  # noqa: E402
 
 HALDANE, BENCH = sys.argv[1:3]
@@ -159,12 +159,6 @@ def AT_TEXT(second):
     return datetime.datetime.fromtimestamp(AT + second, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def service(job):
     return (f"  {job}:\n"
             "    colours: [blue, green]\n"
@@ -196,7 +190,7 @@ class Source:
     """A Prometheus that holds the runs."""
 
     def __init__(self, folder):
-        self.dir, self.port, self.server = folder, free_port(), None
+        self.dir, self.port, self.server = folder, procs.free_port(), None
 
     def __enter__(self):
         with open(f"{self.dir}/runs.om", "w") as om:
@@ -214,11 +208,11 @@ class Source:
                         f"{self.dir}/data"], check=True, stdout=subprocess.DEVNULL)
         with open(f"{self.dir}/prometheus.yml", "w") as f:
             f.write("global: {}\n")
-        self.server = subprocess.Popen(
+        self.server = procs.start(
             ["prometheus", f"--config.file={self.dir}/prometheus.yml", f"--storage.tsdb.path={self.dir}/data",
              "--storage.tsdb.retention.time=50y", f"--web.listen-address=127.0.0.1:{self.port}"],
             stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while time.monotonic() < end:
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=5)
@@ -290,7 +284,7 @@ def main():
             status, out, err = backtest(config, *words)
             tap.point(status == 2 and want in err, f"refused: {' '.join(words)}", out + err)
         with open(f"{folder}/dead.yaml", "w") as f:
-            f.write(open(config).read().replace(f":{source.port}", f":{free_port()}"))
+            f.write(open(config).read().replace(f":{source.port}", f":{procs.free_port()}"))
         status, _, err = backtest(f"{folder}/dead.yaml", "bad", "--from", "2023-11-14T21:40:00Z", "--sweep", "none=1%")
         tap.point(status == 2 and "no check 'none'" in err, "a name that is wrong is said before anything is asked", err)
         for job, scrape, _, _, found in QUICK:

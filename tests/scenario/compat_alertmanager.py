@@ -40,7 +40,7 @@ class Alertmanager:
 
     def ready(self):
         try:
-            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=2).status == 200
+            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=10).status == 200
         except OSError:
             return False
 
@@ -52,17 +52,23 @@ class Alertmanager:
             alert["endsAt"] = at(ends)
         urllib.request.urlopen(urllib.request.Request(
             f"http://127.0.0.1:{self.port}/api/v2/alerts", json.dumps([alert]).encode(),
-            {"Content-Type": "application/json"}), timeout=5)
+            {"Content-Type": "application/json"}), timeout=20)
 
 
 def told(d, headline):
     return [r for r in d.rows("SELECT headline, guard FROM event WHERE kind = 'check'") if headline in r["headline"]]
 
 
+def longer(d, duration):
+    """The guard watches for so long: what is told by Alertmanager must come before its end."""
+    w.equal(d.order("/guards", service="shop", duration=duration)[0], 200, f"the guard watches for {duration}")
+
+
 def fail(d, am, router):
     old = time.time() - 60
     router.set(GREEN)
     g = d.wait_state("watching", 10)
+    longer(d, "5m")
     am.tell("OldTrouble", "fail", old)
     w.wait(lambda: told(d, "OldTrouble is firing, since before the switch"), 15, "the old alert")
     w.equal(d.guard()["state"], "watching", "an alert from before the switch fails no guard")
@@ -84,6 +90,7 @@ def fail(d, am, router):
 def feed(d, am, router):
     router.set(GREEN)
     g = d.wait_state("watching", 10, nth=2)
+    longer(d, "15s")
     since = time.time()
     am.tell("Slow", "feed", since)
     w.wait(lambda: told(d, "Alert Slow is firing"), 15, "the feeding alert")
@@ -106,6 +113,7 @@ def cut_short(d, am, router):
     old, since = time.time() - 60, time.time()
     router.set(GREEN)
     g = d.wait_state("watching", 10, nth=4)
+    longer(d, "15s")
     am.tell("AlwaysThere", "feed", old)
     am.tell("Hidden", "feed", since + 1)
     w.wait(lambda: told(d, "1 alerts were left out of a message"), 15, "the message cut short")

@@ -181,7 +181,7 @@ def beside_a_guard(d, template, prometheus, router):
 
 def over_a_kill(d, template, prometheus):
     prometheus.say("shop", green=(50, 0))
-    m = metric(d, template, run="killed")
+    m = metric(d, template, run="killed", duration="12s")
     m.measure()
     time.sleep(2)
     row = d.rows("SELECT id, version FROM guard WHERE live AND analysis ORDER BY seq DESC")[0]
@@ -203,10 +203,10 @@ def over_a_kill(d, template, prometheus):
 def bounded(d):
     headers = {"Authorization": f"Bearer {token(d)}"}
     for i in range(8):
-        status, text = d.request("POST", f"{PATH}?service=shop&candidate=green&run=many{i}", None, headers)
+        status, text = d.request("POST", f"{PATH}?service=shop&candidate=green&duration=5m&run=many{i}", None, headers)
         last = json.loads(text)
     w.ok(last["id"], "eight analyses of one service are live at once", str(last))
-    status, text = d.request("POST", f"{PATH}?service=shop&candidate=green&run=toomany", None, headers)
+    status, text = d.request("POST", f"{PATH}?service=shop&candidate=green&duration=5m&run=toomany", None, headers)
     a = json.loads(text)
     w.equal((status, a["phase"], a["id"]), (200, "Running", ""), "the ninth is not started", text)
     status, cancelled = d.order(f"/guards/{last['id']}/cancel", reason="enough")

@@ -58,7 +58,7 @@ def gates(d, f):
     w.equal(f.post("/gate/close", reason="no"), (202, ""), "and closed again")
     w.equal(f.post("/gate/check"), (403, "Forbidden: gate podinfo.test was closed by local: no\n"),
             "who closed it, and why, is in the text")
-    w.equal(f.post("/gate/open", run="abc", **{"for": "2s"})[0], 202, "opened for one run and two seconds")
+    w.equal(f.post("/gate/open", run="abc", **{"for": "5s"})[0], 202, "opened for one run and five seconds")
     w.equal(f.call("may-begin", checksum="other")[0], False, "not for another run")
     w.equal(f.call("may-begin", checksum="abc")[0], True, "for this one")
     w.wait(lambda: not f.call("may-begin", checksum="abc")[0], 10, "the gate closes by itself", 0.3)

@@ -14,11 +14,14 @@ import math
 import os
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import procs  # noqa: E402
 
 BOUND = "0.45"
 SLOW = 0.07  # share of requests above the bound
@@ -26,13 +29,7 @@ TIMEOUT = 5  # of a scrape, at most
 TOO_LONG = TIMEOUT + 1
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for(what, good, seconds=30):
+def wait_for(what, good, seconds=120):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -160,7 +157,7 @@ class Process:
 
     def start(self):
         with open(self.log, "a") as log:
-            self.child = subprocess.Popen(self.command, stdout=log, stderr=log)
+            self.child = procs.start(self.command, stdout=log, stderr=log)
 
     def stop(self, how=signal.SIGTERM):
         if self.child and self.child.poll() is None:
@@ -189,7 +186,7 @@ class Prometheus(Process):
         return [f"--config.file={file}", f"--storage.tsdb.path={data}", f"--web.listen-address={port}"]
 
     def __init__(self, folder, name, exporter_port, targets):
-        self.port = free_port()
+        self.port = procs.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         jobs = {}
         for scrape, path, labels in targets:
@@ -258,7 +255,7 @@ class Pair:
 
 class Daemon(Process):
     def __init__(self, haldane, folder, name, datasources, services):
-        self.port = free_port()
+        self.port = procs.free_port()
         config = {"version": 1, "listen": {"http": f"127.0.0.1:{self.port}"},
                   "storage": {"path": os.path.join(folder, name + ".db"), "ballast": "1MiB"},
                   "datasources": datasources, "services": services}

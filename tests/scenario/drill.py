@@ -57,7 +57,7 @@ def main(world):
     exec_ = w.Exec(world, "once", "once", live="blue")
     probe = '{probe: {url: "http://127.0.0.1:9/ready"}}'
     d = w.Daemon(world, w.config({
-        "shop": w.service(router), "probed": w.service(router, "probed", target=probe),
+        "shop": w.service(router, timeout="20s"), "probed": w.service(router, "probed", target=probe),
         "once": exec_.service(checks="[{use: http-5xx-ratio, with: {job: shop}, max: 5%}]"),
     }, prometheus)).start()
     d.wait_read(["shop", "probed", "once"])
@@ -87,7 +87,7 @@ def main(world):
     prometheus.fault = "empty"
     refused(world, d, "checks that would see nothing", "shop", ["detect  NO", "blue no_data", "revert  ok"])
     prometheus.fault = None
-    router.relay.fault, seen = 1.0, d.api("/services/shop")["drill"]["at"]
+    router.relay.fault, seen = 4.0, d.api("/services/shop")["drill"]["at"]
     first, second = d.order("/services/shop/drill")[0], d.order("/services/shop/drill")[0]
     w.equal((first, second), (202, 409), "one at a time")
     router.relay.fault = None

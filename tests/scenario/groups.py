@@ -32,7 +32,7 @@ def main(world):
     router, prometheus = w.Router(world, backends=("shop", "cart")), w.Prometheus()
     for job in ("shop", "cart"):
         prometheus.say(job, blue=(50, 0), green=(50, 0))
-    service = lambda name: w.service(router, backend=name, guard={"duration": "8s"},
+    service = lambda name: w.service(router, backend=name, guard={"duration": "15s"},
                                      verify={"aftercare": "1s", "recover_within": "15s"})
     d = w.Daemon(world, w.config({"shop": service("shop"), "cart": service("cart")}, prometheus)).start()
     d.wait_read(("shop", "cart"))

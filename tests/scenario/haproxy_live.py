@@ -19,6 +19,9 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import procs  # noqa: E402
+
 DRIVE = sys.argv[1]
 GOLDEN = sys.argv[2] if len(sys.argv) > 2 else None
 BLUE = "blue1=100 blue2=100 green1=0 green2=0"
@@ -70,16 +73,16 @@ class Haproxy:
             f.write("shop blue\n")
         tcp = f"    stats socket ipv4@127.0.0.1:{tcp_port} level admin\n" if tcp_port else ""
         weight = lambda n: 100 if n.startswith("blue") else 0
-        rows = "".join(f"    server {n} 127.0.0.1:{o.port} weight {weight(n)} check inter 100ms "
-                       f"fall 1 rise 1{' backup' if n in backup else ''}\n" for n, o in origins.items())
+        rows = "".join(f"    server {n} 127.0.0.1:{o.port} weight {weight(n)} check inter 1s fastinter 100ms "
+                       f"fall 3 rise 1{' backup' if n in backup else ''}\n" for n, o in origins.items())
         pools = "".join(f"backend {c}\n" + "".join(
-            f"    server {n} 127.0.0.1:{o.port} check inter 100ms fall 1 rise 1\n"
+            f"    server {n} 127.0.0.1:{o.port} check inter 1s fastinter 100ms fall 3 rise 1\n"
             for n, o in origins.items() if n.startswith(c)) for c in ("blue", "green"))
         self.config = f"{folder}/{name}.cfg"
         with open(self.config, "w") as f:
             f.write(f"global\n    node golden\n    stats socket {self.sock} mode 600 level admin\n"
                     f"    stats socket {self.user} mode 600 level user\n{tcp}"
-                    "defaults\n    mode http\n    timeout connect 1s\n    timeout client 5s\n"
+                    "defaults\n    mode http\n    timeout connect 5s\n    timeout client 5s\n"
                     "    timeout server 5s\n"
                     f"frontend front\n    bind unix@{self.front}\n"
                     f"    use_backend %[str(shop),map({self.map})] if {{ path -m beg /map }}\n"
@@ -91,20 +94,19 @@ class Haproxy:
 
     def start(self):
         self.log = open(f"{self.folder}/{self.name}.log", "a")
-        self.process = subprocess.Popen(["haproxy", *(["-W", "-S", self.master] if self.master else []),
-                                         "-db", "-f", self.config], cwd=self.folder,
-                                        stdout=self.log, stderr=self.log)
+        self.process = procs.start(["haproxy", *(["-W", "-S", self.master] if self.master else []), "-db", "-f",
+                                    self.config], cwd=self.folder, stdout=self.log, stderr=self.log)
         wait(lambda: "Pid:" in self.say("show info"), f"{self.name} answers")
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(5)
+        self.process.wait(20)
         self.log.close()
 
     def say(self, line):
         try:
             with socket.socket(socket.AF_UNIX) as s:
-                s.settimeout(5)
+                s.settimeout(20)
                 s.connect(self.sock)
                 s.sendall(line.encode() + b"\n")
                 return b"".join(iter(lambda: s.recv(65536), b"")).decode()
@@ -113,7 +115,7 @@ class Haproxy:
 
     def ask_front(self, path):
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
+            s.settimeout(20)
             s.connect(self.front)
             s.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
             return b"".join(iter(lambda: s.recv(4096), b"")).decode().split("\r\n\r\n")[1]
@@ -123,7 +125,7 @@ class Haproxy:
 
 
 def wait(condition, what):
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not condition():
         if time.monotonic() > end:
             raise RuntimeError(f"timed out: {what}")
@@ -132,7 +134,7 @@ def wait(condition, what):
 
 def drive(sockets, backend, *words):
     p = subprocess.run([DRIVE, sockets, backend, *words], capture_output=True, text=True,
-                       timeout=20, check=False)
+                       timeout=60, check=False)
     return p.returncode, p.stdout, p.stderr
 
 
@@ -188,7 +190,7 @@ def reverts(h):
     equal(h.served(), ["blue1", "blue2"], "requests go to blue again")
     equal(drive(h.sock, "shop", "plan", BLUE)[1], "\n", "the plan of a reached goal is empty")
     switch(h, "green")
-    p = subprocess.run(["sh", "-c", native], capture_output=True, text=True, timeout=10, check=False)
+    p = subprocess.run(["sh", "-c", native], capture_output=True, text=True, timeout=60, check=False)
     equal((p.returncode, p.stdout.strip()), (0, ""), "the native command runs without a word")
     equal(look(h.sock)["value"], BLUE, "the native command ends in the same state")
 
@@ -295,9 +297,7 @@ def main():
             print(f"1..0 # SKIP {tool} is not installed")
             return 0
     os.environ["PATH"] += ":/usr/sbin"
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        tcp_port = s.getsockname()[1]
+    tcp_port = procs.free_port()
     origins = {n: Origin(n) for n in ("blue1", "blue2", "green1", "green2")}
     running = []
     with tempfile.TemporaryDirectory(prefix="hd") as folder:

@@ -103,7 +103,7 @@ def audit(page, name):
 
 
 def start(world):
-    router = w.Router(world, backends=[n for n in NAMES if n != "stale"], fall=200)
+    router = w.Router(world, backends=[n for n in NAMES if n != "stale"])
     prometheus, alertmanager = w.Prometheus(), w.Alertmanager()
     services = {}
     for n in NAMES:

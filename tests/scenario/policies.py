@@ -48,12 +48,6 @@ def texts(d, guard):
     return str([e["text"] for e in d.api(f"/guards/{guard['id']}/timeline")["items"]])
 
 
-def dead(router, backend, servers):
-    """Members that answer no health check any more."""
-    for s in servers:
-        w.say(router.sock, f"set server {backend}/{s} addr 127.0.0.1 port 1")
-
-
 def advised(world, d, router, alertmanager):
     for n, (_, state, word, pages) in ADVISED.items():
         g = d.wait_state("advised refused reverted aftercare not_verified", 12, n)
@@ -94,10 +88,13 @@ def undecided(d, router):
 def once_per_version(d, router, prometheus):
     """The same version comes a second time, then after a re-arm."""
     d.wait_state("reverted", 15, "versions")
+    prometheus.say("versions", green=GOOD)
+    time.sleep(1.5)  # a poll sees no sample of before
     router.set(w.GREEN, "versions")
     d.wait_state("watching", 5, "versions", nth=2)
     status, _ = d.order("/guards", service="versions", to="green", change={"version": "v42"})
     w.equal(status, 200, "I6 CI names the version of the guard that is live")
+    prometheus.say("versions", green=BAD)
     g = d.wait_state("advised", 10, "versions", nth=2)
     w.ok("reverted automatically once" in texts(d, g), "I6 one version is reverted once", texts(d, g))
     w.equal(len(router.relay.sets("versions")), PLAN, "I6 and not twice")
@@ -105,11 +102,14 @@ def once_per_version(d, router, prometheus):
     d.wait_state("watching", 5, "versions", nth=3)
     status, answer = d.order("/services/versions/rearm", reason="fixed the flag")
     w.equal(status, 200, "a human re-arms it", answer)
+    prometheus.say("versions", green=GOOD)
+    time.sleep(1.5)
     router.set(w.GREEN, "versions")
     g = d.wait_state("watching", 5, "versions", nth=4)
     w.equal((g["candidate"]["colour"], d.guards("versions")[1]["state"]), ("green", "superseded"),
             "another try after a roll-back is a switch of its own")
     d.order("/guards", service="versions", to="green", change={"version": "v42"})
+    prometheus.say("versions", green=BAD)
     w.wait(lambda: router.weights("versions") == w.BLUE, 10, "the revert after the re-arm")
     w.equal(len(router.relay.sets("versions")), 2 * PLAN, "I6 re-armed, it is reverted again")
 
@@ -182,11 +182,11 @@ def main(world):
     held_at = time.monotonic()
     for n in names:
         router.set(w.GREEN, n)
-    for n in names:
+    for n in (n for n in names if n not in UNDECIDED):  # those watch for seconds only
         d.wait_state("watching", 8, n)
     d.order("/guards", service="versions", to="green", change={"version": "v42"})
-    dead(router, "down", w.SERVERS["blue"])
-    dead(router, "silent", w.SERVERS["green"])
+    router.down("blue", "down")
+    router.down("green", "silent")
     bad = [n for n in (*ADVISED, *REVERTED) if n not in ("after-hold", "silent")]
     for n in bad:
         prometheus.say(n, green=BAD)

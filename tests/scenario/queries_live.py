@@ -16,11 +16,13 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import procs  # noqa: E402
 
 HALDANE, JSON, FOLDER = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 STEP = 5  # seconds between samples
@@ -35,12 +37,6 @@ def ok(good, name, detail=""):
     print(f"{'ok' if good else 'not ok'} {len(results)} - {name}", flush=True)
     for line in str(detail).splitlines() if not good else []:
         print(f"# {line}")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 # --- what the files say ---
@@ -184,7 +180,7 @@ def batches(tests):
 # --- servers ---
 
 def call(port, method, path, body=None):
-    c = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     c.request(method, path, body)
     answer = c.getresponse()
     text = answer.read()
@@ -197,8 +193,8 @@ class Server:
         self.port = port
         self.log = os.path.join(folder, "log")
         with open(self.log, "w") as log:
-            self.child = subprocess.Popen(command, stdout=log, stderr=log)
-        end = time.monotonic() + 20
+            self.child = procs.start(command, stdout=log, stderr=log)
+        end = time.monotonic() + 120
         while True:
             try:
                 if call(port, "GET", ready)[0] == 200:
@@ -233,17 +229,17 @@ def prometheus(binary, folder, batch):
         f.write("# EOF\n")
     data = os.path.join(folder, "data")
     subprocess.run([promtool, "tsdb", "create-blocks-from", "openmetrics", text, data], check=True,
-                   capture_output=True, timeout=30)
+                   capture_output=True, timeout=120)
     config = os.path.join(folder, "prometheus.yml")
     with open(config, "w") as f:
         f.write("{}\n")
-    port = free_port()
+    port = procs.free_port()
     return Server(folder, [binary, f"--config.file={config}", f"--storage.tsdb.path={data}",
                            f"--web.listen-address=127.0.0.1:{port}"], port, "/-/ready")
 
 
 def victoria(binary, folder, batch):
-    port = free_port()
+    port = procs.free_port()
     server = Server(folder, [binary, f"-storageDataPath={folder}/data", "-search.latencyOffset=0s",
                              f"-httpListenAddr=127.0.0.1:{port}"], port, "/health")
     text = "".join(f"{head} {v:g} {at_ms}\n" for t in batch for _, head, v, at_ms in t.lines(last_step()))
@@ -262,7 +258,7 @@ def ask(folder, test, port):
     with open(file, "w") as f:
         json.dump(test.config(f"http://127.0.0.1:{port}"), f) # JSON is YAML
     done = subprocess.run([HALDANE, "query", "run", "shop", "c", "--window", "10m", "--queries", FOLDER,
-                           "--config", file], capture_output=True, text=True, timeout=30)
+                           "--config", file], capture_output=True, text=True, timeout=120)
     found = {}
     lines = done.stdout.splitlines()
     for line in lines[1:]:

@@ -8,7 +8,6 @@ wherever the traffic is shown, watched again, and not fought while the cool-down
 import os
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import world as w  # noqa: E402
@@ -143,13 +142,13 @@ def main(world):
     notifiers = ("notifiers:\n"
                  f'  oncall: {{type: alertmanager, url: "{oncall.url}", timeout: 2s, page: true}}\n'
                  f'  chat: {{type: alertmanager, url: "{chat.url}", timeout: 2s}}')
-    text = w.config({n: w.service(routers[n], n, verify={"aftercare": "60s" if n == "care" else "0s"},
+    text = w.config({n: w.service(routers[n], n, verify={"aftercare": "10m" if n == "care" else "0s"},
                                   guard={"cooldown": "0s" if n == "often" else "10m"}) for n in NAMES},
                     prometheus, limits="brake: 20, reverts_per_hour: 50", more=notifiers)
     d = w.Daemon(world, text).start()
     d.wait_read(NAMES)
     first = first_reverts(d, routers, chat)
-    time.sleep(1.2)  # a reading of every router after its revert
+    w.wait(lambda: all(side(d, n, "blue")["share"] == 1 for n in NAMES), 10, "a reading of every router after its revert")
     moved_back(d, routers, first, chat, "care")
     taken_over(d)
     moved_back(d, routers, first, chat, "later")

@@ -217,8 +217,9 @@ def main(world):
     for n in names:
         prometheus.say(n, blue=GOOD, green=GOOD)
     long = ("again", "filed", "undone")
-    services = {n: w.service(routers[n], n, guard={"cooldown": "0s" if n == "undone" else "60s"},
-                             verify={"timeout": "4s", "aftercare": "60s" if n in long else "0s"})
+    services = {n: w.service(routers[n], n, guard={"cooldown": "0s" if n == "undone" else "10m"},
+                             verify={"timeout": "20s" if n == "returns" else "4s",
+                                     "aftercare": "10m" if n in long else "0s"})
                 for n in names}
     probe = Probe(lambda: routers["between"].set(HALF, "between"))
     services["between"] = w.service(routers["between"], "between",

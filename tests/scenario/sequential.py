@@ -102,7 +102,7 @@ def pasts(d, name):
 
 
 def main(world):
-    router = w.Router(world, backends=list(PLAY), fall=200)
+    router = w.Router(world, backends=list(PLAY))
     prometheus = w.Prometheus()
     services = {}
     for n, (checks, guard, *_) in PLAY.items():

@@ -25,7 +25,7 @@ FAULTS = {
     "empty": "no_series",
     "refuse": "cut_short",
 }
-QUICK = {"duration": "12s", "fail_after": "2", "blind_for": "3s"}
+QUICK = {"duration": "20s", "fail_after": "2", "blind_for": "3s"}
 
 
 def start(world):
@@ -43,7 +43,7 @@ def start(world):
     texts["replica"] = (f'{{type: prometheus, urls: ["{sources["replica"].url}", "{spare.url}"], '
                         "timeout: 1s}")
     services = {n: w.service(router, n, guard=QUICK, datasource=n) for n in names}
-    services["replica"] = w.service(router, "replica", guard={**QUICK, "duration": "60s"},
+    services["replica"] = w.service(router, "replica", guard={**QUICK, "duration": "10m"},
                                     datasource="replica")
     alertmanager = w.Alertmanager()
     d = w.Daemon(world, w.config(services, texts, alertmanager)).start()
@@ -88,7 +88,7 @@ def heal(d, router, sources, alertmanager):
         w.wait(lambda: not d.guard(f"s-{f}")["needs_human"], 6, f"{f} healed: the page is taken back")
     w.ok(True, "a source that heals takes its page back")
     for f in FAULTS:
-        g = d.wait_state("passed inconclusive", 16, f"s-{f}")
+        g = d.wait_state("passed inconclusive", 24, f"s-{f}")
         if f in healed:
             w.ok(g["state"] == "passed" or "observed in" in g["why"],
                  f"I1 {f} healed: passes, or says how little was observed", g["why"])

@@ -88,7 +88,8 @@ def replayed(d, g, name):
 def main(world):
     routers = {name: w.Exec(world, name, "set") for name in SERVICES}
     prometheus, more = w.Prometheus(), {"advised": {"mode": "advise", "rollback_safe": "false"}}
-    services = {name: r.service(checks=f"[{{use: http-5xx-ratio, with: {{job: {name}}}, max: 5%}}]", **more.get(name, {}))
+    services = {name: r.service(checks=f"[{{use: http-5xx-ratio, with: {{job: {name}}}, max: 5%}}]",
+                            **{"guard": {"duration": "60s"}, **more.get(name, {})})
                 for name, r in routers.items()}
     d = w.Daemon(world, w.config(services, prometheus)).start()
     d.wait_read(SERVICES)
@@ -102,7 +103,7 @@ def main(world):
     w.ok("mode shadow" in texts(d, d.wait_state("advised", 15, "quiet")), "the one in shadow only records")
     ended = d.wait_state("advised", 15, "oneway")
     w.ok("rollback_safe" in texts(d, ended), "the one without a way back says why it only advises", texts(d, ended))
-    w.equal(routers["oneway"].seen()["sets"] + routers["quiet"].seen()["sets"], 0, "and nothing was moved")
+    w.equal(routers["oneway"].read()["sets"] + routers["quiet"].read()["sets"], 0, "and nothing was moved")
     never = d.wait_state("inconclusive", 30, "next")
     w.equal(never["verdict"], "inconclusive", "a switch that never came says nothing about the release")
     replayed(d, never, "nor in a replay")

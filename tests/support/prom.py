@@ -2,17 +2,12 @@
 """A real Prometheus over samples that are made up: blocks written by promtool, the newest sample now."""
 import http.client
 import os
-import socket
 import subprocess
 import time
 
+import procs
+
 STEPS = 700  # seconds of history
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Loaded:
@@ -20,7 +15,7 @@ class Loaded:
     growth per sample), or with a list of values instead of the growth."""
 
     def __init__(self, folder, series):
-        self.port = free_port()
+        self.port = procs.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         now = int(time.time())
         text, data = os.path.join(folder, "openmetrics"), os.path.join(folder, "data")
@@ -39,12 +34,12 @@ class Loaded:
         with open(config, "w") as f:
             f.write("{}\n")
         self.log = open(os.path.join(folder, "prometheus.log"), "w")
-        self.child = subprocess.Popen(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={data}",
-                                       f"--web.listen-address=127.0.0.1:{self.port}"],
-                                      stdout=self.log, stderr=self.log)
+        self.child = procs.start(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={data}",
+                                  f"--web.listen-address=127.0.0.1:{self.port}"],
+                                 stdout=self.log, stderr=self.log)
 
     def __enter__(self):
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while time.monotonic() < end and self.child.poll() is None:
             try:
                 c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
