@@ -15,14 +15,6 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import world as w  # noqa: E402
 
-SMOKE = """#!/usr/bin/env python3
-import json, os, sys
-asked = json.loads(sys.stdin.readline())
-bad = os.path.exists(sys.argv[1] + "." + asked["colour"])
-print(json.dumps({"ok": not bad, "text": "smoke"}))
-"""
-
-
 class Web:
     """A router behind HTTP that compares If-Match, and a target for http checks."""
 
@@ -78,7 +70,7 @@ class Web:
 
 
 def main(world):
-    w.program(world, "smoke", SMOKE)
+    w.program(world, "smoke", w.SMOKE)
     web, race = Web(), Web()
     ok_set, once = w.Exec(world, "set", "set"), w.Exec(world, "once", "once")
     mute, deaf = w.Exec(world, "mute", "once", mute=True), w.Exec(world, "deaf", "once", obeys=False)

@@ -64,7 +64,7 @@ def change(d, c, router):
 
     def extended():
         seen = d.api(path)
-        return c.send("PATCH", path, {"extend": "2s", "note": "slow day"}, If_Match=seen["etag"])[0] == 200 and seen
+        return c.send("PATCH", path, {"extend": "60s", "note": "slow day"}, If_Match=seen["etag"])[0] == 200 and seen
     before = w.wait(extended, 10, "a change with the newest ETag")
     after = d.api(path)
     w.ok(after["until"] > before["until"], "it watches longer", f"{before['until']} {after['until']}")
@@ -72,21 +72,26 @@ def change(d, c, router):
     w.equal(c.send("PATCH", path, {"mode": "shadow"}, If_Match="*")[0], 200, "a mode can be lowered")
     w.equal(d.api(path)["mode"], "shadow", "and is")
     said = [e["text"] for e in d.api(f"{path}/timeline")["items"]]
-    w.ok(any("Note: slow day. local" in t for t in said) and any("Extended by 2" in t for t in said),
+    w.ok(any("Note: slow day. local" in t for t in said) and any("Extended by 60" in t for t in said),
          "the journal says who and what", str(said))
-    ended = d.wait_state("passed inconclusive", 40)
+    w.wait(lambda: d.rows("SELECT 1 FROM evidence e JOIN guard g ON e.guard = g.seq WHERE service = 'shop' AND t_ms > 6000"),
+           20, "polls of the time that was added")
+    open(d.world.path("bad.green"), "w").close()
+    ended = d.wait_state("advised", 20)
+    w.equal(ended["verdict"], "fail", "what comes in that time counts")
     w.equal(c.send("PATCH", path, {"extend": "2s"}, If_Match="*")[0], 409, "what has ended is not extended")
     w.equal(c.send("POST", f"{path}/mark", {"verdict": "false_alarm", "reason": "the test"})[0], 200,
             "a verdict is marked as a false alarm")
     w.equal(c.send("POST", f"{path}/cancel", {"reason": "x"}, Idempotency_Key="c")[0], 404, "nothing left to cancel")
     done = subprocess.run([d.world.binary, "replay", ended["id"], "-c", d.file], capture_output=True, text=True,
                           timeout=20, check=False)
-    w.equal(done.returncode, 0, "a replay extends it too", done.stdout + done.stderr)
+    w.equal(done.returncode, 0, "also in a replay", done.stdout + done.stderr)
 
 
 def main(world):
     router = w.Exec(world, "router", "set")
-    smoke = "[{name: smoke, exec: {command: [/bin/echo, '{\"ok\": true}']}}]"
+    w.program(world, "smoke", w.SMOKE)
+    smoke = f"[{{name: smoke, exec: {{command: [{world.path('smoke')}, {world.path('bad')}]}}, min: 1}}]"
     text = w.config({name: router.service(checks=smoke, mode="advise", guard={"duration": "5s"})
                      for name in ("shop", "cart")})
     d = w.Daemon(world, text).start()

@@ -11,6 +11,7 @@ JSON is the helper of queries_live_json.c. TAP on stdout; a server that is not i
 """
 import fnmatch
 import http.client
+import http.server
 import json
 import os
 import pathlib
@@ -19,7 +20,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import procs  # noqa: E402
@@ -179,13 +182,45 @@ def batches(tests):
 
 # --- servers ---
 
-def call(port, method, path, body=None):
+def call(port, method, path, body=None, headers=None):
     c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    c.request(method, path, body)
+    c.request(method, path, body, headers or {})
     answer = c.getresponse()
     text = answer.read()
     c.close()
     return answer.status, text
+
+
+class Still(http.server.BaseHTTPRequestHandler):
+    """In front of a server: its clock stands at the newest sample, however long a busy machine takes to ask."""
+
+    protocol_version = "HTTP/1.1"
+    port = now = None  # of the server that answers all else; seconds
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if urllib.parse.parse_qs(body.decode()).get("query") == ["time()"]:
+            data = {"resultType": "scalar", "result": [self.now, f"{self.now:.3f}"]}
+            status, text = 200, json.dumps({"status": "success", "data": data}).encode()
+        else:
+            status, text = call(self.port, "POST", self.path, body, {"Content-Type": self.headers["Content-Type"]})
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *args):
+        pass
+
+
+def stand_still(port, now_ms):
+    """-> the port at which the time of that server stands still."""
+    handler = type("Of", (Still,), {"port": port, "now": now_ms / 1000})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    return server.server_address[1]
 
 
 class Server:
@@ -219,10 +254,10 @@ def last_step():
     return int(time.time()) // STEP * STEP * 1000
 
 
-def prometheus(binary, folder, batch):
+def prometheus(binary, folder, batch, now_ms):
     promtool = shutil.which(os.environ.get("PROMTOOL", "promtool"))
     text = os.path.join(folder, "openmetrics")
-    lines = sorted((line for t in batch for line in t.lines(last_step())), key=lambda l: l[:2])
+    lines = sorted((line for t in batch for line in t.lines(now_ms)), key=lambda l: l[:2])
     with open(text, "w") as f:
         for metric, head, v, at_ms in lines: # each metric in one piece, each series in order of time
             f.write(f"{head} {v:g} {at_ms / 1000:.3f}\n")
@@ -238,11 +273,11 @@ def prometheus(binary, folder, batch):
                            f"--web.listen-address=127.0.0.1:{port}"], port, "/-/ready")
 
 
-def victoria(binary, folder, batch):
+def victoria(binary, folder, batch, now_ms):
     port = procs.free_port()
     server = Server(folder, [binary, f"-storageDataPath={folder}/data", "-search.latencyOffset=0s",
                              f"-httpListenAddr=127.0.0.1:{port}"], port, "/health")
-    text = "".join(f"{head} {v:g} {at_ms}\n" for t in batch for _, head, v, at_ms in t.lines(last_step()))
+    text = "".join(f"{head} {v:g} {at_ms}\n" for t in batch for _, head, v, at_ms in t.lines(now_ms))
     status = call(port, "POST", "/api/v1/import/prometheus", text)[0]
     call(port, "GET", "/internal/force_flush")
     if status != 204:
@@ -301,10 +336,11 @@ def main():
             continue
         for batch in batches(tests):
             with tempfile.TemporaryDirectory(prefix="hd") as folder:
-                server = start(binary, folder, batch)
+                server = start(binary, folder, batch, now := last_step())
+                port = stand_still(server.port, now)
                 try:
                     for t in batch:
-                        check(folder, name, t, server.port)
+                        check(folder, name, t, port)
                 finally:
                     server.stop()
     print(f"1..{len(results)}")

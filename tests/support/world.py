@@ -498,6 +498,15 @@ print(json.dumps({"answer": "accepted"}))
 """
 
 
+# A check: well, until there is a file of that name and the colour's.
+SMOKE = """#!/usr/bin/python3 -IS
+import json, os, sys
+asked = json.loads(sys.stdin.readline())
+bad = os.path.exists(sys.argv[1] + "." + asked["colour"])
+print(json.dumps({"ok": not bad, "text": "smoke"}))
+"""
+
+
 def program(world, name, text):
     with open(world.path(name), "w") as f:
         f.write(text)
