@@ -572,6 +572,54 @@ static void a_burst_in_the_middle_lets_nobody_pass(void **state)
     assert_true(failed > 500 && delayed > 25);
 }
 
+/* A counter of errors without one of requests: per second of traffic, beside stable or against its past. */
+static void errors_without_requests(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        double share, past;        /* of the traffic; errors a poll before the switch, < 0: not known */
+        double candidate, stable;  /* errors a poll, with all the traffic; stable < 0: no series */
+        uint8_t kind;
+        int before;                /* it fails before this poll */
+    } rows[] = {
+        {"alike", .1, -1, 40, 40, HD_VERDICT_PASS, 0},
+        {"alike while both rise", .1, 40, 160, 160, HD_VERDICT_PASS, 0},
+        {"three times as many", .1, -1, 120, 40, HD_VERDICT_FAIL, 30},
+        {"none on stable", .5, -1, 10, 0, HD_VERDICT_FAIL, 20},
+        {"half as many", .5, -1, 20, 40, HD_VERDICT_PASS, 0},
+        {"as before", 1, 40, 40, -1, HD_VERDICT_PASS, 0},
+        {"twice as many as before", 1, 40, 80, -1, HD_VERDICT_FAIL, 12},
+        {"nothing to compare with", 1, -1, 80, -1, HD_VERDICT_INCONCLUSIVE, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        static double events[STEPS], exposure[STEPS];
+        struct world w;
+        struct hd_past past;
+        struct rng r = {i * 7919 + 11};
+        world_init(&w, 1);
+        w.check[0].query = (struct hd_query){.kind = HD_QUERY_RATE};
+        w.share_ppm = (uint32_t)(rows[i].share * 1e6);
+        world_start(&w);
+        for (size_t k = 0; k < STEPS; k++) {
+            events[k] = count(&r, fmax(rows[i].past, 0));
+            exposure[k] = POLL_MS * 1000.0;
+        }
+        assert_true(past_learn(&w.policy, 0, &(struct history){events, exposure, STEPS}, POLL_MS, &past));
+        if (rows[i].past >= 0)
+            step(&w, &(struct hd_evidence){.before = true, .past = &past, .n_past = 1});
+        for (uint32_t t = 1; t <= POLLS && !w.ended; t++) { /* what is counted stands where requests do */
+            struct counts_of_poll c = {.side = {[HD_STABLE] = {{0, -1}}}};
+            c.side[HD_CANDIDATE][0].exposure = count(&r, rows[i].candidate * rows[i].share);
+            if (rows[i].stable >= 0)
+                c.side[HD_STABLE][0].exposure = count(&r, rows[i].stable * (1 - rows[i].share));
+            poll(&w, t, &c);
+        }
+        if (w.state.kind != rows[i].kind || (rows[i].before && w.ended >= rows[i].before))
+            fail_msg("%s: %s in poll %d", rows[i].name, hd_verdict_word(w.state.kind), w.ended);
+    }
+}
+
 /* Scrapes of 15 s at fixed moments: whichever polls a side's samples come in, the guard is watched. */
 static void sides_take_turns(void **state)
 {
@@ -767,6 +815,7 @@ int main(void)
         cmocka_unit_test(a_burst_at_the_end_saves_nobody),
         cmocka_unit_test(a_burst_in_the_middle_lets_nobody_pass),
         cmocka_unit_test(doubt_at_the_end_is_no_pass),
+        cmocka_unit_test(errors_without_requests),
         cmocka_unit_test(sides_take_turns),
         cmocka_unit_test(order_and_units_do_not_matter),
         cmocka_unit_test(garbage_never_fails_a_guard),
