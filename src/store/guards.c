@@ -173,9 +173,11 @@ enum hd_code store_guard(struct store *s, struct hd_arena *arena, const char *id
                   " AND (?10 = 1 OR analysis = (?10 = 2))"                                          \
                   " AND (?11 IS NULL OR \"group\" = ?11) ORDER BY id DESC LIMIT ?7"
 /* No older id is looked at: the guards that began in time are found by their index. */
-#define SINCE "id >= (SELECT min(id) FROM guard WHERE started_ms >= ?5) AND"
+/* Without the index named, min(id) would be looked for from the first id on. */
+#define FROM_STARTED "FROM guard INDEXED BY guard_started WHERE started_ms >= "
+#define SINCE "id >= (SELECT min(id) " FROM_STARTED "?5) AND"
 /* And no newer one: a short time long ago is found as fast as a recent one. */
-#define WITHIN "FROM guard WHERE started_ms >= ?5 AND started_ms < ?9)"
+#define WITHIN FROM_STARTED "?5 AND started_ms < ?9)"
 #define BETWEEN "id >= (SELECT min(id) " WITHIN " AND id <= (SELECT max(id) " WITHIN " AND"
 static const char list_live[] = LIST("live = 1 AND");
 static const char list_needs_human[] = LIST("needs_human = 1 AND");
@@ -234,7 +236,7 @@ enum hd_code store_switches_onto(struct store *s, struct hd_arena *arena, const 
         " ELSE state BETWEEN ?6 AND ?7"
         " OR EXISTS (SELECT 1 FROM event WHERE event.guard = guard.id AND event.reason = ?8)"
         " END AS rejected FROM guard LEFT JOIN guard_mark ON guard_mark.guard = guard.seq"
-        " WHERE service = ?1 AND id >= (SELECT min(id) FROM guard WHERE started_ms >= ?4)"
+        " WHERE service = ?1 AND id >= (SELECT min(id) " FROM_STARTED "?4)"
         " AND candidate = ?2 AND analysis = 0 AND value_after IS NOT NULL AND switch_from_ms < ?3"
         " ORDER BY id DESC LIMIT ?9) ORDER BY id",
         ARGS(TEXT_ARG(service), TEXT_ARG(colour), INT_ARG(before_ms), INT_ARG(before_ms - SWITCHES_MS),
