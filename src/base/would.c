@@ -9,7 +9,6 @@
 #include <stdio.h>
 
 #include "base/reason.h"
-#include "base/str.h"
 
 #define DAY_MS 86400000
 
@@ -133,17 +132,26 @@ struct would would_act(const struct would_facts *f)
     return w.reason || !f->target ? w : would_gate(f, true);
 }
 
+const char *would_until(int64_t until_ms, int64_t now_ms, char out[STR_TIME_MAX])
+{
+    char full[STR_TIME_MAX];
+    (void)str_time(until_ms, full); /* 2026-11-21T10:32:05.000Z */
+    if (until_ms - now_ms < DAY_MS)
+        (void)snprintf(out, STR_TIME_MAX, "%.8sZ", full + 11);
+    else
+        (void)snprintf(out, STR_TIME_MAX, "%.19sZ", full);
+    return out;
+}
+
 void would_say(struct buf *b, const struct would *w, int64_t now_ms)
 {
-    char until[STR_TIME_MAX] = "", clock[STR_TIME_MAX];
+    char until[STR_TIME_MAX] = "";
     const struct reason_names names = {.side = {w->target, NULL}, .text = w->text, .until = until};
     const struct hd_reason r = {.number = (uint16_t)w->reason, .check = HD_NO_CHECK, .role = HD_STABLE,
                                 .value = (double)NAN, .limit = (double)NAN, .stable = (double)NAN,
                                 .n = (double)NAN, .k = w->ready, .of = w->wanted};
-    if (w->until_ms >= 0 && w->until_ms - now_ms < DAY_MS)
-        (void)snprintf(until, sizeof until, "%.8sZ", str_clock(w->until_ms, clock));
-    else if (w->until_ms >= 0)
-        (void)snprintf(until, sizeof until, "%.19sZ", str_time(w->until_ms, clock));
+    if (w->until_ms >= 0)
+        (void)would_until(w->until_ms, now_ms, until);
     reason_render(b, &r, &names);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/str.h"
 
 #include <haldane/policy.h>
 
@@ -74,6 +75,8 @@ double would_good(uint32_t ready, uint32_t wanted, double worst);
 
 /* The sentence; the same words in the journal, on the pages and in the CLI. Nothing when it would. */
 void would_say(struct buf *, const struct would *, int64_t now_ms);
+/* "10:32:05Z" of an end within a day, else with its date. */
+const char *would_until(int64_t until_ms, int64_t now_ms, char out[STR_TIME_MAX]);
 /* What a human could do so that it would; NULL: nothing but wait, or it is meant to be so. */
 const char *would_next(struct hd_arena *, const struct would *, const char *service);
 

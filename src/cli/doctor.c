@@ -271,6 +271,51 @@ static void see_target(struct doctor *d, const struct hd_policy *policy, uint32_
              said->status == probe->expect ? NULL : "a revert to it would be refused: is it up?");
 }
 
+/* Its own answer, by the rules of the file and what the store knows of holds, budgets and rejected sides:
+ * the way may be open, and haldane would not go it. */
+static void see_will(struct doctor *d, const struct hd_policy *policy, uint32_t colour, const struct hd_side_live *live)
+{
+    __attribute__((cleanup(store_close_p))) struct store *s = NULL;
+    ARENA_AUTO a = arena_new();
+    char left[STR_TIME_MAX];
+    struct would_rules rules;
+    struct store_guard *guard = NULL;
+    size_t n = 0;
+    struct hd_error err;
+    const struct store_filter newest = {.service = policy->name, .verdict = -1, .limit = 1};
+    const char *what = arena_print(d->a, "act %s/%s", policy->name, policy->colours[colour].name);
+    int64_t now_ms = clock_now().wall_ms;
+    would_rules_of(a, policy, d->config, &rules);
+    struct would_facts f = {.now_ms = now_ms, .rules = rules, .cooling_ms = -1};
+    enum hd_code code = store_open_reader(d->config->storage.path, &s, &err);
+    if (!code)
+        code = store_guards(s, a, &newest, &guard, &n, &err);
+    bool own = n && !hd_state_terminal(guard->state) && str_is(guard->stable, policy->colours[colour].name);
+    const struct store_asked asked = {.service = policy->name, .guard = own ? guard : NULL,
+                                      .rules = own && guard->rules ? NULL : &rules,
+                                      .target = policy->colours[colour].name, .now_ms = now_ms};
+    if (!code)
+        code = store_would(s, a, &asked, &f, &err);
+    if (code && code != HD_ABSENT) {
+        find(d, WARN, what, err.text, "run this as a user who may read the store");
+        return;
+    }
+    f.target = asked.target;
+    f.ready = live->ready;
+    f.wanted = live->wanted;
+    f.candidate_good = 1;
+    struct would w = would_act(&f);
+    if (!w.reason) {
+        find(d, PASS, what, "haldane would revert to it by itself", NULL);
+        return;
+    }
+    BUF_AUTO b = BUF_INIT(4 * HD_TEXT_MAX);
+    would_say(&b, &w, now_ms);
+    if (w.until_ms > now_ms)
+        buf_print(&b, ", %s left", str_duration(w.until_ms - now_ms, left));
+    find(d, WARN, what, buf_at(&b), would_next(d->a, &w, policy->name));
+}
+
 static void see_permission(struct doctor *d, const struct hd_policy *policy, uint32_t colour)
 {
     ARENA_AUTO a = arena_new();
@@ -311,6 +356,7 @@ static void see_router(struct doctor *d, const struct hd_policy *policy, struct 
             continue; /* where the traffic is: nothing to go back to */
         see_target(d, policy, i, &live.side[i]);
         see_permission(d, policy, i);
+        see_will(d, policy, i, &live.side[i]);
     }
 }
 

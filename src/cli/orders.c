@@ -29,8 +29,16 @@ struct deed {
     const char *const *keys; /* options that go into the body */
     const char *verdict;     /* one more field; NULL: none */
     bool change;             /* a PATCH */
-    const char *done;        /* said when it worked */
+    const char *done;        /* said when it worked; NULL: what is held, and until when */
 };
+
+static void print_held(const struct json *answer)
+{
+    ARENA_AUTO a = arena_new();
+    const char *service = face_text(answer, "service"), *until = table_time(a, face_time(answer, "until"));
+    (void)printf("automatic reverts of %s are held%s%s%s\n", service ? table_clean(a, service) : "the whole fleet",
+                 until ? " until " : "", until ? until : "", until ? " UTC" : "");
+}
 
 static int send_deed(struct client *client, const struct cli_args *args, const struct deed *d)
 {
@@ -52,6 +60,8 @@ static int send_deed(struct client *client, const struct cli_args *args, const s
     id = id ? id : d->guard;
     if (cli_json(args))
         (void)puts(buf_at(&answer.raw));
+    else if (!d->done)
+        print_held(answer.body);
     else if (id)
         (void)printf("%s: guard %s%s%s\n", d->done, table_clean(a, id), headline && *headline ? ". " : "",
                      headline && *headline ? table_clean(a, headline) : "");
@@ -146,9 +156,7 @@ static int hold(const struct cli_args *args)
         return lasts ? cli_usage(args, "--for takes a duration like 30m or 2h, not '%s'", lasts)
                      : cli_usage(args, "--for is needed: a duration like 30m or 2h");
     return order(args, &(struct deed){.path = word ? path_of(a, word, "hold") : "/holds",
-                                      .service = service_of(args), .keys = keys,
-                                      .done = word ? "automatic reverts are held"
-                                                   : "automatic reverts of the whole fleet are held"});
+                                      .service = service_of(args), .keys = keys});
 }
 
 static const struct cli_option hold_options[] = {

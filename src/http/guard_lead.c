@@ -67,7 +67,7 @@ static void need_line(struct buf *b, struct hd_arena *a, const struct guard_view
         html_print(b, "<a href=\"/g/%s\">%s</a>", newer->id, newer->headline);
     html_print(b, "</p>");
     if (left && !needed)
-        part_stance(b, a, &v->stance);
+        part_stance(b, a, "", &v->stance);
 }
 
 static void row_begin(struct buf *b, const char *name)

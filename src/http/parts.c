@@ -140,9 +140,9 @@ void part_approval(struct buf *b, const struct store_approval *a, int64_t now_ms
         html_time(b, a->decided_ms, now_ms);
 }
 
-void part_stance(struct buf *b, struct hd_arena *a, const struct stance *s)
+void part_stance(struct buf *b, struct hd_arena *a, const char *lead, const struct stance *s)
 {
-    html_print(b, "<p class=\"because\">%s%s", s->because, stance_left(a, s));
+    html_print(b, "<p class=\"because\">%s%s%s", lead, s->because, stance_left(a, s));
     if (s->next)
         html_print(b, " <span class=\"m\">%s</span>", s->next);
     html_print(b, "</p>");

@@ -18,8 +18,8 @@ void part_sides(struct buf *, const struct store_reading *, const struct store_g
                 int64_t now_ms);
 /* "automatic reverts are held ..." */
 void part_hold(struct buf *, const struct store_hold *, int64_t now_ms);
-/* Why haldane would not act by itself, for how long, and what could be done about it. */
-void part_stance(struct buf *, struct hd_arena *, const struct stance *);
+/* Why haldane would not act by itself, for how long, and what could be done about it; `lead` in front. */
+void part_stance(struct buf *, struct hd_arena *, const char *lead, const struct stance *);
 /* Where a human reads what to do; NULL: nothing. */
 void part_runbook(struct buf *, const char *runbook);
 /* Whom a revert was left to, and what became of that. */

@@ -179,6 +179,7 @@ static void need_lines(struct buf *b, const struct page *p)
     const struct store_event *act = own_act(p);
     const struct store_side *rejected = rejected_live(p);
     enum course course = p->has_live ? course_of(&p->live, &p->stance) : COURSE_WELL;
+    bool said = false;
     bool left = p->has_live ? course == COURSE_LEFT || course == COURSE_OVER_LEFT : stance_left_alone(&p->stance);
     if (call_alarm(p->call))
         need(b, TONE_FAIL, "You are needed: haldane is not watching", NULL);
@@ -188,13 +189,13 @@ static void need_lines(struct buf *b, const struct page *p)
         need(b, TONE_FAIL, arena_print(p->call->arena, "You are needed now: %s", act->headline), NULL);
     else if (!p->configured)
         need(b, TONE_WARN, "Nothing guards this service: it is no longer configured", NULL);
-    else if (p->has_live && course != COURSE_WELL)
+    else if ((said = p->has_live && course != COURSE_WELL))
         need(b, course == COURSE_ACTING ? TONE_RUN : TONE_WARN, course_need(&p->live, course), NULL);
     else if (is_blind(p))
         need(b, TONE_WARN, "Look: a check has no usable evidence any more", NULL);
     else if (rejected)
         need(b, TONE_WARN, "Look: a rejected side has traffic", NULL);
-    else if (left)
+    else if ((said = left))
         need(b, TONE_WARN, "Not needed now; if the next release fails, haldane will NOT take it back", NULL);
     else
         need(b, p->has_live ? TONE_RUN : TONE_PASS,
@@ -202,7 +203,11 @@ static void need_lines(struct buf *b, const struct page *p)
     if (rejected)
         need_rejected(b, p, rejected);
     if (left)
-        part_stance(b, p->call->arena, &p->stance);
+        part_stance(b, p->call->arena,
+                    said          ? ""
+                    : p->has_live ? "If it fails, haldane will NOT take this back: "
+                                  : "haldane would not take back the next release: ",
+                    &p->stance);
 }
 
 static void lead(struct buf *b, const struct page *p)
@@ -224,8 +229,7 @@ static void lead(struct buf *b, const struct page *p)
         limits_row(b, p);
     html_print(b, "</dl>");
     if (p->configured)
-        actions_of_service(b, p->call->param, &p->way,
-                           p->has_live,
+        actions_of_service(b, p->call->param, &p->way, p->has_live,
                            view_hold(p->budgets.hold, p->budgets.n_holds, p->call->param) != NULL, p->rejected);
     html_print(b, "</section>");
 }

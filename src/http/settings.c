@@ -161,7 +161,7 @@ static void put_dry(struct call *c, struct buf *b, const struct store_service *s
     if (stance_left_alone(&d->stance) && !d->live) {
         html_print(b, "<div><span class=\"s warn\">");
         html_icon(b, TONE_WARN);
-        html_print(b, "The next release haldane would NOT take back if it failed now:</span> %s%s</div>",
+        html_print(b, "</span><b>The next release haldane would NOT take back if it failed now:</b> %s%s</div>",
                    d->stance.because, stance_left(c->arena, &d->stance));
     }
     if (w->n)

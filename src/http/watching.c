@@ -97,9 +97,8 @@ static void back(struct buf *b, const struct watching *w, int64_t now_ms)
     const struct store_side *s = w->reading ? view_side(w->reading, way->to) : NULL;
     html_print(b, "<span class=\"s %s\">", html_tone_word(tone));
     html_icon(b, tone);
-    html_print(b, "%s</span>", way->state == WAY_BLOCKED ? "would be refused"
-                                  : way->state == WAY_ORDER ? "by an order only, "
-                                                              : "");
+    html_print(b, "%s</span>%s", way->state == WAY_BLOCKED ? "would be refused" : "",
+               way->state == WAY_ORDER ? "by an order only, " : "");
     if (way->state != WAY_BLOCKED && way->until_ms >= 0) {
         html_time(b, way->until_ms, now_ms);
         html_print(b, " (");
@@ -132,7 +131,7 @@ static void row(struct buf *b, const struct watching *w, int64_t now_ms)
     if (stance_left_alone(w->stance)) {
         html_print(b, "<div><span class=\"s warn\">");
         html_icon(b, TONE_WARN);
-        html_print(b, "haldane will NOT take this back:</span> %s</div>", w->stance->because);
+        html_print(b, "</span><b>haldane will NOT take this back:</b> %s</div>", w->stance->because);
     }
     html_print(b, "</div></td><td data-l=\"guard\">");
     progress(b, g, now_ms);

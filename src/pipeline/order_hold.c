@@ -25,6 +25,20 @@ static bool commit(struct order *o, enum hd_code code, struct hd_error *err)
     return true;
 }
 
+/* What is held, and until when. */
+static const char *held(const struct order *o, const struct store_hold *hold)
+{
+    BUF_AUTO b = BUF_INIT(4096);
+    struct json_out out = json_out(&b);
+    json_begin(&out, NULL, '{');
+    json_put_bool(&out, "ok", true);
+    if (hold->service)
+        json_put_text(&out, "service", hold->service);
+    json_put_time(&out, "until", hold->until_ms);
+    json_end(&out, '}');
+    return arena_text(o->arena, buf_at(&b));
+}
+
 void hold_order(struct order *o)
 {
     struct pipeline *p = o->p;
@@ -47,9 +61,13 @@ void hold_order(struct order *o)
         code = store_add_hold(p->o.store, &hold, &id, &err);
     if (!commit(o, code, &err))
         return;
+    char until[STR_TIME_MAX];
     event_add(p, NULL, o->service, "operator", HD_REASON_NONE,
-              o->service ? "Automatic reverts of this service are held" : "Automatic reverts of the whole fleet are held",
+              arena_print(o->arena, "Automatic reverts of %s are held until %s",
+                          o->service ? o->service : "the whole fleet",
+                          would_until(hold.until_ms, p->now.wall_ms, until)),
               hold.reason, true);
+    o->body = held(o, &hold);
     o->status = 201;
 }
 

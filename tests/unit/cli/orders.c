@@ -16,6 +16,7 @@
 #define ROW                                                                                        \
     "{\"id\":\"" ID "\",\"service\":\"shop\",\"state\":\"passed\",\"live\":false,\"verdict\":\"pass\","  \
     "\"headline\":\"Good\",\"started_at\":\"2026-11-20T03:04:10Z\",\"ended_at\":\"2026-11-20T03:06:13Z\"}"
+#define HELD "{\"ok\":true,\"service\":\"shop\",\"until\":\"2026-11-20T03:04:10Z\"}"
 #define EARLIER "01JD1Z0000000000000000000A"
 #define NEEDING(id)                                                                                \
     "{\"id\":\"" id "\",\"service\":\"shop\",\"state\":\"advised\",\"needs_human\":true,"           \
@@ -56,10 +57,11 @@ static const struct row {
      "no token (/var/lib/haldane/haldane.db.token", NULL, NULL},
     {"a daemon in trouble", {"revert", "shop", "--reason", "x"}, {{500, "oops", false}}, 6, 1, "", "status 500", NULL,
      NULL},
-    {"hold a service", {"hold", "shop", "--for", "2h", "--reason", "db"}, {{201, OK_REPLY, false}}, 0, 1,
-     "automatic reverts are held\n", NULL, "POST /api/v1/services/shop/hold HTTP",
+    {"hold a service", {"hold", "shop", "--for", "2h", "--reason", "db"}, {{201, HELD, false}}, 0, 1,
+     "automatic reverts of shop are held until 2026-11-20 03:04:10 UTC\n", NULL, "POST /api/v1/services/shop/hold HTTP",
      "\r\n\r\n{\"reason\":\"db\",\"for\":\"2h\"}"},
-    {"hold the fleet", {"hold", "--for", "30m", "--reason", "db"}, {{201, OK_REPLY, false}}, 0, 1, "whole fleet", NULL,
+    {"hold the fleet", {"hold", "--for", "30m", "--reason", "db"}, {{201, OK_REPLY, false}}, 0, 1,
+     "automatic reverts of the whole fleet are held\n", NULL,
      "POST /api/v1/holds HTTP", NULL},
     {"hold for ever", {"hold", "shop", "--reason", "db"}, {{201, OK_REPLY, false}}, 2, 0, "", "--for is needed", NULL,
      NULL},
