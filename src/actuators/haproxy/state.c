@@ -140,9 +140,14 @@ static enum hd_code read_info(struct hd_arena *a, char *section, struct instance
 static size_t split_words(char *line, char *word[COLUMNS_MAX])
 {
     size_t n = 0;
-    for (char *save, *w = strtok_r(line, " ", &save); w && n < COLUMNS_MAX;
-         w = strtok_r(NULL, " ", &save))
-        word[n++] = w;
+    for (char *p = line; *p && n < COLUMNS_MAX;) {
+        if (*p != ' ') {
+            word[n++] = p;
+            p = strchrnul(p, ' ');
+        }
+        if (*p)
+            *p++ = '\0';
+    }
     return n;
 }
 
