@@ -19,6 +19,7 @@ struct hd_message {
     const char *native;       /* command for a human, or NULL */
     const char *url;          /* of the page, or NULL */
     const char *stable, *candidate; /* colours, or NULL */
+    const char *owner, *runbook, *dashboard; /* of the service, as configured now; or NULL */
     enum hd_severity severity;
     bool resolved;            /* the condition behind an earlier `act` message has ended */
     bool heartbeat;           /* "I am alive": no event behind it */

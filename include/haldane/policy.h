@@ -140,7 +140,8 @@ struct hd_policy {
                                   NULL-terminated; empty: nobody is asked */
         int64_t within_ms;     /* after that it is only advised */
     } approval;
-    const char *runbook; /* URL, or NULL */
+    const char *owner;   /* who is asked: a team, a channel; NULL: not said */
+    const char *runbook, *dashboard; /* URLs, or NULL */
 };
 
 struct hd_datasource {

@@ -80,6 +80,9 @@ struct hd_provider {
     /* What a check asks that has no query of its own: a template with {{service}} {{check}}
      * {{colour}}, filled once per side into hd_probe.query. NULL: a query must be given. */
     const char *(*default_query)(const void *cfg);
+    /* The page on which people draw a query, without what it takes, which is what Prometheus' takes
+     * (g0.expr ...). NULL: there is none. */
+    const char *(*graph)(struct hd_arena *, const void *cfg);
     /* `text` as a literal of this query language, for filling templates; NULL: as it is. */
     const char *(*quote)(struct hd_arena *, const char *text);
     /* A conversation: called with everything said so far; asks more, or fills the rows. Fails with

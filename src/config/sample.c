@@ -22,7 +22,10 @@ static const struct {
     {"use", "http-5xx-ratio", true},
     {"max", "1%", true},
     {"backend", "shop", true}, /* of the HAProxy actuator */
+    {"owner", "\"#team-shop\"", false},
     {"runbook", "https://wiki.example/runbooks/shop", false},
+    {"dashboard", "https://grafana.example/d/shop", false},
+    {"external_url", "https://prometheus.example", false},
     {"by", "[alice, bob]", false},
     {"query", "\"sum by ({{by}}) (rate(orders_total{ {{match}} }[2m]))\"", false},
     {"bound", "450ms", false},

@@ -440,8 +440,12 @@ const struct hd_option table_service[] = {
      .help = "true, false, or {until: TIME}: is going back safe?"},
     {.key = "approval", .type = HD_OPT_GROUP, .size = sizeof(struct raw_service), .fallback = "",
      .sub = rows_approval, .help = "An automatic revert waits for a named human."},
+    {.key = "owner", .type = HD_OPT_TEXT, AT(policy.owner), .fallback = "",
+     .help = "Who is asked about it: a team, a channel. Pages and messages show it."},
     {.key = "runbook", .type = HD_OPT_URL, AT(policy.runbook), .fallback = "",
-     .help = "Where a human reads what to do."},
+     .help = "Where a human reads what to do. Pages and messages lead there."},
+    {.key = "dashboard", .type = HD_OPT_URL, AT(policy.dashboard), .fallback = "",
+     .help = "Where a human sees how it is doing. Pages and messages lead there."},
     {NULL},
 };
 #undef AT

@@ -10,6 +10,7 @@
 #include "base/reason.h"
 #include "base/str.h"
 #include "http/blame.h"
+#include "http/graph.h"
 #include "http/guard_parts.h"
 #include "http/handlers.h"
 
@@ -151,13 +152,29 @@ static void moment(struct buf *b, const char *word, int64_t ms, int64_t after_ms
     buf_text(b, " |\n");
 }
 
+static void contact(struct buf *b, const char *name, const char *text)
+{
+    if (!text)
+        return;
+    buf_print(b, "| %s | ", name);
+    if (part_leads(text) && !text[strcspn(text, "<>| \n")])
+        buf_print(b, "<%s>", text);
+    else
+        export_text(b, text);
+    buf_text(b, " |\n");
+}
+
 static void summary(struct buf *b, struct hd_arena *a, const struct guard_view *v, const char *url)
 {
     const struct store_guard *g = &v->guard;
     const char *cause = blame_say(a, g);
     buf_text(b, "| | |\n|---|---|\n| service | ");
     export_text(b, g->service);
-    buf_text(b, " |\n| change | ");
+    buf_text(b, " |\n");
+    contact(b, "owner", v->contacts.owner);
+    contact(b, "runbook", v->contacts.runbook);
+    contact(b, "dashboard", v->contacts.dashboard);
+    buf_text(b, "| change | ");
     side_text(b, g->stable, g->stable_version);
     buf_text(b, " to ");
     side_text(b, g->candidate, g->candidate_version);
@@ -227,7 +244,7 @@ static void fenced(struct buf *b, const char *text)
     buf_byte(b, '\n');
 }
 
-static void checks(struct buf *b, const struct guard_view *v)
+static void checks(struct buf *b, struct hd_arena *a, const struct guard_view *v, int64_t now_ms)
 {
     buf_text(b, "| check | state | ");
     export_text(b, v->guard.candidate);
@@ -259,6 +276,9 @@ static void checks(struct buf *b, const struct guard_view *v)
         export_text(b, v->check[i].name);
         buf_text(b, ":\n\n");
         fenced(b, v->check[i].query);
+        const char *graph = graph_url(a, &v->check[i], &v->guard, now_ms);
+        if (graph)
+            buf_print(b, "[Open in Prometheus](%s)\n\n", graph);
     }
 }
 
@@ -412,7 +432,7 @@ static void checklist(struct buf *b, const struct guard_view *v, const char *url
                 "- [ ] The post-mortem is in the calendar: a human does\n\n");
 }
 
-void export_guard(struct buf *b, struct hd_arena *a, const struct guard_view *v, const char *url)
+void export_guard(struct buf *b, struct hd_arena *a, const struct guard_view *v, const char *url, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
     buf_text(b, "# ");
@@ -424,7 +444,7 @@ void export_guard(struct buf *b, struct hd_arena *a, const struct guard_view *v,
         export_text(b, g->why);
         buf_text(b, "\n\n");
     }
-    checks(b, v);
+    checks(b, a, v, now_ms);
     samples(b, a, v);
     timeline(b, v);
     buf_text(b, "## What haldane did not know\n\n");
@@ -475,8 +495,9 @@ enum hd_code export_markdown(struct call *c, struct hd_error *err)
             return err->code;
         return call_refuse(c, 404, "unknown_guard", "there is no guard %s", c->param);
     }
-    export_guard(call_answer(c, 200, "text/markdown; charset=utf-8"), c->arena, v,
-                 c->facts->public_url);
+    if (view_load_service(c->store, c->arena, v, c->now_ms, err))
+        return err->code;
+    export_guard(call_answer(c, 200, "text/markdown; charset=utf-8"), c->arena, v, c->facts->public_url, c->now_ms);
     return HD_OK;
 }
 

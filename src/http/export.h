@@ -10,7 +10,8 @@
 #include "http/view.h"
 
 /* `url`: of the face, for links. */
-void export_guard(struct buf *, struct hd_arena *, const struct guard_view *, const char *url);
+void export_guard(struct buf *, struct hd_arena *, const struct guard_view *, const char *url,
+                  int64_t now_ms);
 void export_handover(struct buf *, const struct store_guard *, size_t n, const char *url,
                      int64_t now_ms);
 /* Foreign text, so that it cannot become markup or another line. NULL writes nothing. */

@@ -99,7 +99,8 @@ static void needs_you(struct buf *b, const struct fleet_view *v)
                 html_print(b, "<a class=\"button\" href=\"/approvals/%s\">Approve or reject</a> ", g->id);
         }
         html_print(b, "</p>");
-        part_runbook(b, v->runbook ? v->runbook[i] : NULL);
+        if (v->contacts)
+            part_contacts(b, "Ask or read: ", &v->contacts[i]);
         html_print(b, "</section>");
     }
 }
@@ -272,13 +273,13 @@ static void keep_ended(struct fleet_view *v)
     v->n_recent = kept;
 }
 
-static void load_runbooks(struct call *c, struct fleet_view *v)
+static void load_contacts(struct call *c, struct fleet_view *v)
 {
-    v->runbook = arena_many(c->arena, v->n_needing, const char *);
+    v->contacts = arena_many(c->arena, v->n_needing, struct contacts);
     for (size_t i = 0; i < v->n_needing; i++) {
         for (size_t k = 0; k < v->n_services; k++) {
             if (str_is(v->service[k].name, v->needing[i].service))
-                v->runbook[i] = view_about(c->arena, &v->service[k], "runbook");
+                view_contacts(c->arena, &v->service[k], &v->contacts[i]);
         }
     }
 }
@@ -329,7 +330,7 @@ static enum hd_code load(struct call *c, const char *service, struct fleet_view 
     }
     if (load_stances(c, v, err))
         return err->code;
-    load_runbooks(c, v);
+    load_contacts(c, v);
     keep_guardless(v, service);
     keep_ended(v);
     return HD_OK;

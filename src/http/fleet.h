@@ -14,7 +14,7 @@ struct fleet_view {
     struct store_service *service;
     struct store_reading *reading; /* by service */
     bool *has_reading;
-    const char **runbook; /* by needing; NULL: none */
+    struct contacts *contacts; /* by needing */
     struct store_guard *needing, *live, *recent; /* recent: ended ones of the last 12 hours */
     struct watching *watching; /* the first of those that are live, the worst first */
     struct store_approval *approval; /* open ones */

@@ -13,6 +13,7 @@
 #include "base/reason.h"
 #include "base/str.h"
 #include "http/chart.h"
+#include "http/graph.h"
 #include "http/guard_parts.h"
 #include "http/handlers.h"
 #include "http/moment.h"
@@ -55,7 +56,24 @@ static void samples(struct buf *b, const struct guard_view *v, const struct chec
     html_print(b, said ? "</ul>" : "");
 }
 
-static void check_row(struct buf *b, const struct guard_view *v, const struct check_view *c)
+static void query_cell(struct buf *b, struct hd_arena *a, const struct guard_view *v, const struct check_view *c,
+                       int64_t now_ms)
+{
+    if (!c->query)
+        return;
+    html_print(b, "<details><summary>query</summary><pre class=\"cmd\">%s</pre>", c->query);
+    const char *graph = graph_url(a, c, &v->guard, now_ms);
+    if (graph) {
+        html_print(b, "<p>");
+        part_link(b, graph, "open in Prometheus");
+        html_print(b, "</p>");
+    }
+    samples(b, v, c);
+    html_print(b, "</details>");
+}
+
+static void check_row(struct buf *b, struct hd_arena *a, const struct guard_view *v, const struct check_view *c,
+                      int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
     html_print(b, "<tr id=\"check-%s\"><td data-l=\"state\"><span class=\"s %s\">", c->name,
@@ -77,11 +95,7 @@ static void check_row(struct buf *b, const struct guard_view *v, const struct ch
     html_print(b, "</td><td data-l=\"broken in\">");
     view_polls(b, c);
     html_print(b, "</td><td data-l=\"query\" class=\"w\">");
-    if (c->query) {
-        html_print(b, "<details><summary>query</summary><pre class=\"cmd\">%s</pre>", c->query);
-        samples(b, v, c);
-        html_print(b, "</details>");
-    }
+    query_cell(b, a, v, c, now_ms);
     html_print(b, "</td></tr>");
 }
 
@@ -98,7 +112,8 @@ static void link_order(struct buf *b, const struct guard_view *v, bool by_name, 
     html_print(b, "#checks\">%s</a>", word);
 }
 
-static void checks_table(struct buf *b, const struct guard_view *v, const struct check_view **order)
+static void checks_table(struct buf *b, struct hd_arena *a, const struct guard_view *v, const struct check_view **order,
+                         int64_t now_ms)
 {
     html_print(b, "<h2 id=\"checks\">Checks</h2>");
     if (v->n_checks > 1 && !v->demo) {
@@ -115,7 +130,7 @@ static void checks_table(struct buf *b, const struct guard_view *v, const struct
         "<th scope=\"col\">query</th></tr></thead><tbody>",
         v->guard.candidate, v->guard.stable);
     for (size_t i = 0; i < v->n_checks; i++)
-        check_row(b, v, order[i]);
+        check_row(b, a, v, order[i], now_ms);
     html_print(b, "</tbody></table>");
 }
 
@@ -243,7 +258,7 @@ void guard_render(struct buf *b, struct hd_arena *a, const struct guard_view *v,
     head(b, a, v, now_ms);
     guard_lead(b, a, v, now_ms);
     if (v->n_checks) {
-        checks_table(b, v, order);
+        checks_table(b, a, v, order, then_ms);
         charts(b, v, order, a, then_ms);
     }
     guard_rest(b, v, then_ms);

@@ -301,7 +301,7 @@ static void todo_row(struct buf *b, const struct guard_view *v, const struct way
     row_begin(b, "To do");
     if (text)
         html_print(b, "<b>%s</b>", text);
-    part_runbook(b, v->runbook);
+    part_contacts(b, "Ask or read: ", &v->contacts);
     if (w->native && !g->analysis)
         html_print(b,
                    "<details%s><summary>by hand: moves the traffic to %s, also when haldane is down"
@@ -336,9 +336,10 @@ static void change_row(struct buf *b, const struct guard_view *v)
         html_print(b, ", commit <code>%s</code>", v->change_commit);
     if (v->change_actor)
         html_print(b, ", by %s", v->change_actor);
-    if (v->change_url &&
-        (str_begins(v->change_url, "https://") || str_begins(v->change_url, "http://")))
-        html_print(b, ", <a rel=\"noreferrer\" href=\"%s\">%s</a>", v->change_url, v->change_url);
+    if (part_leads(v->change_url)) {
+        html_print(b, ", ");
+        part_link(b, v->change_url, v->change_url);
+    }
     if (!said)
         html_print(b, " <span class=\"m\">(nobody said which version; <code>haldane guard %s "
                       "--version</code> would)</span>",

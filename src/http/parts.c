@@ -106,14 +106,35 @@ void part_hold(struct buf *b, const struct store_hold *h, int64_t now_ms)
     html_print(b, "): %s</p>", h->reason);
 }
 
-void part_runbook(struct buf *b, const char *runbook)
+bool part_leads(const char *url)
 {
-    if (!runbook)
+    return url && (str_begins(url, "https://") || str_begins(url, "http://"));
+}
+
+void part_link(struct buf *b, const char *url, const char *word)
+{
+    html_print(b, "<a rel=\"noreferrer\" href=\"%s\">%s</a>", url, word);
+}
+
+void part_contacts(struct buf *b, const char *before, const struct contacts *c)
+{
+    const struct {
+        const char *url, *word;
+    } link[] = {{c->runbook, "runbook"}, {c->dashboard, "dashboard"}};
+    bool said = c->owner != NULL;
+    if (!c->owner && !part_leads(c->runbook) && !part_leads(c->dashboard))
         return;
-    if (str_begins(runbook, "https://") || str_begins(runbook, "http://"))
-        html_print(b, "<div>Runbook: <a rel=\"noreferrer\" href=\"%s\">%s</a></div>", runbook, runbook);
-    else
-        html_print(b, "<div>Runbook: %s</div>", runbook);
+    html_print(b, "<div>%s", before);
+    if (c->owner)
+        html_print(b, "owner <b>%s</b>", c->owner);
+    for (size_t i = 0; i < sizeof link / sizeof *link; i++) {
+        if (!part_leads(link[i].url))
+            continue;
+        html_print(b, said ? ", " : "");
+        part_link(b, link[i].url, link[i].word);
+        said = true;
+    }
+    html_print(b, "</div>");
 }
 
 void part_approval(struct buf *b, const struct store_approval *a, int64_t now_ms)

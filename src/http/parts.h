@@ -20,8 +20,15 @@ void part_sides(struct buf *, const struct store_reading *, const struct store_g
 void part_hold(struct buf *, const struct store_hold *, int64_t now_ms);
 /* Why haldane would not act by itself, for how long, and what could be done about it; `lead` in front. */
 void part_stance(struct buf *, struct hd_arena *, const char *lead, const struct stance *);
-/* Where a human reads what to do; NULL: nothing. */
-void part_runbook(struct buf *, const char *runbook);
+/* Whom to ask about a service, and where to look; NULL: not said. */
+struct contacts {
+    const char *owner, *runbook, *dashboard;
+};
+/* "owner #cart, runbook, dashboard"; `before` stands in front where there is any. */
+void part_contacts(struct buf *, const char *before, const struct contacts *);
+/* A foreign address may lead somewhere: http and https. NULL: no. */
+bool part_leads(const char *url);
+void part_link(struct buf *, const char *url, const char *word);
 /* Whom a revert was left to, and what became of that. */
 void part_approval(struct buf *, const struct store_approval *, int64_t now_ms);
 /* A table of guards; `service`: with a column for it. */

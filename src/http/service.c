@@ -80,15 +80,19 @@ static void record_rows(struct buf *b, const struct page *p)
 static void about_rows(struct buf *b, const struct page *p)
 {
     struct hd_arena *a = p->call->arena;
-    const char *runbook = p->configured ? view_about(a, &p->service, "runbook") : NULL;
+    struct contacts contacts;
     if (!p->configured)
         return;
+    view_contacts(a, &p->service, &contacts);
+    if (contacts.owner || contacts.runbook || contacts.dashboard) {
+        row(b, "About");
+        part_contacts(b, "", &contacts);
+        html_print(b, "</dd></div>");
+    }
     row(b, "Rules");
     html_print(b, "mode %s, on fail %s, undecided %s, by %s", p->service.mode,
                view_about(a, &p->service, "on_fail"), view_about(a, &p->service, "on_inconclusive"),
                view_about(a, &p->service, "actuator"));
-    if (runbook && (str_begins(runbook, "https://") || str_begins(runbook, "http://")))
-        html_print(b, ", <a rel=\"noreferrer\" href=\"%s\">runbook</a>", runbook);
     html_print(b, ", config <code>%s</code>",
                arena_text_n(a, p->service.config_hash, strnlen(p->service.config_hash, 12)));
     html_print(b, "</dd></div>");

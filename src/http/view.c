@@ -121,6 +121,8 @@ static void fill_check(struct hd_arena *a, const struct json *j, const struct hd
     c->unit = member_text(a, j, "unit", "");
     c->query = member_text(a, j, "query", NULL);
     c->kind = member_text(a, j, "kind", "");
+    c->graph = member_text(a, j, "graph", NULL);
+    c->by = member_text(a, j, "by", NULL);
     c->critical = member_bool(j, "critical");
     c->advisory = member_bool(j, "advisory");
     c->complement = member_bool(j, "complement");
@@ -415,6 +417,17 @@ const char *view_about(struct hd_arena *a, const struct store_service *s, const 
     return member_text(a, j, key, NULL);
 }
 
+void view_contacts(struct hd_arena *a, const struct store_service *s, struct contacts *ret)
+{
+    JSON_AUTO j = NULL;
+    *ret = (struct contacts){0};
+    if (!s->about || json_parse((struct hd_span){s->about, strlen(s->about)}, &j, NULL))
+        return;
+    ret->owner = member_text(a, j, "owner", NULL);
+    ret->runbook = member_text(a, j, "runbook", NULL);
+    ret->dashboard = member_text(a, j, "dashboard", NULL);
+}
+
 const struct store_hold *view_hold(const struct store_hold *hold, size_t n, const char *service)
 {
     for (size_t i = 0; i < n; i++) {
@@ -452,7 +465,8 @@ enum hd_code view_load_service(struct store *s, struct hd_arena *a, struct guard
     if (code && code != HD_ABSENT)
         return code;
     v->has_service = !code;
-    v->runbook = v->has_service ? view_about(a, &v->service, "runbook") : NULL;
+    if (v->has_service)
+        view_contacts(a, &v->service, &v->contacts);
     for (int r = 0; r < HD_ROLES; r++) {
         if (store_rejected(s, a, v->guard.service, colour[r], &v->rejected[r], err))
             return err->code;

@@ -6,11 +6,13 @@
 #ifndef HTTP_VIEW_H
 #define HTTP_VIEW_H
 
+#include "http/parts.h"
 #include "http/record.h"
 #include "http/way.h"
 
 struct check_view {
     const char *name, *title, *unit, *limit, *query, *kind; /* never NULL but query */
+    const char *graph, *by; /* where its source draws queries, and the labels to sum by; NULL: nowhere */
     bool critical, advisory, complement;
     bool sequential; /* all its polls are weighed together; none of them breaks a limit by itself */
     uint8_t index;
@@ -71,7 +73,7 @@ struct guard_view {
     /* by view_load_service */
     bool has_service;
     struct store_service service;     /* as it is configured now */
-    const char *runbook;              /* of the service; NULL */
+    struct contacts contacts;         /* of the service */
     const char *rejected[HD_ROLES];   /* why this side is no target; NULL: it may be one */
     struct stance stance;             /* by itself: of a live guard; by order: to its stable side */
     struct store_guard *recent;       /* the service's newest, this one among them */
@@ -100,6 +102,7 @@ enum hd_code view_find_way(struct store *, struct hd_arena *, const struct way_f
                            const struct store_budgets *, struct way *ret, struct hd_error *err);
 /* Of the object `about` of a service; NULL: not said. */
 const char *view_about(struct hd_arena *, const struct store_service *, const char *key);
+void view_contacts(struct hd_arena *, const struct store_service *, struct contacts *ret);
 /* What the candidate's requests were of all, in the last poll that counted both sides. */
 void view_measure(struct guard_view *);
 /* The hold in force that concerns this service; NULL: none. */

@@ -80,7 +80,22 @@ static void limit_text(struct buf *b, const struct hd_check *c)
     }
 }
 
-void guard_checks_json(const struct hd_policy *policy, struct buf *to)
+/* Where people draw its query; and the labels by which what it counts is told apart. */
+static void put_graph(struct json_out *o, const struct hd_config *config, const struct hd_check *c)
+{
+    ARENA_AUTO a = arena_new();
+    const struct hd_query *q = &c->query;
+    const struct hd_plugin *source = &config->datasources[c->datasource].plugin;
+    const struct hd_provider *provider = hd_provider_find(source->type);
+    if (!provider || !provider->graph)
+        return;
+    json_put_text(o, "graph", provider->graph(a, source->cfg));
+    if (q->kind != HD_QUERY_GAUGE)
+        json_put_text(o, "by", arena_print(a, "%s%s%s", q->by_label ? q->by_label : "",
+                                           q->by_label && q->key_label ? ", " : "", q->key_label ? q->key_label : ""));
+}
+
+void guard_checks_json(const struct hd_config *config, const struct hd_policy *policy, struct buf *to)
 {
     struct json_out o = json_out(to);
     json_begin(&o, NULL, '[');
@@ -107,6 +122,7 @@ void guard_checks_json(const struct hd_policy *policy, struct buf *to)
                                   : c->query.kind == HD_QUERY_RATE ? "rate"
                                                                    : "gauge");
         json_put_text(&o, "query", c->query.text[0]);
+        put_graph(&o, config, c);
         json_end(&o, '}');
     }
     json_end(&o, ']');
@@ -176,7 +192,7 @@ void guard_pin(struct guard *g)
     struct json_out o = json_out(&rules);
     struct would_rules r;
     config_pin(g->pin, g->policy, &pin);
-    guard_checks_json(g->policy, &checks);
+    guard_checks_json(config_get(g->pin), g->policy, &checks);
     would_rules_of(g->own, g->policy, config_get(g->pin), &r);
     r.unsafe = g->unsafe;
     store_rules_save(&r, &o, NULL);

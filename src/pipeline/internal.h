@@ -409,7 +409,7 @@ void guard_poll_at(struct guard *, int64_t boot_ms);
 void guard_tell_switch(struct guard *, const char *how); /* its candidate has traffic */
 void guard_take_policy(struct guard *, const struct hd_policy *); /* lives as long as the guard or its pin */
 void guard_pin(struct guard *); /* what of its policy is stored with it */
-void guard_checks_json(const struct hd_policy *, struct buf *to); /* store_guard.checks */
+void guard_checks_json(const struct hd_config *, const struct hd_policy *, struct buf *to); /* store_guard.checks */
 struct guard *guard_free(struct guard *);
 int64_t guard_time(const struct guard *); /* t_ms now */
 /* Moves the state by state.def and marks the row; an illegal move is our bug and is refused. */

@@ -245,6 +245,7 @@ static struct hd_message message_of(struct pipeline *p, struct hd_arena *a, cons
     const char *base = p->c->public_url;
     if (!base)
         base = arena_print(a, "http://%s", p->c->listen);
+    const struct hd_policy *policy = e->service ? config_service(p->config, e->service) : NULL;
     return (struct hd_message){
         .seq = e->seq,
         .service = e->service,
@@ -254,6 +255,9 @@ static struct hd_message message_of(struct pipeline *p, struct hd_arena *a, cons
         .body = e->text ? e->text : "",
         .native = e->native,
         .url = e->guard ? arena_print(a, "%s/g/%s", base, e->guard) : base,
+        .owner = policy ? policy->owner : NULL,
+        .runbook = policy ? policy->runbook : NULL,
+        .dashboard = policy ? policy->dashboard : NULL,
         .severity = (enum hd_severity)e->severity,
         .resolved = e->resolved,
         .at_ms = e->wall_ms,

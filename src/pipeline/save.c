@@ -131,7 +131,9 @@ static void json_about(const struct hd_policy *policy, const struct hd_config *c
     json_put_i64(&o, "kept_for_ms", policy->target.kept_for_ms);
     json_put_bool(&o, "rollback_safe", policy->rollback_safe);
     json_put_time(&o, "rollback_unsafe_until", policy->rollback_safe ? -1 : policy->rollback_unsafe_until_ms);
+    json_put_text(&o, "owner", policy->owner);
     json_put_text(&o, "runbook", policy->runbook);
+    json_put_text(&o, "dashboard", policy->dashboard);
     store_rules_save(&rules, &o, "rules");
     json_end(&o, '}');
 }
@@ -170,9 +172,9 @@ static enum hd_code write_services(struct pipeline *p, struct hd_error *err)
         const struct hd_policy *policy = &p->c->services[i];
         BUF_AUTO colours = BUF_INIT(4096);
         BUF_AUTO checks = BUF_INIT(HD_BLOB_BYTES_MAX);
-        BUF_AUTO about = BUF_INIT(65536);
+        BUF_AUTO about = BUF_INIT(HD_BLOB_BYTES_MAX);
         json_colours(policy, &colours);
-        guard_checks_json(policy, &checks);
+        guard_checks_json(p->c, policy, &checks);
         json_about(policy, p->c, &about);
         row[i] = (struct store_service){
             .name = policy->name,

@@ -28,6 +28,7 @@ BAD, GOOD = (25, 25), (50, 0)
 NAMES = ("bad", "good", "both", "held", "live", "late", "asked", "stale")
 ALICE = "hld_alice_0123456789"
 FIRST_LOAD = 14 * 1024
+ABOUT = {"owner": '"#team-shop"', "runbook": "https://wiki.example/shop", "dashboard": "https://grafana.example/d/shop"}
 
 AUDIT = r"""(() => {
   const bad = [], say = (what, e) => bad.push(what + ': ' + (e.outerHTML || e).slice(0, 90));
@@ -110,7 +111,8 @@ def start(world):
         prometheus.say(n, blue=GOOD, green=GOOD)
         if n != "stale":
             guard = {"duration": {"good": "5s", "both": "8s"}.get(n, "15m"), "warmup": "2s" if n == "live" else "0s"}
-            more = {"asked": {"approval": "{by: [alice], within: 5m}"}, "live": {"target": "{kept_for: 20m}"}}.get(n, {})
+            more = {"asked": {"approval": "{by: [alice], within: 5m}"}, "live": {"target": "{kept_for: 20m}"},
+                    "held": ABOUT, "bad": ABOUT}.get(n, {})
             services[n] = w.service(router, n, guard=guard, **more)
     lame = w.Exec(world, "lame", "set", obeys=False)
     services["stale"] = lame.service(checks="[{use: http-5xx-ratio, with: {job: stale}, max: 5%}]",
@@ -299,6 +301,25 @@ def frozen(d, b, base):
     for at, warm in ((live["started_at"], True), (over, False)):
         text = page.go(f"{base}/g/{live['id']}?at={at}").eval("document.body.innerText")
         w.equal("warming" in text.split("Checks")[0], warm, f"at {at} it is {'' if warm else 'no longer '}warming up")
+    page.close()
+
+
+def links(d, b, base):
+    """Whom to ask and where to look, wherever somebody looks at night; and the source's own drawing."""
+    page = b.page()
+    want = ["https://wiki.example/shop", "https://grafana.example/d/shop"]
+    id_ = d.guard("held")["id"]
+    for path in ("/", "/s/held", f"/g/{id_}"):
+        page.go(base + path)
+        got = page.eval("[...document.querySelectorAll('a[rel=noreferrer]')].map((a) => a.href)")
+        w.ok(all(u in got for u in want) and "#team-shop" in page.eval("document.body.innerText"),
+             f"{path[:3]}: owner, runbook and dashboard", str(got))
+    graph = [u for u in got if "/graph?g0.expr=sum%20by%20" in u]
+    w.ok(len(graph) == 1 and "http_requests_total" in graph[0] and "g0.end_input=" in graph[0],
+         "the query can be opened in Prometheus", str(got))
+    md = d.get(f"/api/v1/guards/{id_}/export.md")[1]
+    w.ok(f"<{want[0]}>" in md and f"<{want[1]}>" in md and "#team-shop" in md and f"]({graph[0].split('&')[0]}" in md,
+         "and all of it is in the post-mortem", md)
     page.close()
 
 
@@ -505,6 +526,7 @@ def main(world):
         every_page(d, b, base)
         first_load(d, base)
         countdown(d, b, base)
+        links(d, b, base)
         frozen(d, b, base)
         keys(d, b, base)
         exports(d, world)

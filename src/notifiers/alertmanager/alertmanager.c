@@ -44,7 +44,7 @@ static const struct hd_option options[] = {
      CFG(annotations),
      .count_offset = offsetof(struct alertmanager_cfg, n_annotations),
      .fallback = "",
-     .help = "Annotations added to every alert, such as runbook_url."},
+     .help = "Annotations added to every alert; they go before a service's own runbook."},
     {NULL},
 };
 
@@ -108,9 +108,21 @@ static void put_labels(struct json_out *o, const struct alertmanager_cfg *cfg,
     json_end(o, '}');
 }
 
+/* What the config says of every service goes before what one service says of itself. */
+static bool is_set(const struct alertmanager_cfg *cfg, const char *name)
+{
+    for (uint32_t i = 0; i < cfg->n_annotations; i++) {
+        if (strcmp(cfg->annotations[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void put_annotations(struct json_out *o, const struct alertmanager_cfg *cfg,
                             const struct hd_message *m)
 {
+    const struct hd_pair about[] = {
+        {"owner", m->owner}, {"runbook_url", m->runbook}, {"dashboard_url", m->dashboard}};
     json_begin(o, "annotations", '{');
     put(o, "summary", m->headline);
     put(o, "description", m->body);
@@ -118,6 +130,10 @@ static void put_annotations(struct json_out *o, const struct alertmanager_cfg *c
     put(o, "guard", m->guard);
     put(o, "stable", m->stable);
     put(o, "candidate", m->candidate);
+    for (size_t i = 0; i < sizeof about / sizeof *about; i++) {
+        if (!is_set(cfg, about[i].name))
+            put(o, about[i].name, about[i].value);
+    }
     for (uint32_t i = 0; i < cfg->n_annotations; i++)
         put(o, cfg->annotations[i].name, cfg->annotations[i].value);
     json_end(o, '}');

@@ -34,7 +34,7 @@ static const struct hd_option options[] = {
      .fallback = "",
      .help = "JSON to send instead of Slack's; {{headline}} {{body}} {{service}} {{guard}} "
              "{{state}} {{severity}} {{command}} {{url}} {{stable}} {{candidate}} {{resolved}} "
-             "{{time}} {{seq}} are filled in."},
+             "{{time}} {{seq}} {{owner}} {{runbook}} {{dashboard}} are filled in."},
     {NULL},
 };
 
@@ -83,20 +83,37 @@ static void put_section(struct json_out *o, const char *before, const char *text
     json_end(o, '}');
 }
 
+/* "<URL|word>"; a bar in the address would end it. */
+static void put_link(struct buf *to, const char *url, const char *word)
+{
+    buf_text(to, to->len ? " · <" : "<");
+    for (size_t n; *url; url += n) {
+        n = strcspn(url, "|");
+        BUF_AUTO part = BUF_INIT(BODY_MAX);
+        buf_add(&part, url, n);
+        put_escaped(to, buf_at(&part), BLOCK_MAX / 4);
+        if (url[n]) {
+            buf_text(to, "%7C");
+            n++;
+        }
+    }
+    buf_print(to, "|%s>", word);
+}
+
 static void put_context(struct json_out *o, const struct hd_message *m)
 {
     BUF_AUTO b = BUF_INIT(BODY_MAX);
-    const char *const part[] = {m->service, m->state, m->guard};
+    const char *const part[] = {m->service, m->state, m->guard, m->owner};
+    const struct hd_pair link[] = {{"page", m->url}, {"runbook", m->runbook}, {"dashboard", m->dashboard}};
     for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
         if (!part[i])
             continue;
         buf_text(&b, b.len ? " · " : "");
         put_escaped(&b, part[i], BLOCK_MAX / 4);
     }
-    if (m->url) {
-        buf_text(&b, b.len ? " · <" : "<");
-        put_escaped(&b, m->url, BLOCK_MAX / 4);
-        buf_text(&b, "|page>");
+    for (size_t i = 0; i < sizeof link / sizeof *link; i++) {
+        if (link[i].value)
+            put_link(&b, link[i].value, link[i].name);
     }
     if (b.len == 0)
         return;
@@ -149,6 +166,9 @@ static enum hd_code put_template(struct buf *to, const char *text, const struct 
         {"resolved", m->resolved ? "true" : "false"},
         {"time", str_time(m->at_ms, time)},
         {"seq", seq},
+        {"owner", m->owner},
+        {"runbook", m->runbook},
+        {"dashboard", m->dashboard},
     };
     snprintf(seq, sizeof seq, "%lld", (long long)m->seq);
     return fill(to, text, v, sizeof v / sizeof *v, json_escape, err);

@@ -20,6 +20,7 @@ struct prometheus_cfg {
     const struct hd_pair *params;
     uint32_t n_params;
     bool accept_warnings;
+    const char *external_url; /* NULL: as we reach it */
 };
 
 static const struct hd_option options[] = {
@@ -27,6 +28,9 @@ static const struct hd_option options[] = {
     {.key = "accept_warnings", .type = HD_OPT_BOOL,
      .offset = offsetof(struct prometheus_cfg, accept_warnings), .fallback = "false",
      .help = "Judge answers that the source itself calls incomplete."},
+    {.key = "external_url", .type = HD_OPT_URL,
+     .offset = offsetof(struct prometheus_cfg, external_url), .fallback = "",
+     .help = "Where people reach its pages, for the links on ours; `url` by default."},
     {.key = "params", .type = HD_OPT_PAIRS, .offset = offsetof(struct prometheus_cfg, params),
      .count_offset = offsetof(struct prometheus_cfg, n_params), .fallback = "",
      .help = "More parameters of every query, such as `dedup: \"true\"` for Thanos."},
@@ -52,6 +56,18 @@ static enum hd_code prometheus_check(const void *v, struct hd_error *err)
         }
     }
     return hd_endpoint_check(&cfg->at, err);
+}
+
+static const char *prometheus_graph(struct hd_arena *a, const void *v)
+{
+    const struct prometheus_cfg *cfg = v;
+    const char *base = cfg->external_url ? cfg->external_url : cfg->at.n_bases ? cfg->at.bases[0] : NULL;
+    if (!base)
+        return NULL;
+    size_t n = strcspn(base, "?#");
+    while (n && base[n - 1] == '/')
+        n--;
+    return arena_print(a, "%.*s/graph", (int)n, base);
 }
 
 static const char *prometheus_quote(struct hd_arena *a, const char *text)
@@ -196,6 +212,7 @@ const struct hd_provider provider_prometheus = {
     .options = options,
     .endpoint = prometheus_endpoint,
     .check = prometheus_check,
+    .graph = prometheus_graph,
     .quote = prometheus_quote,
     .fetch = prometheus_fetch,
 };

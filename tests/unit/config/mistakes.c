@@ -218,6 +218,8 @@ static const struct {
      ERRORS ", max: 1%", "says until when it is not safe"},
     {"30 February", "", "rollback_safe: {until: \"2030-02-30T00:00:00Z\"}", ERRORS ", max: 1%",
      "is not a time"},
+    {"script for a dashboard", "", "dashboard: \"javascript:alert(1)\"", ERRORS ", max: 1%", "is not a URL"},
+    {"data for a runbook", "", "runbook: \"data:text/html,x\"", ERRORS ", max: 1%", "is not a URL"},
     {"actuator wrong", "", "runbook: http://h", ERRORS ", max: 1%", NULL},
 };
 

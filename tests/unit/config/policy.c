@@ -151,7 +151,7 @@ static void the_minimal_file_with_every_default(void **state)
     assert_true(p->rollback_safe && p->rollback_unsafe_until_ms == -1);
     assert_true(p->verify.timeout_ms == 30000 && p->verify.recover_within_ms == 300000);
     assert_true(p->verify.aftercare_ms == 1800000 && p->verify.reapply == 1);
-    assert_null(p->runbook);
+    assert_true(!p->owner && !p->runbook && !p->dashboard);
     assert_int_equal(p->n_checks, 2);
     check_counts(&p->checks[0]);
     check_bucket(&p->checks[1]);
@@ -209,7 +209,9 @@ static void the_full_file(void **state)
     assert_int_equal(p->checks[6].fail_after.kind, HD_RULE_TOTAL);
     assert_false(p->rollback_safe);
     assert_true(p->rollback_unsafe_until_ms == 1893553445000);
+    assert_string_equal(p->owner, "#team-shop");
     assert_string_equal(p->runbook, "https://wiki.example/shop");
+    assert_string_equal(p->dashboard, "https://grafana.example/d/shop?var=a&b");
     assert_int_equal(p->verify.reapply, 0);
     const struct hd_policy *cart = config_service(c, "cart");
     assert_true(cart->kind == HD_KIND_CANARY && cart->stable == 0 && cart->candidate == 1);

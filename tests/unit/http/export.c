@@ -14,6 +14,8 @@
 #include <cmocka.h>
 
 #include "http/export.h"
+#include "http/graph.h"
+#include "base/arena.h"
 
 static void test_text(void **state)
 {
@@ -75,8 +77,42 @@ static void test_affected(void **state)
     }
 }
 
+/* Where a source draws a check: the very expression, over the time of the guard, and nothing that runs. */
+static void test_graph(void **state)
+{
+    static const char base[] = "https://prom.example/p/graph";
+    static const struct {
+        const char *name, *graph, *by, *query;
+        int64_t ended_ms;
+        const char *want; /* NULL: no link */
+    } row[] = {
+        {"counter", base, "version, code", "x_total{a=\"b\"}", -1,
+         "https://prom.example/p/graph?g0.expr=sum%20by%20%28version%2C%20code%29%20%28rate%28x_total"
+         "%7Ba%3D%22b%22%7D%5B2m%5D%29%29&g0.tab=0&g0.range_input=35m&g0.end_input=2026-11-21%2000%3A30%3A00"},
+        {"counter of one side", base, "", "x_total", -1,
+         "https://prom.example/p/graph?g0.expr=sum%28rate%28x_total%5B2m%5D%29%29&g0.tab=0&g0.range_input=35m"
+         "&g0.end_input=2026-11-21%2000%3A30%3A00"},
+        {"gauge, ended", base, NULL, "max(q) > 1", 1795219200000 + 600500,
+         "https://prom.example/p/graph?g0.expr=max%28q%29%20%3E%201&g0.tab=0&g0.range_input=17m"
+         "&g0.end_input=2026-11-21%2000%3A11%3A00"},
+        {"no page", NULL, NULL, "q", -1, NULL},
+        {"no query", base, NULL, NULL, -1, NULL},
+        {"script", "javascript:alert(1)//graph", NULL, "q", -1, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        ARENA_AUTO a = arena_new();
+        const struct check_view c = {.graph = row[i].graph, .by = row[i].by, .query = row[i].query};
+        const struct store_guard g = {.switch_from_ms = 1795219200000, .ended_ms = row[i].ended_ms};
+        const char *url = graph_url(a, &c, &g, 1795219200000 + 1800000);
+        if (!url != !row[i].want || (url && strcmp(url, row[i].want) != 0))
+            fail_msg("%s: %s", row[i].name, url);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_text), cmocka_unit_test(test_affected)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_text), cmocka_unit_test(test_affected),
+                                       cmocka_unit_test(test_graph)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -361,7 +361,7 @@ static void test_cause(void **state)
         v->guard.recovered_ms = row[i].recovered ? v->guard.verified_ms + 1000 : -1;
         struct json_out o = json_out(&api);
         guard_render(&page, a, v, now_ms);
-        export_guard(&post, a, v, "");
+        export_guard(&post, a, v, "", now_ms);
         show_guard(&o, v, "");
         if (!strstr(page.at, row[i].want) || !strstr(post.at, row[i].want) || !strstr(api.at, row[i].want))
             fail_msg("%s: page %d, post-mortem %d, API %d", row[i].name, strstr(page.at, row[i].want) != NULL,

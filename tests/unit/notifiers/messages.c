@@ -24,6 +24,8 @@
     .native = "echo 'set server shop/blue1 weight 100' | socat stdio unix-connect:/run/a.sock",    \
     .url = "https://haldane.example/guards/01JD", .stable = "blue", .candidate = "green",          \
     .severity = HD_SEVERITY_ACT, .at_ms = AT
+#define ABOUT                                                                                      \
+    .owner = "#team-shop", .runbook = "https://wiki.example/shop?a=1&b=<c>", .dashboard = "https://grafana.example/d/shop"
 
 static const struct row {
     const char *name, *notifier; /* golden/NAME.want */
@@ -92,6 +94,11 @@ static const struct row {
                "\"{{state}}\",\"{{severity}}\",\"{{command}}\",\"{{url}}\",\"{{stable}}\","
                "\"{{candidate}}\",\"{{time}}\"],\"r\":{{resolved}},\"n\":{{seq}}}"}},
      {ACT}},
+    {"alertmanager/about",
+     "alertmanager",
+     {{"url", "http://am-a:9093"}, {"annotations", "runbook_url=https://wiki.example/all"}},
+     {ACT, ABOUT}},
+    {"slack/about", "webhook", {HOOK}, {ACT, ABOUT}},
 };
 #define N_ROWS (sizeof rows / sizeof *rows)
 

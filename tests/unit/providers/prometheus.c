@@ -387,6 +387,31 @@ static void test_check(void **state)
     assert_ptr_equal(p->endpoint(cfg), cfg);
 }
 
+static void test_graph(void **state)
+{
+    static const struct {
+        const char *url, *external, *want;
+    } rows[] = {
+        {"http://prom:9090", NULL, "http://prom:9090/graph"},
+        {"http://vm:8481/select/0/prometheus/", NULL, "http://vm:8481/select/0/prometheus/graph"},
+        {"http://prom:9090", "https://prom.example/?x#y", "https://prom.example/graph"},
+        {NULL, NULL, NULL},
+    };
+    (void)state;
+    const struct hd_provider *p = hd_provider_find("prometheus");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ARENA_AUTO a = arena_new();
+        void *cfg = new_cfg(a, p);
+        const char *const *urls = &rows[i].url;
+        cfg_put(cfg, p, "url", &urls, sizeof urls, rows[i].url ? 1 : 0);
+        cfg_put(cfg, p, "external_url", &rows[i].external, sizeof rows[i].external, 0);
+        const char *got = p->graph(a, cfg);
+        assert_true(!got == !rows[i].want);
+        if (got)
+            assert_string_equal(got, rows[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_range_without_an_instant),
         cmocka_unit_test(test_i8_caps),
         cmocka_unit_test(test_quote),
+        cmocka_unit_test(test_graph),
         cmocka_unit_test(test_check),
     };
     return cmocka_run_group_tests_name("prometheus", tests, NULL, NULL);
