@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 
 #include "../../support/store_fixture.h"
+#include "store/sql.h"
 
 #define TEXTS(X)                                                                                   \
     X(service) X(trigger) X(stable) X(candidate) X(stable_version) X(candidate_version)            \
@@ -335,6 +336,51 @@ static void test_list_cap(void **state)
     assert_int_equal(n, HD_ROWS_MAX);
 }
 
+/* What SQLite has stepped through since it was asked last. */
+static int steps(struct fixture *f)
+{
+    int n = 0;
+    for (size_t i = 0; i < f->s->n_cached; i++)
+        n += sqlite3_stmt_status(f->s->cache[i].stmt, SQLITE_STMTSTATUS_VM_STEP, 1);
+    return n;
+}
+
+/* A list of a few costs what the few cost, however long the history is: its pages are read all day. */
+static void test_I8_list_walks_no_history(void **state)
+{
+    enum { HISTORY = 3000, FEW = 5 };
+    const struct {
+        const char *name;
+        struct store_filter filter;
+    } rows[] = {
+        {"since", {.verdict = -1, .since_ms = 3000 + HISTORY - FEW}},
+        {"since, of one", {.service = "shop", .verdict = -1, .since_ms = 3000 + HISTORY - FEW}},
+        {"between", {.verdict = -1, .since_ms = 3000 + 100, .until_ms = 3000 + 100 + FEW}},
+        {"the newest", {.verdict = -1, .limit = FEW}},
+        {"the newest, of one", {.service = "shop", .verdict = -1, .limit = FEW}},
+        {"who needs a human", {.verdict = -1, .needs_human = true}},
+        {"of a group", {.group = "shop-eu", .verdict = -1}},
+    };
+    struct fixture *f = *state;
+    fixture_begin(f);
+    for (unsigned i = 0; i < HISTORY; i++) {
+        struct store_guard g = fixture_guard(i);
+        g.needs_human = i % 600 == 0;
+        g.group = i % 600 ? NULL : "shop-eu";
+        OK(f, store_add_guard(f->s, &g, &f->err));
+    }
+    fixture_commit(f);
+    (void)steps(f);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct store_guard *got = NULL;
+        size_t n = 0;
+        OK(f, store_guards(f->s, f->arena, &rows[i].filter, &got, &n, &f->err));
+        int took = steps(f);
+        if (n != FEW || took > FEW * 400)
+            fail_msg("%s: %zu guards in %d steps", rows[i].name, n, took);
+    }
+}
+
 static void raw(struct fixture *f, const char *sql)
 {
     sqlite3 *db;
@@ -400,7 +446,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_round_trip), T(test_put), T(test_finished), T(test_same_id_twice), T(test_list),
-        T(test_list_leaves_out), T(test_pages), T(test_list_cap), T(test_mark), T(test_switches_onto),
+        T(test_list_leaves_out), T(test_pages), T(test_list_cap), T(test_I8_list_walks_no_history), T(test_mark), T(test_switches_onto),
         T(test_counts_of_schema_9), T(test_longest_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
