@@ -39,6 +39,7 @@ static int run(const struct cli_args *args)
     ANSWER_AUTO answer = {0};
     BUF_AUTO query = BUF_INIT(4096);
     put_parameter(&query, "service", cli_option(args, "service"));
+    put_parameter(&query, "group", cli_option(args, "group"));
     put_parameter(&query, "verdict", cli_option(args, "verdict"));
     put_parameter(&query, "limit", cli_option(args, "limit"));
     put_parameter(&query, "cursor", cli_option(args, "before"));
@@ -67,6 +68,7 @@ static int run(const struct cli_args *args)
 
 static const struct cli_option options[] = {
     {"service", 's', "NAME", "of this service only"},
+    {"group", 'g', "NAME", "only what was released together under this name"},
     {"verdict", '\0', "WORD", "pass, fail, inconclusive or none"},
     {"live", 'l', NULL, "only those that go on"},
     {"needs-human", '\0', NULL, "only those that wait for a human"},
@@ -79,7 +81,7 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_list = {
     .name = "list",
-    .synopsis = "[--service NAME] [--verdict WORD] [--live] [--limit N] [-o json]",
+    .synopsis = "[--service NAME] [--group NAME] [--verdict WORD] [--live] [--limit N] [-o json]",
     .help = "list guards, newest first",
     .options = options,
     .run = run,

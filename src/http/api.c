@@ -117,7 +117,8 @@ static bool read_filter(struct call *c, struct store_filter *ret)
     int64_t n = LIST_DEFAULT;
     const char *bad = NULL;
     *ret = (struct store_filter){
-        .service = call_query(c, "service"), .verdict = -1, .before = call_query(c, "cursor")};
+        .service = call_query(c, "service"), .group = call_query(c, "group"), .verdict = -1,
+        .before = call_query(c, "cursor")};
     const char *since = call_query(c, "since"), *until = call_query(c, "until");
     int word = state ? hd_state_of(state) : -1;
     if (word >= 0)

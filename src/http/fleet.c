@@ -18,6 +18,7 @@
 #define RECENT_MAX 100
 #define ROUTER_OLD_MS 60000 /* routers are read every 5 s */
 #define NAMED_MAX 5
+#define GROUPS_SHOWN 20 /* a group is one change; more of them live at once have pages of their own */
 
 static void count_word(struct buf *b, size_t n, const char *word, bool *said)
 {
@@ -119,6 +120,60 @@ static void say_ended(struct buf *b, const struct fleet_view *v)
     html_print(b, said ? "." : "No release ended.");
 }
 
+/* Names of what was released together, of the guards that are live or ended just now; the newest first. */
+struct group_row {
+    const char *name;
+    size_t n, live, needing, failed;
+};
+
+static size_t find_groups(const struct fleet_view *v, struct group_row list[GROUPS_SHOWN])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < v->n_live + v->n_recent; i++) {
+        const struct store_guard *g = i < v->n_live ? &v->live[i] : &v->recent[i - v->n_live];
+        size_t k = 0;
+        if (!g->group)
+            continue;
+        while (k < n && !str_is(list[k].name, g->group))
+            k++;
+        if (k == GROUPS_SHOWN)
+            continue;
+        if (k == n)
+            list[n++] = (struct group_row){.name = g->group};
+        list[k].n++;
+        list[k].live += !hd_state_terminal(g->state);
+        list[k].needing += g->needs_human;
+        list[k].failed += g->verdict == HD_VERDICT_FAIL;
+    }
+    return n;
+}
+
+static void groups(struct buf *b, const struct fleet_view *v)
+{
+    struct group_row list[GROUPS_SHOWN];
+    size_t n = find_groups(v, list);
+    if (!n)
+        return;
+    html_print(b, "<h2>Released together</h2><table class=\"list\"><thead><tr><th scope=\"col\">state</th>"
+                  "<th scope=\"col\">group</th><th scope=\"col\">guards</th></tr></thead><tbody>");
+    for (size_t i = 0; i < n; i++) {
+        const struct group_row *g = &list[i];
+        enum tone tone = g->needing ? TONE_FAIL : g->failed ? TONE_WARN : g->live ? TONE_RUN : TONE_PASS;
+        bool said = false;
+        html_print(b, "<tr><td data-l=\"state\"><span class=\"s %s\">", html_tone_word(tone));
+        html_icon(b, tone);
+        html_print(b, "%s</span></td><th scope=\"row\" data-l=\"group\">",
+                   g->needing ? "needs you" : g->failed ? "failed" : g->live ? "watching" : "ended");
+        part_group_link(b, g->name);
+        html_print(b, "</th><td data-l=\"guards\">");
+        count_word(b, g->live, "watched", &said);
+        count_word(b, g->n - g->live, "ended", &said);
+        count_word(b, g->failed, "failed", &said);
+        html_print(b, "</td></tr>");
+    }
+    html_print(b, "</tbody></table>");
+}
+
 static void handover(struct buf *b, const struct fleet_view *v)
 {
     html_print(b, "<h2>Last 12 hours</h2><p>");
@@ -187,7 +242,11 @@ static void sources(struct buf *b, const struct fleet_view *v)
         html_print(b, "%s %s</span> since ", v->source[i].key + sizeof "source/" - 1, ok ? "answers" : "fails");
         html_time(b, stamp(value + (ok ? 3 : 4)), v->now_ms);
     }
-    html_print(b, ". <a href=\"/settings\">What is in force</a></p><p><a href=\"/approvals\">Approvals</a>: %zu open. "
+    html_print(b, ". <a href=\"/settings\">What is in force</a></p>");
+    if (v->room.bytes)
+        html_print(b, "<p>History: %.1f MiB, %.1f GiB of the disk are free.</p>", (double)v->room.bytes / (1 << 20),
+                   (double)v->room.free_bytes / (1 << 30));
+    html_print(b, "<p><a href=\"/approvals\">Approvals</a>: %zu open. "
                   "<a href=\"/analyses\">Analyses</a> for other controllers.</p>", v->n_approvals);
 }
 
@@ -242,6 +301,7 @@ void fleet_render(struct buf *b, const struct fleet_view *v)
         if (v->n_live > v->n_watching)
             part_guards(b, v->live + v->n_watching, v->n_live - v->n_watching, true, v->now_ms);
     }
+    groups(b, v);
     if (v->n_services || v->n_recent)
         handover(b, v);
     if (v->n_services)
@@ -261,16 +321,6 @@ static void keep_guardless(struct fleet_view *v, const char *service)
             v->act[kept++] = v->act[i];
     }
     v->n_acts = kept;
-}
-
-static void keep_ended(struct fleet_view *v)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < v->n_recent; i++) {
-        if (hd_state_terminal(v->recent[i].state))
-            v->recent[kept++] = v->recent[i];
-    }
-    v->n_recent = kept;
 }
 
 static void load_contacts(struct call *c, struct fleet_view *v)
@@ -302,12 +352,17 @@ static enum hd_code load_stances(struct call *c, struct fleet_view *v, struct hd
 /* `service`: only what is about it; NULL: all. */
 static enum hd_code load(struct call *c, const char *service, struct fleet_view *v, struct hd_error *err)
 {
+    uint32_t ended = 0;
+    for (int s = 0; s < 32; s++)
+        ended |= hd_state_terminal(s) ? UINT32_C(1) << s : 0;
     const struct store_filter needing = {.service = service, .needs_human = true, .verdict = -1, .limit = RECENT_MAX},
                               live = {.service = service, .live = true, .verdict = -1, .limit = HD_PAGE_ITEMS_MAX},
                               recent = {.service = service,
                                         .verdict = -1,
+                                        .states = ended,
                                         .since_ms = c->now_ms - HANDOVER_MS,
                                         .limit = RECENT_MAX};
+    struct hd_error unknown;
     v->now_ms = c->now_ms;
     const struct html_page page = call_page(c, "");
     v->alarm = page.alarm;
@@ -330,9 +385,10 @@ static enum hd_code load(struct call *c, const char *service, struct fleet_view 
     }
     if (load_stances(c, v, err))
         return err->code;
+    if (store_room(c->store, &v->room, &unknown))
+        v->room.bytes = 0; /* a foot without it is no reason to show no page */
     load_contacts(c, v);
     keep_guardless(v, service);
-    keep_ended(v);
     return HD_OK;
 }
 

@@ -21,6 +21,7 @@ struct fleet_view {
     struct store_event *act;                     /* open act notices that belong to no guard */
     struct store_hold *hold;
     struct store_fact *source; /* "source/NAME": see settings.c */
+    struct store_room room;    /* bytes 0: not known */
     size_t n_services, n_needing, n_live, n_recent, n_acts, n_holds, n_sources, n_watching, n_approvals;
     size_t n_course[COURSES]; /* of those that are live */
     struct stance *stance;    /* of each live one */

@@ -344,6 +344,11 @@ static void change_row(struct buf *b, const struct guard_view *v)
         html_print(b, " <span class=\"m\">(nobody said which version; <code>haldane guard %s "
                       "--version</code> would)</span>",
                    g->service);
+    if (g->group) {
+        html_print(b, "<div>Released together with others: group ");
+        part_group_link(b, g->group);
+        html_print(b, "</div>");
+    }
     beside(b, v);
     row_end(b);
 }

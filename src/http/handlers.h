@@ -48,6 +48,7 @@ enum hd_code try_config(struct call *, struct hd_error *);
 enum hd_code try_replay(struct call *, struct hd_error *);
 /* follow.c */
 enum hd_code follow_guard(struct call *, struct hd_error *);
+enum hd_code group_page(struct call *, struct hd_error *);
 enum hd_code group_show(struct call *, struct hd_error *);
 enum hd_code group_wait(struct call *, struct hd_error *);
 enum hd_code follow_events(struct call *, struct hd_error *);

@@ -97,6 +97,7 @@ static const struct {
     {"service", "text", "only of this service"},
     {"state", "text", "live, all, or one state"},
     {"verdict", "=verdict", "only with this verdict"},
+    {"group", "text", "only guards that carry this name: what was released together"},
     {"needs_human", "text", "true: only those a human must look at"},
     {"analysis", "text", "true: only analyses; all: these too"},
     {"since", "time", "started at or after"},

@@ -217,6 +217,13 @@ void part_service_link(struct buf *b, const char *service)
     html_print(b, "\">%s</a> ", service);
 }
 
+void part_group_link(struct buf *b, const char *group)
+{
+    html_print(b, "<a href=\"/groups/");
+    html_segment(b, group);
+    html_print(b, "\">%s</a>", group);
+}
+
 static void guard_row(struct buf *b, const struct store_guard *g, bool service, int64_t now_ms)
 {
     html_print(b, "<tr><td data-l=\"state\">");

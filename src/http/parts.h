@@ -42,6 +42,7 @@ void part_state(struct buf *, int state);
 /* "blue 41 to green 42" */
 void part_switch(struct buf *, const struct store_guard *);
 void part_service_link(struct buf *, const char *service);
+void part_group_link(struct buf *, const char *group);
 /* "12.5%" of parts per million. */
 void part_share(struct buf *, uint32_t share_ppm);
 

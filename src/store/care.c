@@ -3,6 +3,10 @@
  * Keeps the file small, whole and copied. Decides what is evicted: evidence of finished guards
  * first, verdicts never. Called by the pipeline between its turns, and by `haldane db`.
  */
+#include <errno.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
 #include "base/arena.h"
 #include "base/str.h"
 #include "store/sql.h"
@@ -30,6 +34,19 @@ static int64_t log_bytes(struct store *s)
     if (rc != SQLITE_OK || !file || !file->pMethods)
         return 0;
     return file->pMethods->xFileSize(file, &size) == SQLITE_OK ? size : 0;
+}
+
+enum hd_code store_room(struct store *s, struct store_room *ret, struct hd_error *err)
+{
+    struct statvfs disk;
+    int64_t used = 0;
+    if (used_bytes(s, &used, err))
+        return err->code;
+    if (statvfs(s->path, &disk))
+        return hd_fail(err, HD_IO, "%s: statvfs: %s", s->path, strerror(errno));
+    ret->bytes = used + log_bytes(s);
+    ret->free_bytes = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
+    return HD_OK;
 }
 
 enum hd_code store_measure(struct store *s, struct store_size *ret, struct hd_error *err)

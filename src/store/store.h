@@ -554,6 +554,11 @@ struct store_size {
     int64_t bytes; /* in use, with the log; the file itself never shrinks, freed pages are used again */
     int64_t guards, evidence_rows, events;
 };
+/* What is in use, and what the disk below the file has left for us; microseconds. */
+struct store_room {
+    int64_t bytes, free_bytes;
+};
+enum hd_code store_room(struct store *, struct store_room *ret, struct hd_error *err);
 /* Counts rows: 20 ms per million. */
 enum hd_code store_measure(struct store *, struct store_size *ret, struct hd_error *err);
 /* Evicts until what is in use is below max_size: evidence of finished guards first (oldest first),

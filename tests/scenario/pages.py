@@ -137,6 +137,8 @@ def start(world):
                      ("stale", "not_verified"), ("both", "inconclusive")):
         d.wait_state(state, 25, n)
     w.wait(lambda: d.api("/approvals")["items"], 20, "the question")
+    for n in ("live", "late"):
+        d.order("/guards", service=n, group="spring sale")
     d.order("/analysis", service="good", candidate="green", stable="blue", run="rollout 7")
     return d, router
 
@@ -161,7 +163,7 @@ def every_page(d, b, base):
              "filtered": "/s/bad?show=passed", "absent": "/g/nothing"}
     paths.update({"approvals": "/approvals", "approval": f"/approvals/{d.guard('asked')['id']}",
                   "analyses": "/analyses", "analysis": f"/g/{analysis(d)}",
-                  "start a guard": "/s/good/guard", "validate": "/settings/check", "demo": "/demo",
+                  "group": "/groups/spring%20sale", "start a guard": "/s/good/guard", "validate": "/settings/check", "demo": "/demo",
                   "moment": f"/g/{d.guard('bad')['id']}?at={d.guard('bad')['verified_at']}"})
     w.wait(lambda: d.api("/services/bad/limits")["backtest"], 40, "what other limits would have done")
     paths.update({"limits": "/s/bad/limits", "no limits yet": "/s/asked/limits"})
@@ -273,6 +275,9 @@ def countdown(d, b, base):
     w.ok("green 100%" in live.replace("\n", " ") and "(in " in live and " of 15m 00s" in live and "2 of 2 ready" in live,
          "the fleet: what is served, how far the guard is, until when it can be taken back", live)
     w.ok("\tasked\t" in rows[1], "the worst stands first", str(rows))
+    w.ok(page.eval(
+        "[...document.querySelectorAll('a[href=\"/groups/spring%20sale\"]')].length") == 1, "what was released together")
+    w.ok(" GiB of the disk are free" in page.eval("document.body.innerText"), "and how much room the history has")
     w.ok("8 of 8 read within a minute" in page.eval("document.body.innerText"), "and what all that rests on")
     text = page.go(f"{base}/g/{d.guard('live')['id']}").eval("document.body.innerText")
     w.ok("Can be taken back until" in text, "the guard's page counts down, too", text[:900])

@@ -281,6 +281,7 @@ static void sample_broken(struct store *s, int64_t now_ms)
     sample_engine(&engine, true);
     g.engine = &engine;
     g.verdict = HD_VERDICT_FAIL;
+    g.group = "spring <1>";
     g.needs_human = true;
     g.bad_since_ms = decided - 15000;
     g.decided_ms = decided;
@@ -307,6 +308,7 @@ static void sample_others(struct store *s, int64_t now_ms)
         sample_guard(SAMPLE_WATCHING, "cart", HD_STATE_WATCHING, now_ms - 6 * MINUTE);
     sample_engine(&engine, false);
     g.engine = &engine;
+    g.group = "spring <1>";
     g.headline = "cart: watching green v42, every check within its limit";
     g.why = "5xx ratio on green 0.21% within 1% (blue 0.2%), n=4,120";
     sample_ok(store_add_guard(s, &g, &err), &err);

@@ -32,6 +32,17 @@ static const struct {
      "\"reverted\",\"fail\",\"release\",", NULL, NULL},
     {"history as JSON", GET("/s/checkout/guards.json?show=reverted"), 200, SAMPLE_REVERTED, NULL,
      NULL},
+    {"group page", GET("/groups/spring%20%3C1%3E"), 200,
+     "<title>spring &lt;1&gt;: 1 of 2 releases needs you</title>", NULL, NULL},
+    {"group page, the worst first", GET("/groups/spring%20%3C1%3E"), 200,
+     "<tbody><tr><td data-l=\"state\"><span class=\"s fail\"><svg class=\"i fail\" aria-hidden=\"true\">"
+     "<use href=\"#i-fail\"/></svg>not verified</span></td><td data-l=\"service\"><a href=\"/s/search\">", NULL, NULL},
+    {"group page, unknown", GET("/groups/autumn"), 404, "no guard belongs to group autumn", NULL, NULL},
+    {"groups on the fleet's page", GET("/"), 200, "<a href=\"/groups/spring%20%3C1%3E\">spring &lt;1&gt;</a></th>"
+     "<td data-l=\"guards\">1 watched, 1 ended, 1 failed</td>", NULL, NULL},
+    {"guards of a group", GET("/api/v1/guards?group=spring%20%3C1%3E&limit=1"), 200,
+     "\"next\":\"" SAMPLE_BROKEN "\"", NULL, NULL},
+    {"guards of no group", GET("/api/v1/guards?group=autumn"), 200, "\"items\":[]", NULL, NULL},
     {"settings", GET("/settings"), 200, "What would a revert do right now?", NULL, NULL},
     {"guard page, unknown", GET("/g/01JD2K9999999999999999999X"), 404, "<h1>", NULL, NULL},
     {"guard page, hostile", GET("/g/%3Cscript%3E"), 404, "There is no guard &lt;script&gt;", NULL,

@@ -446,7 +446,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_round_trip), T(test_put), T(test_finished), T(test_same_id_twice), T(test_list),
-        T(test_list_leaves_out), T(test_pages), T(test_list_cap), T(test_I8_list_walks_no_history), T(test_mark), T(test_switches_onto),
+        T(test_list_leaves_out), T(test_pages), T(test_list_cap),
+        T(test_I8_list_walks_no_history), T(test_mark), T(test_switches_onto),
         T(test_counts_of_schema_9), T(test_longest_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
