@@ -146,10 +146,17 @@ static void lead(struct buf *b, const struct group *g, const struct together *t,
     html_print(b, "<section class=\"lead %s\"><p class=\"need %s\" role=\"%s\">", html_tone_word(tone),
                html_tone_word(tone), t->needing ? "alert" : "status");
     html_icon(b, tone);
-    html_print(b, "%s</p><dl class=\"rows\"><div><dt>Together</dt><dd>%s, %zu of %zu ended, %zu taken back</dd></div>"
+    html_print(b, "%s</p><dl class=\"rows\"><div><dt>Together</dt><dd>verdict %s, %zu of %zu ended, %zu taken back</dd>"
+                  "</div>"
                   "<div><dt>Meaning</dt><dd>They were released together, and that is all: haldane judges each by "
                   "itself, and takes none back because another one failed.</dd></div></dl></section>",
                sentence, hd_verdict_word(worst_verdict(g)), t->n - t->live, t->n, t->reverted);
+}
+
+/* What a shell takes as it stands: a foreign name must not become a command that somebody pastes. */
+static bool is_word(const char *name)
+{
+    return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._") == strlen(name);
 }
 
 enum hd_code group_page(struct call *c, struct hd_error *err)
@@ -174,8 +181,9 @@ enum hd_code group_page(struct call *c, struct hd_error *err)
         html_print(b, "<p>And %zu more.</p>", g.n - HD_PAGE_ITEMS_MAX);
     html_print(b, "<p class=\"pages\"><a href=\"/api/v1/groups/");
     html_segment(b, c->param);
+    const char *name = is_word(c->param) ? c->param : "NAME";
     html_print(b, "\">as JSON</a></p><p class=\"m\">In a shell: <code>haldane list --group %s</code>. A release joins with "
-                  "<code>haldane guard SERVICE --group %s</code>.</p>", c->param, c->param);
+                  "<code>haldane guard SERVICE --group %s</code>.</p>", name, name);
     html_foot(b);
     return HD_OK;
 }
