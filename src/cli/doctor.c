@@ -484,8 +484,9 @@ const struct cli_command cli_doctor = {
     .help = "would it work here? everything it leans on, and the next step",
     .notes =
         "Configuration, store, disk, daemon, data sources and their clocks, checks, routers, targets,\n"
-        "the right to change traffic (rehearsed, nothing is changed), notifiers. Run it as the daemon's\n"
-        "user: it sees what that user sees. Exit codes: 0 nothing failed, 1 something did.\n",
+        "the right to change traffic (rehearsed, nothing is changed), whether haldane would use it by\n"
+        "itself right now, notifiers. Run it as the daemon's user: it sees what that user sees. Exit\n"
+        "codes: 0 nothing failed, 1 something did.\n",
     .options = options,
     .most = 1,
     .run = run,

@@ -123,8 +123,9 @@ static void ask_rules(struct hd_arena *a, const struct way_facts *f, struct way 
     if (g && g->rehearsal && str_begins(g->rehearsal, "ok"))
         add(a, w, TONE_PASS, "Rehearsed when the guard began: %s",
             g->rehearsal + (str_begins(g->rehearsal, "ok: ") ? 4 : 0));
-    else if (g && g->rehearsal) /* how it stood then; how it stands now is said above */
-        add(a, w, w->state == WAY_OPEN ? TONE_NONE : TONE_WARN, "Rehearsed when the guard began: %s", g->rehearsal);
+    else if (g && g->rehearsal) /* what haldane would do by itself is said above, as it stands now */
+        add(a, w, str_begins(g->rehearsal, "haldane would not") ? TONE_NONE : TONE_WARN,
+            "Rehearsed when the guard began: %s", g->rehearsal);
 }
 
 static void answer(struct hd_arena *a, const struct way_facts *f, struct way *w)

@@ -129,6 +129,32 @@ static void test_way(void **state)
     }
 }
 
+/* A way that did not work is in doubt; one that haldane would not have gone then is asked about anew. */
+static void test_rehearsal(void **state)
+{
+    static const struct store_service service = {.name = "shop", .mode = "enforce"};
+    static const struct stance acts = {.known = true};
+    static const struct store_reading r = {
+        .service = "shop", .last_ms = NOW, .n_sides = 2, .side = {{"blue", 0, 2, 2}, {"green", 1000000, 2, 2}}};
+    static const struct {
+        const char *rehearsal;
+        enum way_state want;
+    } row[] = {{"ok: would send 1 request", WAY_OPEN},
+               {"a revert would not work right now: permission denied", WAY_DOUBT},
+               {"haldane would not revert by itself right now: cool-down", WAY_OPEN}};
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        ARENA_AUTO a = arena_new();
+        struct store_guard g = guard(HD_STATE_WATCHING);
+        struct way w;
+        g.rehearsal = row[i].rehearsal;
+        way_find(a, &(struct way_facts){.service = &service, .reading = &r, .guard = &g, .stance = &acts, .now_ms = NOW},
+                 &w);
+        if (w.state != row[i].want)
+            fail_msg("%s: state %d", row[i].rehearsal, (int)w.state);
+    }
+}
+
 static void test_record(void **state)
 {
     struct store_guard list[6] = {guard(HD_STATE_REVERTED), guard(HD_STATE_REVERTED),
@@ -170,6 +196,7 @@ static void test_record(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_way), cmocka_unit_test(test_record)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_way), cmocka_unit_test(test_rehearsal),
+                                       cmocka_unit_test(test_record)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
