@@ -219,6 +219,21 @@ const char *str_clock(int64_t wall_ms, char out[STR_TIME_MAX])
     return out;
 }
 
+const char *str_moment(int64_t wall_ms, int64_t day_ms, char out[STR_TIME_MAX])
+{
+    int64_t day, other;
+    (void)split_day(wall_ms, &day);
+    (void)split_day(day_ms, &other);
+    if (day == other) {
+        (void)str_clock(wall_ms, out);
+    } else {
+        (void)str_time(wall_ms, out);
+        out[strlen("2026-11-20")] = ' ';
+    }
+    memcpy(out + (day == other ? strlen("03:04:10") : strlen("2026-11-20 03:04:10")), "Z", sizeof "Z");
+    return out;
+}
+
 const char *str_duration(int64_t ms, char out[STR_TIME_MAX])
 {
     long long s = ms / 1000;

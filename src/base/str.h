@@ -35,6 +35,9 @@ bool str_read_time(const char *text, int64_t *ret_ms);
 const char *str_time(int64_t wall_ms, char out[STR_TIME_MAX]);
 /* "03:04:10" in UTC. */
 const char *str_clock(int64_t wall_ms, char out[STR_TIME_MAX]);
+/* How people are told a moment, on pages, in post-mortems, by the CLI and in chat: "03:04:10Z", or
+ * "2026-11-20 03:04:10Z" when that is another day than `day_ms`'s (0: in any case). */
+const char *str_moment(int64_t wall_ms, int64_t day_ms, char out[STR_TIME_MAX]);
 /* "2m 03s", "51 s", "3.1 s", "250 ms": for people. */
 const char *str_duration(int64_t ms, char out[STR_TIME_MAX]);
 /* "15m", "1h30m", "250ms": reads back by str_read_duration to the same number. */

@@ -311,7 +311,7 @@ static void print_text(struct analysis *x)
     (void)printf("%s, %s against %s", x->policy.name, x->trial.candidate, x->trial.stable);
     if (x->stable_from_ms)
         (void)printf(" of %s", table_time(a, x->stable_from_ms));
-    (void)printf(", %s to %s UTC\nverdict %s", table_time(a, x->from_ms),
+    (void)printf(", %s to %s\nverdict %s", table_time(a, x->from_ms),
                  table_time(a, x->to_ms), hd_verdict_word(x->verdict.kind));
     (void)(isnan(x->verdict.score) ? printf("\n\n") : printf(", score %.3g\n\n", x->verdict.score));
     print_checks(x);

@@ -52,7 +52,7 @@ static const char *why_of(struct hd_arena *a, const struct tried *x)
 static void print_switches(struct backtest *b)
 {
     struct table t = {.arena = b->arena, .columns = 6};
-    table_row(&t, "SWITCH (UTC)", "FROM > TO", "WAS", "WOULD", "AFTER", "WHY");
+    table_row(&t, "SWITCH", "FROM > TO", "WAS", "WOULD", "AFTER", "WHY");
     for (size_t i = 0; i < b->n; i++) {
         const struct tried *x = &b->tried[i];
         table_row(&t, table_time(b->arena, x->trial.switch_ms),

@@ -110,6 +110,7 @@ void face_check(const struct json *j, struct face_check *ret)
         .value = face_number(j, "value"),
         .stable = face_number(j, "stable"),
         .n = face_number(j, "n"),
+        .before = str_is(face_text(j, "baseline"), "before"),
         .broken = count_of(polls, "broken"),
         .judged = count_of(polls, "judged"),
         .shared = count_of(polls, "shared"),

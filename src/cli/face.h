@@ -37,6 +37,7 @@ void face_guard(const struct json *, struct face_guard *ret);
 struct face_check {
     const char *name, *title, *band, *outcome, *limit, *unit; /* "" when absent */
     double value, stable, n;
+    bool before; /* stable's value is from before the switch */
     int64_t broken, judged, shared, warmup;
     bool tripped, blind, critical, advisory;
     bool sequential; /* weighed over all polls; none is over a limit by itself */

@@ -22,7 +22,7 @@ static void print_guards(const struct json *items)
     ARENA_AUTO a = arena_new();
     struct table t = {.arena = a, .columns = 7};
     int64_t now_ms = clock_now().wall_ms;
-    table_row(&t, "GUARD", "SERVICE", "STARTED (UTC)", "TOOK", "STATE", "VERDICT", "HEADLINE");
+    table_row(&t, "GUARD", "SERVICE", "STARTED", "TOOK", "STATE", "VERDICT", "HEADLINE");
     for (const struct json *j = json_first(items); j; j = json_next(j)) {
         struct face_guard g;
         face_guard(j, &g);

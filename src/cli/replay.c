@@ -337,7 +337,7 @@ static int replay_range(const struct cli_args *args, struct hd_arena *a, struct 
     if (status)
         return status;
     json_begin(&out, NULL, '[');
-    table_row(&table, "GUARD", "SERVICE", "SWITCH (UTC)", "FROM > TO", "THEN", "NOW", "VERDICT IS", "WHY (NOW)");
+    table_row(&table, "GUARD", "SERVICE", "SWITCH", "FROM > TO", "THEN", "NOW", "VERDICT IS", "WHY (NOW)");
     if (ended_guards(store, a, filter, &id, &n, &err))
         return cli_fail(CLI_USAGE, "%s", err.text);
     while (n-- > 0) {

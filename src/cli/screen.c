@@ -152,7 +152,7 @@ static void holds(struct lines *l, const struct json *fleet)
         const char *service = face_text(j, "service"), *why = face_text(j, "reason");
         const char *until = table_time(l->a, face_time(j, "until"));
         add(l, TONE_DOUBTFUL, arena_print(l->a, "(!) %s: automatic reverts are held", service ? service : "the fleet"),
-            arena_print(l->a, " until %s UTC: %s", until ? until : "?", why ? why : ""));
+            arena_print(l->a, " until %s: %s", until ? until : "?", why ? why : ""));
     }
 }
 

@@ -73,6 +73,12 @@ static const char *polls_text(struct hd_arena *a, const struct face_check *c)
     return arena_text(a, buf_at(&b));
 }
 
+static const char *stable_text(struct hd_arena *a, const struct face_check *c)
+{
+    const char *value = table_value(a, c->stable, c->unit);
+    return value && c->before ? arena_print(a, "%s before", value) : value;
+}
+
 static void print_checks(struct hd_arena *a, const struct face_guard *g)
 {
     struct table t = {.arena = a, .columns = 7};
@@ -87,7 +93,7 @@ static void print_checks(struct hd_arena *a, const struct face_guard *g)
             band = "weighed";
         const char *note = c.critical ? "critical" : c.advisory ? "advisory" : NULL;
         table_row(&t, arena_print(a, "  %s", c.name), band, table_value(a, c.value, c.unit),
-                  table_value(a, c.stable, c.unit), c.limit, table_count(a, c.n),
+                  stable_text(a, &c), c.limit, table_count(a, c.n),
                   arena_print(a, "%s%s%s", polls_text(a, &c), note ? ", " : "", note ? note : ""));
     }
     if (t.n > 1)

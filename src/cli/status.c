@@ -32,7 +32,7 @@ static const char *held_text(struct hd_arena *a, const struct json *hold)
 {
     const char *until = table_time(a, face_time(hold, "until")),
                *reason = face_text(hold, "reason");
-    return arena_print(a, "%sheld until %s UTC: %s", face_text(hold, "service") ? "" : "fleet ",
+    return arena_print(a, "%sheld until %s: %s", face_text(hold, "service") ? "" : "fleet ",
                        until ? until : "?", reason ? reason : "");
 }
 
@@ -43,7 +43,7 @@ static const char *rejected_text(struct hd_arena *a, const struct json *side)
     const char *at = table_time(a, face_time(r, "at")), *guard = face_text(r, "guard"), *why = face_text(r, "why");
     if (!at || !(face_number(side, "share") > 0))
         return NULL;
-    return arena_print(a, "%s has traffic and was rejected by guard %s at %s UTC: %s", face_text(side, "colour"),
+    return arena_print(a, "%s has traffic and was rejected by guard %s at %s: %s", face_text(side, "colour"),
                        guard ? guard : "?", at, why ? why : "");
 }
 
@@ -69,7 +69,7 @@ static const char *doubt_text(struct hd_arena *a, const struct face_guard *g, co
     if (g->needs_human || g->decided_ms >= 0)
         return NULL;
     if (g->bad_since_ms >= 0)
-        over = arena_print(a, "over its limit since %s UTC", str_clock(g->bad_since_ms, since));
+        over = arena_print(a, "over its limit since %s", str_moment(g->bad_since_ms, 0, since));
     if (!not)
         return *over ? over : NULL;
     return arena_print(a, "%s%shaldane will NOT take this back (%s): watch it yourself", over, *over ? "; " : "", not);

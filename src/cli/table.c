@@ -80,9 +80,7 @@ const char *table_time(struct hd_arena *a, int64_t wall_ms)
     char text[STR_TIME_MAX];
     if (wall_ms < 0)
         return NULL;
-    char *copy = arena_text_n(a, str_time(wall_ms, text), strlen("2026-11-20T03:04:10"));
-    copy[strlen("2026-11-20")] = ' ';
-    return copy;
+    return arena_text(a, str_moment(wall_ms, 0, text));
 }
 
 const char *table_duration(struct hd_arena *a, int64_t ms)

@@ -24,7 +24,7 @@ void table_print(const struct table *, FILE *to);
 
 /* A copy without what could change a terminal; newlines become spaces. NULL: "". */
 const char *table_clean(struct hd_arena *, const char *text);
-/* "2026-11-20 03:04:10"; NULL for a time that has not come (-1). */
+/* "2026-11-20 03:04:10Z"; NULL for a time that has not come (-1). */
 const char *table_time(struct hd_arena *, int64_t wall_ms);
 /* "2m 03s"; NULL below 0. */
 const char *table_duration(struct hd_arena *, int64_t ms);

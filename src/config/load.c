@@ -384,6 +384,8 @@ enum hd_code config_relabel(const struct config *c, const struct hd_policy *poli
     s.check = arena_copy(tmp, s.check, s.n_checks * sizeof *s.check);
     for (uint32_t i = 0; i < s.n_colours; i++) {
         const char **one = arena_copy(tmp, &label[i], sizeof *one);
+        if (label[i] && strpbrk(label[i], "*?") && !is_its_own(&s.colour[i], label[i]))
+            return hd_fail(err, HD_INVALID, "\"%s\" is a pattern, not a version: * and ? stand for others", label[i]);
         if (label[i] && s.colour[i].colour.match)
             return hd_fail(err, HD_INVALID, "%s is told by `match`, not by a label", s.colour[i].colour.name);
         asked[i] = is_its_own(&s.colour[i], label[i]) ? NULL : label[i];

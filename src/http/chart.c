@@ -150,8 +150,8 @@ static void draw_limit(struct buf *b, const struct frame *f)
     double y = y_of(f, limit);
     html_print(
         b,
-        "<path class=\"l\" d=\"M%.0f %.1fH%.0f\"/><text class=\"lt\" x=\"%.0f\" y=\"%.1f\">limit ",
-        LEFT, y, RIGHT, LEFT + 4, y - 4);
+        "<path class=\"l\" d=\"M%.0f %.1fH%.0f\"/><text class=\"lt\" x=\"%.0f\" y=\"%.1f\">%s ",
+        LEFT, y, RIGHT, LEFT + 4, y - 4, f->c->check->moving ? "limit of the last judged poll" : "limit");
     value_text(b, f->c, limit);
     html_print(b, "</text>");
 }
@@ -162,7 +162,7 @@ static void draw_marks(struct buf *b, const struct frame *f)
     const struct {
         char letter;
         int64_t ms;
-    } mark[] = {{'S', f->c->switch_ms}, {'D', f->c->decided_ms}, {'V', f->c->verified_ms}};
+    } mark[] = {{f->c->analysis ? 'B' : 'S', f->c->switch_ms}, {'D', f->c->decided_ms}, {'V', f->c->verified_ms}};
     double free_from = 0;
     for (size_t i = 0; i < sizeof mark / sizeof *mark; i++) {
         if (mark[i].ms < 0)
@@ -267,7 +267,7 @@ void chart_say(struct buf *b, const struct chart *c)
         said = true;
     }
     if (isfinite(c->check->limit_value)) {
-        html_print(b, "; limit ");
+        html_print(b, c->check->moving ? "; limit of the last judged poll " : "; limit ");
         value_text(b, c, c->check->limit_value);
     }
     html_print(b, ".");
@@ -305,7 +305,8 @@ static void table_cell(struct buf *b, const struct chart *c, const struct view_p
         reason_count(b, p->n[role]);
         html_print(b, "</span>");
     } else if (p->outcome[role] != HD_OUTCOME_OK) {
-        html_print(b, " <span class=\"m\">%s</span>", hd_outcome_word(p->outcome[role]));
+        html_print(b, " <span class=\"m\" title=\"%s\">%s</span>", hd_outcome_word(p->outcome[role]),
+                   html_outcome_words(p->outcome[role]));
     }
     html_print(b, "</td>");
 }

@@ -12,6 +12,7 @@ struct chart {
     const struct view_series *series;
     const char *stable, *candidate;             /* colours */
     unsigned place[HD_ROLES];                   /* theirs: part_place */
+    bool analysis;                              /* it began, without a switch */
     int64_t switch_ms, decided_ms, verified_ms; /* marks; -1: none */
     int64_t now_ms;
 };

@@ -114,7 +114,7 @@ static const char *outdated(struct call *c, const struct store_guard *g,
         return NULL;
     char when[STR_TIME_MAX];
     return arena_print(c->arena, "no guard of %s is live; the last one ended %s and may be about another "
-                                 "release", g->service, str_time(g->ended_ms, when));
+                                 "release", g->service, str_moment(g->ended_ms, c->now_ms, when));
 }
 
 static enum compat_found look_service(struct call *c, const struct compat_ask *ask,

@@ -30,7 +30,7 @@ void export_text(struct buf *b, const char *text)
 static void time_text(struct buf *b, int64_t ms)
 {
     char text[STR_TIME_MAX];
-    buf_text(b, ms < 0 ? "not" : str_time(ms, text));
+    buf_text(b, ms < 0 ? "not" : str_moment(ms, 0, text));
 }
 
 static void value_text(struct buf *b, double value, const char *unit)
@@ -187,7 +187,7 @@ static void summary(struct buf *b, struct hd_arena *a, const struct guard_view *
         export_text(b, v->change_actor);
     }
     buf_text(b, " |\n");
-    moment(b, "switch", g->switch_to_ms, -1);
+    moment(b, g->analysis ? "judged from" : "switch", g->switch_to_ms, -1);
     moment(b, "first bad poll", g->bad_since_ms, g->switch_to_ms);
     moment(b, "decided", g->decided_ms, g->switch_to_ms);
     moment(b, "change sent", g->sent_ms, g->decided_ms);
@@ -259,6 +259,7 @@ static void checks(struct buf *b, struct hd_arena *a, const struct guard_view *v
         value_text(b, c->value, c->unit);
         buf_text(b, " | ");
         value_text(b, c->stable, c->unit);
+        view_baseline(b, c);
         buf_text(b, " | ");
         export_text(b, c->limit);
         buf_text(b, " | ");
@@ -449,7 +450,8 @@ void export_guard(struct buf *b, struct hd_arena *a, const struct guard_view *v,
     timeline(b, v);
     buf_text(b, "## What haldane did not know\n\n");
     unknowns(b, v);
-    checklist(b, v, url);
+    if (!g->analysis)
+        checklist(b, v, url);
     buf_text(b, "## Cause\n\n(written by a human)\n\n## What will be done\n\n(written by a human)\n\n");
     buf_print(b, "Receipt: %s/api/v1/guards/%s/receipt, proved again by `haldane replay FILE`.\n", url,
               g->id);
@@ -472,7 +474,7 @@ void export_handover(struct buf *b, const struct store_guard *g, size_t n, const
         side_text(b, g[i].stable, g[i].stable_version);
         buf_text(b, " to ");
         side_text(b, g[i].candidate, g[i].candidate_version);
-        buf_print(b, ", %s: ", hd_state_word(g[i].state));
+        buf_print(b, ", %s: ", html_state_words(g[i].state));
         export_text(b, g[i].headline);
         if (g[i].why && *g[i].why) {
             buf_text(b, " (");

@@ -22,12 +22,16 @@
 #define SAMPLES_SHOWN 3
 #define OPEN_CHARTS 4 /* shown without a click; more would bury the timeline */
 
-static void value_cell(struct buf *b, const char *label, double value, const char *unit)
+static void value_cell(struct buf *b, const char *label, double value, const struct check_view *c, bool stable)
 {
     BUF_AUTO text = BUF_INIT(64);
+    BUF_AUTO of = BUF_INIT(64);
     if (isfinite(value))
-        reason_value(&text, value, unit);
-    html_print(b, "<td data-l=\"%s\">%s</td>", label, text.len ? buf_at(&text) : "-");
+        reason_value(&text, value, c->unit);
+    if (stable)
+        view_baseline(&of, c);
+    html_print(b, "<td data-l=\"%s\">%s", label, text.len ? buf_at(&text) : "-");
+    html_print(b, of.len ? "<span class=\"m\">%s</span></td>" : "</td>", of.len ? buf_at(&of) : "");
 }
 
 /* "06:45:19Z green 50% n=50, blue 0% n=50" of the newest polls that asked this check. */
@@ -46,7 +50,7 @@ static void samples(struct buf *b, const struct guard_view *v, const struct chec
             if (isfinite(p.value[r]))
                 reason_value(&text, p.value[r], c->unit);
             else
-                buf_text(&text, hd_outcome_word(p.outcome[r]));
+                buf_text(&text, html_outcome_words(p.outcome[r]));
             html_print(b, "%s %s %s", r == HD_STABLE ? "," : "", name[r], buf_at(&text));
             if (p.n[r] > 0)
                 html_print(b, " n=%.0f", p.n[r]);
@@ -85,8 +89,8 @@ static void check_row(struct buf *b, struct hd_arena *a, const struct guard_view
     if (!str_is(c->title, c->name))
         html_print(b, "<div class=\"m\">%s</div>", c->title);
     html_print(b, "</th>");
-    value_cell(b, g->candidate, c->value, c->unit);
-    value_cell(b, g->stable, c->stable, c->unit);
+    value_cell(b, g->candidate, c->value, c, false);
+    value_cell(b, g->stable, c->stable, c, true);
     html_print(b, "<td data-l=\"limit\">%s</td><td data-l=\"n\">", *c->limit ? c->limit : "-");
     if (isfinite(c->n) && c->n > 0)
         reason_count(b, c->n);
@@ -158,6 +162,7 @@ static struct chart chart_of(const struct guard_view *v, const struct check_view
                           .candidate = g->candidate,
                           .place = {part_place(reading, g, g->stable),
                                     part_place(reading, g, g->candidate)},
+                          .analysis = g->analysis,
                           .switch_ms = g->switch_to_ms,
                           .decided_ms = g->decided_ms,
                           .verified_ms = g->verified_ms,
@@ -193,7 +198,7 @@ static void chart_figure(struct buf *b, const struct guard_view *v, const struct
     chart_draw(b, &chart);
     if (series->n) {
         html_print(b, "<p class=\"m marks\">");
-        mark_legend(b, 'S', "switch", g->switch_to_ms, now_ms);
+        mark_legend(b, g->analysis ? 'B' : 'S', g->analysis ? "began" : "switch", g->switch_to_ms, now_ms);
         mark_legend(b, 'D', "decided", g->decided_ms, g->switch_to_ms);
         mark_legend(b, 'V', "verified", g->verified_ms, g->switch_to_ms);
         html_print(b, "</p><details><summary>the numbers</summary>");
@@ -239,7 +244,7 @@ static void head(struct buf *b, struct hd_arena *a, const struct guard_view *v, 
     if (v->demo)
         title = arena_print(a, "Invented example: %s", title);
     else if (v->at_ms)
-        title = arena_print(a, "At %s, %s", str_time(v->at_ms, text), title);
+        title = arena_print(a, "At %s, %s", str_moment(v->at_ms, now_ms, text), title);
     html_head(b, &(struct html_page){.title = title,
                                      .tone = g->needs_human ? TONE_FAIL : html_state_tone(g->state),
                                      .live = !v->at_ms && !hd_state_terminal(g->state),
@@ -276,7 +281,7 @@ static bool read_query(struct call *c, const struct store_guard *g, int64_t *ret
         bad = "\"at\" is not a time like 2026-11-20T03:04:10Z.";
     else if (at && *ret_at < g->started_ms)
         bad = arena_print(c->arena, "The guard began at %s: there is nothing to show from before.",
-                          str_time(g->started_ms, text));
+                          str_moment(g->started_ms, c->now_ms, text));
     else if (at && *ret_at > c->now_ms)
         bad = "That moment is still to come.";
     else if (sort && !*ret_by_name && !str_is(sort, "worst"))

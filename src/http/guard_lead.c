@@ -111,7 +111,7 @@ static void asked_row(struct buf *b, const struct guard_view *v, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
     if (v->approval.guard) {
-        row_begin(b, "Asked");
+        row_begin(b, "Approval");
         part_approval(b, &v->approval, now_ms);
         row_end(b);
         return;
@@ -124,7 +124,7 @@ static void asked_row(struct buf *b, const struct guard_view *v, int64_t now_ms)
         bool text = e->text && *e->text && !str_is(e->text, g->why);
         if (!headline && !text)
             return;
-        row_begin(b, "Asked");
+        row_begin(b, "Notice");
         if (headline)
             html_print(b, "<b>%s</b>", e->headline);
         if (text)
@@ -143,13 +143,14 @@ struct step {
 static void steps(struct buf *b, const struct store_guard *g, int64_t now_ms)
 {
     const struct step step[] = {
-        {"switched", g->switch_to_ms}, {"decided", g->decided_ms},   {"sent", g->sent_ms},
+        {g->analysis ? "began" : "switched", g->switch_to_ms}, {"decided", g->decided_ms},   {"sent", g->sent_ms},
         {"accepted", g->accepted_ms},  {"verified", g->verified_ms}, {"recovered", g->recovered_ms},
     };
     char text[STR_TIME_MAX];
     int64_t last = -1;
     html_print(b, "<ol class=\"steps\">");
-    for (size_t i = 0; i < sizeof step / sizeof *step; i++) {
+    const size_t n = g->analysis ? 2 : sizeof step / sizeof *step; /* it sends nothing */
+    for (size_t i = 0; i < n; i++) {
         int64_t at = step[i].at_ms;
         html_print(b, "<li%s>", at < 0 ? " class=\"no\"" : "");
         if (at < 0) {
@@ -330,7 +331,7 @@ static void change_row(struct buf *b, const struct guard_view *v)
 {
     const struct store_guard *g = &v->guard;
     bool said = v->change_version || v->change_commit || v->change_url || v->change_actor;
-    row_begin(b, "Changed");
+    row_begin(b, g->analysis ? "Judged" : "Changed");
     part_switch(b, g);
     if (v->change_commit)
         html_print(b, ", commit <code>%s</code>", v->change_commit);
@@ -340,7 +341,7 @@ static void change_row(struct buf *b, const struct guard_view *v)
         html_print(b, ", ");
         part_link(b, v->change_url, v->change_url);
     }
-    if (!said)
+    if (!said && !g->analysis)
         html_print(b, " <span class=\"m\">(nobody said which version; <code>haldane guard %s "
                       "--version</code> would)</span>",
                    g->service);
@@ -379,8 +380,8 @@ static void sure_weigh(struct buf *b, const struct guard_view *v)
     if (!w.any)
         return;
     html_print(b, "<div>evidence against %s: <meter min=\"0\" max=\"100\" value=\"%.0f\">%.0f %%</meter> "
-                  "%.0f %% of what a revert needs", v->guard.candidate, 100 * w.meter,
-               100 * w.meter, 100 * w.meter);
+                  "%.0f %% of what a %s needs", v->guard.candidate, 100 * w.meter,
+               100 * w.meter, 100 * w.meter, v->guard.analysis ? "fail" : "revert");
     if (w.crossed_ms) {
         html_print(b, "; it sufficed ");
         html_time(b, v->guard.switch_to_ms + w.crossed_ms, v->guard.switch_to_ms);
@@ -388,9 +389,9 @@ static void sure_weigh(struct buf *b, const struct guard_view *v)
         html_print(b, "; proven healthy ");
         html_time(b, v->guard.switch_to_ms + w.healthy_ms, v->guard.switch_to_ms);
     }
-    html_print(b, "</div><div class=\"m\">a revert needs evidence that chance gives at most once in %.0f "
+    html_print(b, "</div><div class=\"m\">a %s needs evidence that chance gives at most once in %.0f "
                   "guards, even if %s is just tolerable; what is shorter than ignore_blips cannot give it "
-                  "alone</div>", floor(exp(w.threshold) + 0.5), v->guard.candidate);
+                  "alone</div>", v->guard.analysis ? "fail" : "revert", floor(exp(w.threshold) + 0.5), v->guard.candidate);
     for (size_t i = 0; i < v->n_checks; i++) {
         double n = weigh_effective(v->guard.engine, v->check[i].index);
         const struct hd_check_state *s = v->check[i].state;

@@ -64,6 +64,22 @@ static void intent_steps(struct buf *b, const struct store_intent *it)
     html_print(b, "</ol>");
 }
 
+static const char *intent_words(int outcome)
+{
+    switch (outcome) {
+    case HD_INTENT_JOURNALED:
+        return "written down, not sent yet";
+    case HD_INTENT_UNKNOWN:
+        return "sent, the answer was lost";
+    case HD_INTENT_UNVERIFIED:
+        return "not verified";
+    case HD_INTENT_CONFLICT:
+        return "given up: someone else changed the traffic";
+    default:
+        return hd_intent_word(outcome);
+    }
+}
+
 static void intents(struct buf *b, const struct guard_view *v, int64_t now_ms)
 {
     if (v->n_intents)
@@ -71,7 +87,7 @@ static void intents(struct buf *b, const struct guard_view *v, int64_t now_ms)
     for (size_t i = 0; i < v->n_intents; i++) {
         const struct store_intent *it = &v->intent[i];
         html_print(b, "<details><summary>%s %lld by %s: <b>%s</b>, journaled ", it->kind,
-                   (long long)it->seq, it->actuator, hd_intent_word(it->outcome));
+                   (long long)it->seq, it->actuator, intent_words(it->outcome));
         html_time(b, it->journaled_ms, now_ms);
         html_print(b, "%s%s</summary><p>from <code>%s</code> to <code>%s</code></p>",
                    it->text && *it->text ? ": " : "", it->text, it->from, it->to);
@@ -111,18 +127,35 @@ static void fact(struct buf *b, const char *name, const char *text)
         html_print(b, "<div><dt>%s</dt><dd>%s</dd></div>", name, text);
 }
 
+static const char *started_by(const char *trigger)
+{
+    static const struct {
+        const char *slug, *words;
+    } row[] = {{"traffic", "the switch, seen at the router"},
+               {"cli", "haldane guard"},
+               {"api", "an order over the API"},
+               {"order", "an order to move the traffic"}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        if (str_is(row[i].slug, trigger))
+            return row[i].words;
+    }
+    return trigger; /* the name of another tool */
+}
+
 static void facts(struct buf *b, const struct guard_view *v, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
     html_print(b, "<h2>Particulars</h2><dl class=\"facts\">");
-    html_print(b, "<div><dt>switch seen</dt><dd>between ");
+    html_print(b, g->analysis ? "<div><dt>judged from</dt><dd>" : "<div><dt>switch seen</dt><dd>between ");
     html_time(b, g->switch_from_ms, now_ms);
-    html_print(b, " and ");
-    html_time(b, g->switch_to_ms, g->switch_from_ms);
+    if (!g->analysis) {
+        html_print(b, " and ");
+        html_time(b, g->switch_to_ms, g->switch_from_ms);
+    }
     html_print(b, "</dd></div>");
-    fact(b, "started by", g->trigger);
+    fact(b, "started by", started_by(g->trigger));
     fact(b, "asked for as", v->run.run);
-    fact(b, "mode", hd_mode_word(g->mode));
+    fact(b, "mode", g->analysis ? NULL : hd_mode_word(g->mode));
     fact(b, "verdict", hd_verdict_word(g->verdict));
     if (isfinite(g->score))
         html_print(b, "<div><dt>score</dt><dd>%.3g of 100</dd></div>", g->score);

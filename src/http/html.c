@@ -9,8 +9,6 @@
 
 #include "base/str.h"
 
-#define DAY_MS ((int64_t)24 * 3600 * 1000)
-
 /* C1 controls and the characters that turn the direction of what follows. */
 static bool is_hostile(const unsigned char *p, size_t len)
 {
@@ -141,6 +139,17 @@ enum tone html_state_tone(int state)
     return state >= 0 && (size_t)state < n ? state_tones[state] : TONE_NONE;
 }
 
+const char *html_outcome_words(int outcome)
+{
+    static const char *const words[] = {
+        [HD_OUTCOME_OK] = "ok",           [HD_OUTCOME_NO_DATA] = "no data",
+        [HD_OUTCOME_TOO_FEW] = "too few requests", [HD_OUTCOME_NAN] = "no number",
+        [HD_OUTCOME_STALE] = "too old",   [HD_OUTCOME_PARTIAL] = "incomplete answer",
+        [HD_OUTCOME_TOO_MANY] = "too many series", [HD_OUTCOME_ERROR] = "no usable answer",
+    };
+    return outcome >= 0 && (size_t)outcome < sizeof words / sizeof *words ? words[outcome] : hd_outcome_word(outcome);
+}
+
 const char *html_state_words(int state)
 {
     switch (state) {
@@ -155,18 +164,13 @@ const char *html_state_words(int state)
 
 void html_time(struct buf *b, int64_t wall_ms, int64_t day_ms)
 {
-    char full[STR_TIME_MAX], clock[STR_TIME_MAX];
+    char full[STR_TIME_MAX], text[STR_TIME_MAX];
     if (wall_ms < 0) {
         buf_byte(b, '-');
         return;
     }
     (void)str_time(wall_ms, full);
-    (void)str_clock(wall_ms, clock);
-    bool same_day = wall_ms / DAY_MS == day_ms / DAY_MS;
-    html_print(b, "<time datetime=\"%s\" title=\"%s\">", full, full);
-    if (!same_day)
-        buf_print(b, "%.10s ", full);
-    html_print(b, "%sZ</time>", clock);
+    html_print(b, "<time datetime=\"%s\" title=\"%s\">%s</time>", full, full, str_moment(wall_ms, day_ms, text));
 }
 
 void html_ago(struct buf *b, int64_t wall_ms, int64_t now_ms)

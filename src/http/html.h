@@ -35,6 +35,8 @@ void html_foot(struct buf *);
 const char *html_tone_word(enum tone); /* the class in style.css */
 void html_icon(struct buf *, enum tone);
 enum tone html_state_tone(int state);
+/* Why a check has no value, in words; the API has the slugs. */
+const char *html_outcome_words(int outcome);
 /* "not_verified" -> "not verified" */
 const char *html_state_words(int state);
 

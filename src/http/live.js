@@ -11,14 +11,14 @@
 
   function two(n) { return (n < 10 ? '0' : '') + n; }
 
-  // 03:04:10Z -> 03:04:10Z (05:04)
+  // 03:04:10Z -> 03:04:10Z (05:04:10 here)
   function local(root) {
     each(root.querySelectorAll('time[datetime]'), function (t) {
       var d = new Date(t.getAttribute('datetime'));
       if (isNaN(d) || t.lastElementChild || !d.getTimezoneOffset() || t.closest('.time li + li, .steps li + li, svg')) return;
       var s = doc.createElement('span');
       s.className = 'lt';
-      s.textContent = ' (' + two(d.getHours()) + ':' + two(d.getMinutes()) + ' here)';
+      s.textContent = ' (' + [d.getHours(), d.getMinutes(), d.getSeconds()].map(two).join(':') + ' here)';
       t.appendChild(s);
     });
   }

@@ -202,12 +202,13 @@ void part_state(struct buf *b, int state)
 
 void part_switch(struct buf *b, const struct store_guard *g)
 {
-    html_print(b, "%s", g->stable);
-    if (g->stable_version)
-        html_print(b, " %s", g->stable_version);
-    html_print(b, " to %s", g->candidate);
-    if (g->candidate_version)
-        html_print(b, " %s", g->candidate_version);
+    const char *const name[] = {g->stable, g->candidate}, *const version[] = {g->stable_version, g->candidate_version};
+    for (int i = 0; i < HD_ROLES; i++) {
+        const int r = g->analysis ? HD_CANDIDATE - i : i;
+        html_print(b, "%s%s", !i ? "" : g->analysis ? " against " : " to ", name[r]);
+        if (version[r] && !str_is(version[r], name[r]))
+            html_print(b, " %s", version[r]);
+    }
 }
 
 void part_service_link(struct buf *b, const char *service)
@@ -234,7 +235,7 @@ static void guard_row(struct buf *b, const struct store_guard *g, bool service, 
         part_service_link(b, g->service);
         html_print(b, "</td>");
     }
-    html_print(b, "<td data-l=\"switch\">");
+    html_print(b, "<td data-l=\"%s\">", g->analysis ? "judged" : "switch");
     part_switch(b, g);
     html_print(b, "</td><td data-l=\"what\" class=\"w\"><a href=\"/g/%s\">%s</a>", g->id,
                g->headline);
@@ -265,8 +266,8 @@ void part_guards(struct buf *b, const struct store_guard *g, size_t n, bool serv
     html_print(b, "<table class=\"list\"><thead><tr><th scope=\"col\">state</th>");
     if (service)
         html_print(b, "<th scope=\"col\">service</th>");
-    html_print(b, "<th scope=\"col\">switch</th><th scope=\"col\">what</th>"
-                  "<th scope=\"col\">started</th></tr></thead><tbody>");
+    html_print(b, "<th scope=\"col\">%s</th><th scope=\"col\">what</th>"
+                  "<th scope=\"col\">started</th></tr></thead><tbody>", n && g->analysis ? "judged" : "switch");
     for (size_t i = 0; i < n; i++)
         guard_row(b, &g[i], service, now_ms);
     html_print(b, "</tbody></table>");

@@ -39,7 +39,7 @@ void part_until(struct buf *, const struct way *, int64_t now_ms);
 void part_way(struct buf *, const struct way *);
 /* "[icon] watching" */
 void part_state(struct buf *, int state);
-/* "blue 41 to green 42" */
+/* "blue 41 to green 42"; of an analysis, which has no switch, "green 42 against blue 41" */
 void part_switch(struct buf *, const struct store_guard *);
 void part_service_link(struct buf *, const char *service);
 void part_group_link(struct buf *, const char *group);

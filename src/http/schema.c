@@ -142,6 +142,7 @@ static const struct property {
     {"Check", "band", "=band"},
     {"Check", "value", "number?"},
     {"Check", "stable", "number?"},
+    {"Check", "baseline", "text?"},
     {"Check", "limit", "text"},
     {"Check", "rule", "text"},
     {"Check", "unit", "text"},

@@ -4,6 +4,7 @@
  */
 #include "http/show.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -123,6 +124,10 @@ static void put_check(struct json_out *o, const struct check_view *c)
     json_put_text(o, "band", hd_band_word((int)c->band));
     json_put_double(o, "value", c->value);
     json_put_double(o, "stable", c->stable);
+    if (c->state && isfinite(c->stable))
+        json_put_text(o, "baseline", c->state->baseline == 2 ? "before" : "concurrent");
+    else
+        json_put_null(o, "baseline");
     json_put_text(o, "limit", c->limit);
     json_put_text(o, "rule", c->sequential ? "sequential" : "threshold");
     json_put_text(o, "unit", c->unit);

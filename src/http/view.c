@@ -54,6 +54,15 @@ static const char *limit_text(struct hd_arena *a, const struct json *j, const st
     return arena_text(a, buf_at(&b));
 }
 
+void view_baseline(struct buf *b, const struct check_view *c)
+{
+    const struct hd_check_state *s = c->state;
+    if (!s || s->baseline != 2 || !isfinite(c->stable))
+        return;
+    const int64_t minutes = str_is(c->kind, "gauge") ? s->before_judged : (s->before_ms + 30000) / 60000;
+    buf_print(b, ", %lld min before the switch", (long long)minutes);
+}
+
 void view_polls(struct buf *b, const struct check_view *c)
 {
     const struct hd_check_state *s = c->state;
@@ -102,7 +111,7 @@ static void judge_words(struct check_view *c)
         c->tone = c->sequential ? TONE_RUN : TONE_PASS;
         c->word = c->sequential ? "weighed" : "pass";
     } else if (s->outcome != HD_OUTCOME_OK) {
-        c->word = hd_outcome_word(s->outcome);
+        c->word = html_outcome_words(s->outcome);
     }
 }
 
@@ -128,6 +137,8 @@ static void fill_check(struct hd_arena *a, const struct json *j, const struct hd
     c->complement = member_bool(j, "complement");
     c->sequential = str_is(member_text(a, j, "rule", ""), "sequential");
     c->limit = limit_text(a, j, c);
+    const char *moves = strstr(c->limit, "x baseline");
+    c->moving = moves && !memchr(c->limit, ',', (size_t)(moves - c->limit));
     judge_words(c);
 }
 

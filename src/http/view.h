@@ -14,6 +14,7 @@ struct check_view {
     const char *name, *title, *unit, *limit, *query, *kind; /* never NULL but query */
     const char *graph, *by; /* where its source draws queries, and the labels to sum by; NULL: nowhere */
     bool critical, advisory, complement;
+    bool moving;     /* its limit follows the baseline: another one in each poll */
     bool sequential; /* all its polls are weighed together; none of them breaks a limit by itself */
     uint8_t index;
     const struct hd_check_state *state; /* NULL: nothing judged yet */
@@ -27,6 +28,8 @@ struct check_view {
 /* Reads a guard's or service's list of checks; a list that cannot be read is an empty one. */
 void view_checks(struct hd_arena *, const char *checks_json, const struct hd_guard_state *,
                  struct check_view **ret, size_t *ret_n);
+/* ", the 5 min before the switch" when stable's value is from then; nothing when it is of the same polls. */
+void view_baseline(struct buf *, const struct check_view *);
 /* "3 of 38 polls", and which of those that were judged counted neither for nor against the release. */
 void view_polls(struct buf *, const struct check_view *);
 /* Worst first, as the page shows them; pointers into `checks`. */

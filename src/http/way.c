@@ -88,7 +88,7 @@ static void ask_target(struct hd_arena *a, const struct way_facts *f, struct way
     else if (s->wanted != UINT32_MAX && s->ready < s->wanted)
         add(a, w, TONE_WARN, "%s has only %u of %u members ready.", w->to, s->ready, s->wanted);
     else
-        add(a, w, TONE_PASS, "%s has %u members ready.", w->to, s->ready);
+        add(a, w, TONE_PASS, "%s has %u member%s ready.", w->to, s->ready, s->ready == 1 ? "" : "s");
     if (f->rejected)
         add(a, w, TONE_WARN,
             "%s was rejected (%s): it must be named in the order, or re-armed first.", w->to,

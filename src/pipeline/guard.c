@@ -269,8 +269,8 @@ void guard_tell_switch(struct guard *g, const char *how)
     BUF_AUTO text = BUF_INIT(2 * HD_TEXT_MAX);
     ARENA_AUTO a = arena_new();
     struct would w = may_act(g, a);
-    buf_print(&text, "%s, rejected by guard %s at %.19sZ (%s). ", m->colour, *m->guard ? m->guard : "?",
-              str_time(m->at_ms, at), m->why);
+    buf_print(&text, "%s, rejected by guard %s at %s (%s). ", m->colour, *m->guard ? m->guard : "?",
+              str_moment(m->at_ms, g->p->now.wall_ms, at), m->why);
     if (!w.reason)
         buf_print(&text, "It is watched, and taken back if it fails");
     else

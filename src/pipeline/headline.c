@@ -28,8 +28,8 @@ static void headline_watching(const struct guard *g, struct buf *b)
     else if (g->told_blind)
         buf_print(b, "Watching %s (from %s), partly blind - look", candidate, stable);
     else if (m)
-        buf_print(b, "Watching %s (from %s) again: it was rejected at %.19sZ", candidate, stable,
-                  str_time(m->at_ms, at));
+        buf_print(b, "Watching %s (from %s) again: it was rejected at %s", candidate, stable,
+                  str_moment(m->at_ms, g->p->now.wall_ms, at));
     else
         buf_print(b, "Watching %s (from %s)%s", candidate, stable,
                   g->row.state == HD_STATE_WARMING ? ", warming up" : "");
@@ -71,8 +71,8 @@ static bool headline_ordered(const struct guard *g, struct buf *b)
         if (g->row.recovered_ms >= 0)
             buf_print(b, "Rolled back to %s as ordered, users are well - no action needed", stable);
         else
-            buf_print(b, "Rolled back to %s as ordered, verified at %s UTC; watching that users are well", stable,
-                      str_clock(g->row.verified_ms, at));
+            buf_print(b, "Rolled back to %s as ordered, verified at %s; watching that users are well", stable,
+                      str_moment(g->row.verified_ms, g->row.verified_ms, at));
         return true;
     case HD_STATE_REFUSED:
         buf_print(b, "The ordered roll-back to %s could NOT be made - act now", stable);
@@ -123,8 +123,8 @@ void guard_headline(struct guard *g)
         if (g->row.recovered_ms >= 0)
             buf_print(b, "Rolled back to %s and recovered - no action needed", stable);
         else
-            buf_print(b, "Rolled back to %s, verified at %s UTC; waiting for users to recover", stable,
-                      str_clock(g->row.verified_ms, at));
+            buf_print(b, "Rolled back to %s, verified at %s; waiting for users to recover", stable,
+                      str_moment(g->row.verified_ms, g->row.verified_ms, at));
         break;
     case HD_STATE_PASSED:
         buf_print(b, "%s passed - no action needed", candidate);

@@ -35,7 +35,7 @@ def first_reverts(d, routers, chat):
     g = d.guard("care")
     verified = [a["annotations"]["summary"] for a in chat.alerts if "verified at" in a["annotations"]["summary"] and
                 a["labels"].get("service") == "care"]
-    w.ok(verified and verified[0].endswith("UTC; waiting for users to recover"),
+    w.ok(verified and verified[0].endswith("Z; waiting for users to recover"),
          "what is achieved is said while users recover", verified)
     w.ok("users are well again" in d.get(f"/g/{g['id']}")[1], "and on the page when they have")
     w.ok("haldane is acting" not in d.get(f"/g/{g['id']}")[1], "not that haldane is acting")

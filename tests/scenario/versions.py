@@ -12,6 +12,7 @@ import world as w  # noqa: E402
 
 BAD = [
     ("one version twice", {"candidate_label": "green", "stable_label": "green"}, "one_version"),
+    ("a pattern for a version", {"candidate_label": "gre*", "stable_label": "blue"}, "no_versions"),
     ("a version against nobody", {"candidate_label": "green", "candidate": "none"}, "no_such_colour"),
 ]
 

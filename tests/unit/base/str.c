@@ -155,6 +155,10 @@ static void times(void **state)
     }
     char out[STR_TIME_MAX];
     assert_string_equal(str_clock(1795143850123, out), "03:04:10");
+    assert_string_equal(str_moment(1795143850123, 1795143850123, out), "03:04:10Z");
+    assert_string_equal(str_moment(1795143850123, 1795143850123 - 86400000, out), "2026-11-20 03:04:10Z");
+    assert_string_equal(str_moment(1795143850123, 0, out), "2026-11-20 03:04:10Z");
+    (void)str_moment(INT64_MIN, INT64_MAX, out);
     assert_string_equal(str_time(-1, out), "1969-12-31T23:59:59.999Z");
     (void)str_time(INT64_MAX, out); /* writes no more than it may */
     (void)str_time(INT64_MIN, out);

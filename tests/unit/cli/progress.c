@@ -274,7 +274,7 @@ static void words(void **state)
 {
     (void)state;
     ARENA_AUTO a = arena_new();
-    assert_string_equal(table_time(a, 1763607850123), "2025-11-20 03:04:10");
+    assert_string_equal(table_time(a, 1763607850123), "2025-11-20 03:04:10Z");
     assert_null(table_time(a, -1));
     assert_null(table_duration(a, -1));
     assert_string_equal(table_duration(a, 123000), "2m 03s");

@@ -330,6 +330,41 @@ static void test_polls(void **state)
     }
 }
 
+/* Where stable's value comes from is said beside it; words, not slugs; an analysis has no switch. */
+static void test_words(void **state)
+{
+    struct hd_error err;
+    struct store *s = NULL;
+    ARENA_AUTO a = arena_new();
+    BUF_AUTO guard = BUF_INIT(HD_REPLY_BYTES_MAX);
+    BUF_AUTO analysis = BUF_INIT(HD_REPLY_BYTES_MAX);
+    BUF_AUTO post = BUF_INIT(HD_REPLY_BYTES_MAX);
+    struct guard_view *v = arena_of(a, struct guard_view);
+    (void)state;
+    sample_ok(store_open_reader(path, &s, &err), &err);
+    sample_ok(view_load(s, a, SAMPLE_REVERTED, now_ms, v, &err), &err);
+    struct hd_guard_state g = *v->guard.engine;
+    g.check[0].baseline = 2;
+    g.check[0].before_ms = 5 * MINUTE;
+    g.check[1].judged = 0;
+    g.check[1].band = HD_BAND_NONE;
+    g.check[1].outcome = HD_OUTCOME_NO_DATA;
+    view_checks(a, sample_checks, &g, &v->check, &v->n_checks);
+    guard_render(&guard, a, v, now_ms);
+    export_guard(&post, a, v, "");
+    assert_non_null(strstr(guard.at, "0.2%<span class=\"m\">, 5 min before the switch</span>"));
+    assert_non_null(strstr(post.at, "0.2%, 5 min before the switch |"));
+    assert_non_null(strstr(guard.at, "no data</span>"));
+    assert_null(strstr(guard.at, "no_data"));
+    assert_non_null(strstr(guard.at, "blue v41 to green v42"));
+    v->guard.analysis = true;
+    guard_render(&analysis, a, v, now_ms);
+    assert_non_null(strstr(analysis.at, "green v42 against blue v41"));
+    assert_null(strstr(analysis.at, "<dt>switch seen"));
+    assert_null(strstr(analysis.at, "switched "));
+    (void)store_close(s);
+}
+
 /* Page, post-mortem and API say one thing of the cause, and no more than was observed. */
 static void test_cause(void **state)
 {
@@ -440,7 +475,7 @@ int main(void)
         cmocka_unit_test(test_guard_course), cmocka_unit_test(test_newer_needs),
         cmocka_unit_test(test_alarm),        cmocka_unit_test(test_moment),
         cmocka_unit_test(test_demo),         cmocka_unit_test(test_cause),
-        cmocka_unit_test(test_polls),
+        cmocka_unit_test(test_polls),        cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, make_store, drop_store);
 }
