@@ -477,11 +477,11 @@ static void demo_banner(struct buf *b)
 /* A page that shows another time than now must not be taken for the state of things. */
 static void moment_banner(struct buf *b, const struct guard_view *v, int64_t now_ms)
 {
-    char full[STR_TIME_MAX];
     html_print(b, "<p class=\"note warn\">");
     html_icon(b, TONE_WARN);
-    html_print(b, "<b>This is how it stood at <time datetime=\"%s\">%s</time></b>, ", str_time(v->at_ms, full),
-               str_time(v->at_ms, full));
+    html_print(b, "<b>This is how it stood at ");
+    html_time(b, v->at_ms, 0);
+    html_print(b, "</b>, ");
     html_ago(b, v->at_ms, now_ms);
     html_print(b, ", by what was known then. It does not change, and nothing can be ordered from it. "
                   "<a href=\"/g/%s\">How it stands now</a></p>", v->guard.id);

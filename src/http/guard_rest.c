@@ -185,10 +185,11 @@ static void history(struct buf *b, const struct guard_view *v, int64_t now_ms)
     part_service_link(b, v->guard.service);
     html_print(b, "</h2><p>");
     record_say(b, &v->record);
-    html_print(b, " Medians: ");
-    size_t before = b->len;
-    record_times(b, &v->record);
-    html_print(b, b->len == before ? "nothing was taken back yet.</p>" : ".</p>");
+    const struct record *r = &v->record;
+    const bool times = r->detect_ms >= 0 || r->revert_ms >= 0 || r->recover_ms >= 0;
+    html_print(b, times ? " Medians: " : "");
+    record_times(b, r);
+    html_print(b, times ? ".</p>" : "</p>");
     if (n)
         part_guards(b, v->recent, n, false, now_ms);
 }

@@ -57,6 +57,10 @@ void record_of(struct hd_arena *a, const struct store_guard *g, size_t n, struct
 
 void record_say(struct buf *b, const struct record *r)
 {
+    if (!r->guards) {
+        html_print(b, "No guard has ended yet.");
+        return;
+    }
     html_print(b, "Of %zu guard%s %zu raised an alarm", r->guards, r->guards == 1 ? "" : "s",
                r->alarms);
     if (r->alarms || r->false_alarms)

@@ -124,7 +124,7 @@ static bool hand_over(struct guard *g)
     return true;
 }
 
-static void proven(struct guard *g)
+static void proven(struct guard *g, const struct hd_live *live)
 {
     struct act *a = &g->act;
     bool already = !a->intent.guard;
@@ -139,6 +139,7 @@ static void proven(struct guard *g)
     event_guard(g, "intent", already ? HD_REASON_ALREADY_THERE : HD_REASON_VERIFIED, g->goal, true);
     due_drop(g->p, DUE_ACT, g->service->index);
     watch_stop(g->service); /* a reading begun before our write says nothing about it */
+    watch_rebase(g->service, g->policy, live); /* the proof is the newest reading, for whoever looks */
     if (!again || !hand_over(g))
         care_begin(g);
 }
@@ -195,7 +196,7 @@ static void read_back(struct guard *g, struct talk *t, const struct hd_live *liv
     struct act *a = &g->act;
     ARENA_AUTO arena = arena_new();
     if (str_is(live->value, g->goal)) {
-        proven(g);
+        proven(g, live);
     } else if (a->refused) {
         act_stand_down(g, HD_STATE_REFUSED, HD_INTENT_REFUSED, HD_REASON_ROUTER_REFUSED,
                    arena_print(arena, "%s; the router still has %s",
@@ -250,7 +251,7 @@ static void first_read(struct guard *g, struct talk *t, const struct hd_live *li
         return;
     }
     if (str_is(live->value, g->goal)) {
-        proven(g);
+        proven(g, live);
         return;
     }
     if (changed_by_other(g, live) || !gate(g, live))

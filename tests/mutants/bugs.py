@@ -132,9 +132,9 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/send.c", "if (c->storage.lost == HD_STORE_LOST_REVERT && g->actuator->absolute) {",
          "if (g->actuator->absolute) {"),)),
     ("read_back_skipped", "I3", ("adapters",), (
-        ("src/pipeline/act.c", "    if (str_is(live->value, g->goal)) {\n        proven(g);\n    } else if",
+        ("src/pipeline/act.c", "    if (str_is(live->value, g->goal)) {\n        proven(g, live);\n    } else if",
          "    if (str_is(live->value, g->goal) || a->intent.outcome == HD_INTENT_ACCEPTED) {\n"
-         "        proven(g);\n    } else if"),)),
+         "        proven(g, live);\n    } else if"),)),
     ("once_order_repeated", "I6", ("adapters",), (
         ("src/pipeline/act.c", "a->intent.sends < SENDS_MAX && (a->unsent || !once);",
          "a->intent.sends < SENDS_MAX && (a->unsent || !once || true);"),)),

@@ -294,6 +294,9 @@ def frozen(d, b, base):
     w.ok("This is how it stood at" in text and "nothing can be ordered" in text, "a banner says which moment", text[:900])
     w.ok(page.eval("document.querySelector('h1').textContent").startswith("bad: green is failing"),
          "its sentence is that of the moment", text[:900])
+    proof = page.go(f"{base}/g/{g['id']}?at={g['verified_at']}").eval("document.body.innerText")
+    w.ok("blue stable gets 100%" in proof.replace("\n", " "), "a proven revert is what users get then",
+         proof[:900])
     w.ok("recovered" not in text and "verified" not in text and "fail" in text.split("Checks")[1][:60],
          "what came later is not there", text)
     w.equal(page.eval("document.querySelectorAll('.do a, form.ask, #do-rearm').length"), 0, "nothing can be ordered")
@@ -329,6 +332,39 @@ def links(d, b, base):
 
 
 KEEP = "navigator.clipboard.writeText = (t) => { window.copied = t; return Promise.resolve(); }"
+
+
+def number(text):
+    return None if text == "-" else float(text.rstrip("%").replace(",", "")) / (100 if text.endswith("%") else 1)
+
+
+def numbers(d, b, base):
+    """The chart's table, its marks and its sentence say what the stored evidence says, for each end."""
+    page = b.page()
+    for name in ("bad", "good", "held", "stale", "both", "live"):
+        page.go(f"{base}/g/{d.guard(name)['id']}")
+        rows = page.eval("[...document.querySelectorAll('table.data tbody tr')].map((r) => [r.querySelector('time')"
+                         ".dateTime, ...[...r.querySelectorAll('td')].map((c) => c.textContent)])")
+        stored = {e["at"]: {m["role"]: m for m in e["measurements"] if m["fresh"] and m["outcome"] in ("ok", "too_few")}
+                  for e in d.api(f"/guards/{d.guard(name)['id']}/evidence")["items"]}
+        wrong = []
+        for at, *cells in rows:
+            for role, cell in zip(("candidate", "stable"), cells):
+                m, (shown, *n) = stored[at].get(role), cell.split(" n=")
+                want = m["events"] / m["exposure"] if m and m["exposure"] else None
+                if want is None:
+                    continue
+                if abs(number(shown) - want) > 0.0006 or number(n[0]) != round(m["exposure"]):
+                    wrong.append((at, role, cell, m))
+        w.ok(len(rows) > 4 and not wrong, f"{name}: the table has the numbers of the stored evidence", str((wrong, rows)))
+        g = d.guard(name)
+        marks = page.eval("[...document.querySelectorAll('svg.chart text.c')].map((t) => t.textContent).join('')")
+        w.equal(marks, "S" + ("D" if g["decided_at"] else "") + ("V" if g["verified_at"] else ""),
+                f"{name}: switch, decision and verification are marked as far as they happened")
+        said = page.eval("document.querySelector('svg.chart desc').textContent")
+        most = max(c for _, c, _ in ((0, number(r[1].split(" n=")[0]) or 0, 0) for r in rows))
+        w.ok(f"and {most * 100:.3g}%; blue" in said and "limit 5%" in said, f"{name}: and its sentence the same", said)
+    page.close()
 
 
 def keys(d, b, base):
@@ -533,6 +569,7 @@ def main(world):
         countdown(d, b, base)
         links(d, b, base)
         frozen(d, b, base)
+        numbers(d, b, base)
         keys(d, b, base)
         exports(d, world)
         page = b.page()
