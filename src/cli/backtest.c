@@ -134,6 +134,7 @@ static void take_end(const struct hd_policy *p, const struct find_switch *f, str
 {
     t->cut_ms = f->until_ms < 0 ? 0 : f->until_ms;
     t->next = f->until_ms < 0 ? NULL : p->colours[f->next].name;
+    t->silent = f->silent;
 }
 
 static int find_all(struct task *k)

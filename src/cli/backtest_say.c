@@ -35,7 +35,7 @@ static int64_t after_ms(const struct tried *x)
     return x->left_out ? -1 : cut_short(x) ? x->end_ms : x->end.t_ms;
 }
 
-static const char *why_of(struct hd_arena *a, const struct tried *x)
+static const char *decision_of(struct hd_arena *a, const struct tried *x)
 {
     if (x->left_out)
         return arena_print(a, "left out: %s", x->left_out);
@@ -45,6 +45,16 @@ static const char *why_of(struct hd_arena *a, const struct tried *x)
         return "cut short: here its evidence ends";
     return arena_print(a, "cut short: traffic moved %s to %s",
                        str_is(x->trial.next, x->trial.stable) ? "back" : "on", x->trial.next);
+}
+
+/* Requests that nobody counted may as well never have come as far as the router. */
+static const char *why_of(struct hd_arena *a, const struct tried *x)
+{
+    const char *why = decision_of(a, x);
+    if (!x->trial.silent)
+        return why;
+    return arena_print(a, "%s (no side counted a request, and %s gave no sample: taken for a release that never started; "
+                          "an outage in front of both looks the same)", why, x->trial.candidate);
 }
 
 /* --- text --- */
@@ -105,6 +115,7 @@ static void put_switch(struct backtest *b, const struct tried *x, struct json_ou
     json_put_text(out, "why", why_of(b->arena, x));
     json_put_i64(out, "polls", (int64_t)x->polls);
     json_put_bool(out, "cut_short", cut_short(x));
+    json_put_bool(out, "uncounted", t->silent);
     json_put_time(out, "moved_on_at", t->cut_ms ? t->cut_ms : -1);
     json_put_text(out, "moved_on_to", t->next);
     json_put_text(out, "left_out", x->left_out);

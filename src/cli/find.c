@@ -204,7 +204,7 @@ static bool ends(const struct hd_policy *p, const struct find_switch *f, const s
 static void end(struct find_switch *f, const struct traffic_shift *s)
 {
     f->until_ms = s->by_ms;
-    f->next = s->up ? (uint32_t)s->colour : f->stable;
+    f->next = s->up ? (uint32_t)s->colour : s->next >= 0 ? (uint32_t)s->next : f->stable;
 }
 
 enum hd_code find_switches(const struct find *f, int64_t from_ms, int64_t to_ms, struct find_switch **ret,
@@ -228,7 +228,8 @@ enum hd_code find_switches(const struct find *f, int64_t from_ms, int64_t to_ms,
             (over && back && s->after_ms <= last->until_ms)) /* the move back */
             continue;
         last = &list[n++];
-        *last = (struct find_switch){s->after_ms, -1, stable_of(f->policy, s), (uint32_t)s->colour, 0};
+        *last = (struct find_switch){.at_ms = s->after_ms, .until_ms = -1, .stable = stable_of(f->policy, s),
+                                     .candidate = (uint32_t)s->colour, .silent = s->silent};
     }
     *ret = list;
     *ret_n = n;
@@ -246,6 +247,7 @@ enum hd_code find_end(const struct find *f, int64_t to_ms, struct find_switch *r
     if (scan(f, ret->at_ms, end_ms < to_ms ? end_ms : to_ms, &shift, &n, err))
         return err->code;
     for (size_t i = 0; i < n && ret->until_ms < 0; i++) {
+        ret->silent |= shift[i].silent && (uint32_t)shift[i].colour == ret->candidate;
         if (ends(f->policy, ret, &shift[i]))
             end(ret, &shift[i]);
     }

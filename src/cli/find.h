@@ -22,6 +22,7 @@ struct find_switch {
     int64_t at_ms;    /* at the earliest */
     int64_t until_ms; /* when it moved on, or back; -1: not while a guard would have watched */
     uint32_t stable, candidate, next; /* colours; next: to whom it moved then */
+    bool silent;      /* nobody counted a request: told from what the other side no longer got */
 };
 
 /* Every switch between two times that the source can show, in order, as the daemon would have taken

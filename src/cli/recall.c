@@ -438,8 +438,10 @@ static enum hd_code past(struct recall *p, struct trial *t, struct hd_error *err
 
 /* How the router split the traffic at a poll is seen in the requests that came after it, over two
  * scrapes; where too few came, as before. In whole percents, for chance is no change of a setting.
+ * `silent`: nobody counted the switch, so that while nobody counts all goes to a candidate that never
+ * started.
  */
-static void add_splits(const struct recall *p, struct store_evidence *poll, size_t n)
+static void add_splits(const struct recall *p, struct store_evidence *poll, size_t n, bool silent)
 {
     uint32_t check = 0, ppm = UINT32_MAX;
     while (check < p->policy->n_checks && !counted(&p->policy->checks[check]))
@@ -455,12 +457,15 @@ static void add_splits(const struct recall *p, struct store_evidence *poll, size
                 sum[r] += m[r].outcome == HD_OUTCOME_OK ? m[r].exposure : 0;
         }
         double all = sum[HD_STABLE] + sum[HD_CANDIDATE];
-        if (all >= SPLIT_LEAST)
+        bool none = silent && all < SPLIT_LEAST;
+        if (none)
+            ppm = HD_WHOLE_PPM;
+        else if (all >= SPLIT_LEAST)
             ppm = (uint32_t)floor(100 * sum[HD_CANDIDATE] / all + .5) * 10000;
         struct hd_presence *presence = poll[i].evidence.presence;
         for (int r = 0; ppm <= 1000000 && r < HD_ROLES; r++)
             presence[r] = (struct hd_presence){true, r == HD_CANDIDATE ? ppm : 1000000 - ppm,
-                                               UINT32_MAX, UINT32_MAX};
+                                               none && r == HD_CANDIDATE ? 0 : UINT32_MAX, UINT32_MAX};
     }
 }
 
@@ -519,6 +524,6 @@ enum hd_code recall_collect(struct asker *asker, struct hd_arena *a, const struc
         if (progress)
             progress(user, i + 1, polls);
     }
-    add_splits(&p, &t->evidence[HD_BEFORE_BINS], t->n - HD_BEFORE_BINS);
+    add_splits(&p, &t->evidence[HD_BEFORE_BINS], t->n - HD_BEFORE_BINS, t->silent);
     return HD_OK;
 }

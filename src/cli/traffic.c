@@ -44,7 +44,9 @@ void traffic_begin(struct traffic *t, uint32_t n_colours, double limit, int64_t 
     *t = (struct traffic){.n_colours = n_colours,
                           .limit = limit,
                           .scrape_ms = scrape_ms,
-                          .bin_ms = traffic_bin_ms(scrape_ms)};
+                          .bin_ms = traffic_bin_ms(scrape_ms),
+                          .silent = -1,
+                          .quiet = -1};
 }
 
 /* Requests of a colour in the `len` bins that end `back` bins ago. */
@@ -96,9 +98,30 @@ static bool is_whole(const struct traffic *t, size_t len)
     return true;
 }
 
+/* Requests that a window of `len` bins would hold, had all gone on as in the bins before it. */
+static double expected(const struct traffic *t, size_t len, uint32_t colour)
+{
+    size_t past = longest(t);
+    if (len + past + 1 > t->n)
+        past = t->n > len + 1 ? t->n - len - 1 : 0;
+    return past ? counted(t, len, past, colour) / (double)past * (double)len : 0;
+}
+
+/* All requests of a window, with those of a colour that has traffic and gives no sample: beside it, the few that
+ * another always gets are no rise. */
+static double with_uncounted(const struct traffic *t, size_t len)
+{
+    double n = counted_all(t, 0, len);
+    for (uint32_t c = 0; c < t->n_colours; c++) {
+        if (t->side[c].up && t->side[c].rate > 0 && !was_seen(t, 0, len, c))
+            n += t->side[c].rate * (double)len;
+    }
+    return n;
+}
+
 static bool has_risen(const struct traffic *t, size_t len, uint32_t colour)
 {
-    double x = counted(t, 0, len, colour), n = counted_all(t, 0, len);
+    double x = counted(t, 0, len, colour), n = with_uncounted(t, len);
     return t->n - len >= t->side[colour].fell && x >= LEAST && x > t->limit * n && against(x, n, t->limit) > TINY;
 }
 
@@ -169,7 +192,8 @@ static void rise(struct traffic *t, int64_t end_ms, size_t len, uint32_t colour,
         int64_t idle_ms = end_ms - (int64_t)(idle + 1) * t->bin_ms; /* a scrape without requests */
         after_ms = idle_ms > after_ms ? idle_ms : after_ms;
     }
-    *ret = (struct traffic_shift){after_ms, by_ms, (int8_t)colour, leader(t, back, colour), true};
+    *ret = (struct traffic_shift){.after_ms = after_ms, .by_ms = by_ms, .colour = (int8_t)colour,
+                                  .before = leader(t, back, colour), .next = -1, .up = true};
     size_t at = t->n >= back + 2 ? t->n - 2 - back : 0;
     t->side[colour].mine = t->side[colour].all = 0;
     for (uint32_t c = 0; c < t->n_colours; c++)
@@ -177,12 +201,25 @@ static void rise(struct traffic *t, int64_t end_ms, size_t len, uint32_t colour,
     t->side[colour].mine = t->sum[at % TRAFFIC_BINS][colour];
 }
 
-static void fall(struct traffic *t, int64_t end_ms, uint32_t colour, struct traffic_shift *ret)
+/* Who has most requests in a window; -1: nobody. */
+static int8_t busiest(const struct traffic *t, size_t len)
+{
+    int8_t best = -1;
+    double most = 0;
+    for (uint32_t c = 0; c < t->n_colours; c++) {
+        double x = counted(t, 0, len, c);
+        best = x > most ? (int8_t)c : best;
+        most = x > most ? x : most;
+    }
+    return best;
+}
+
+static void fall(struct traffic *t, int64_t end_ms, size_t len, uint32_t colour, struct traffic_shift *ret)
 {
     size_t back = last_busy(t, colour);
     int64_t by_ms = end_ms - (int64_t)back * t->bin_ms;
-    *ret = (struct traffic_shift){by_ms - t->bin_ms - t->scrape_ms, by_ms, (int8_t)colour, (int8_t)colour,
-                                  false};
+    *ret = (struct traffic_shift){.after_ms = by_ms - t->bin_ms - t->scrape_ms, .by_ms = by_ms,
+                                  .colour = (int8_t)colour, .before = (int8_t)colour, .next = busiest(t, len)};
     t->side[colour].fell = t->n - back;
 }
 
@@ -203,11 +240,73 @@ static bool shifted(struct traffic *t, int64_t end_ms, size_t len, uint32_t colo
     if (up ? !has_fallen(t, len, colour) : !has_risen(t, len, colour))
         return false;
     if (up)
-        fall(t, end_ms, colour, ret);
+        fall(t, end_ms, len, colour, ret);
     else
         rise(t, end_ms, len, colour, ret);
     t->side[colour].up = !up;
     return true;
+}
+
+/* --- a rise that nobody counted --- */
+
+/* The one colour without a sample in a window; -1: none, or several. */
+static int8_t only_unseen(const struct traffic *t, size_t len)
+{
+    int8_t found = -1;
+    for (uint32_t c = 0; c < t->n_colours; c++) {
+        if (was_seen(t, 0, len, c))
+            continue;
+        if (found >= 0)
+            return -1;
+        found = (int8_t)c;
+    }
+    return found;
+}
+
+/* Who had the requests is scraped and gets none, by less than chance, and nobody else gets any. */
+static bool is_quiet(const struct traffic *t, size_t len, uint32_t colour)
+{
+    return t->side[colour].up && was_seen(t, 0, scrape_bins(t), colour) && counted_all(t, 0, len) <= 0 &&
+           expected(t, len, colour) > 2 * TINY;
+}
+
+static bool fell_silent(struct traffic *t, int64_t end_ms, uint32_t colour, struct traffic_shift *ret)
+{
+    size_t len = 2 * scrape_bins(t), back = last_busy(t, colour);
+    int8_t to = only_unseen(t, len);
+    if (to < 0 || !is_quiet(t, len, colour))
+        return false;
+    int64_t by_ms = end_ms - (int64_t)back * t->bin_ms;
+    *ret = (struct traffic_shift){.after_ms = by_ms - t->bin_ms - t->scrape_ms, .by_ms = by_ms, .colour = to,
+                                  .before = (int8_t)colour, .next = -1, .up = true, .silent = true};
+    t->silent = to;
+    t->quiet = (int8_t)colour;
+    return true;
+}
+
+/* It ends when requests are counted again: of who had them before, a move back; else an ordinary rise tells. */
+static bool is_heard(struct traffic *t, int64_t end_ms, struct traffic_shift *ret)
+{
+    size_t len = scrape_bins(t);
+    int8_t next = busiest(t, len);
+    if (next < 0 || counted(t, 0, len, (uint32_t)next) < LEAST)
+        return false;
+    int64_t by_ms = end_ms - (int64_t)first_busy(t, len, (uint32_t)next) * t->bin_ms;
+    *ret = (struct traffic_shift){.after_ms = by_ms - t->bin_ms - t->scrape_ms, .by_ms = by_ms, .colour = t->silent,
+                                  .before = t->silent, .next = next};
+    t->silent = -1;
+    return next == t->quiet;
+}
+
+static size_t take_silence(struct traffic *t, int64_t end_ms, struct traffic_shift *ret)
+{
+    if (t->silent >= 0)
+        return is_heard(t, end_ms, ret);
+    for (uint32_t c = 0; c < t->n_colours; c++) {
+        if (fell_silent(t, end_ms, c, ret))
+            return 1;
+    }
+    return 0;
 }
 
 size_t traffic_take(struct traffic *t, int64_t end_ms, const struct traffic_bin *bin,
@@ -219,6 +318,10 @@ size_t traffic_take(struct traffic *t, int64_t end_ms, const struct traffic_bin 
         t->seen[now][c] = bin->seen[c];
     }
     t->n++;
+    for (uint32_t c = 0; c < t->n_colours; c++) { /* while it tells */
+        if (t->side[c].up && t->n > longest(t) && was_seen(t, 0, scrape_bins(t), c))
+            t->side[c].rate = counted(t, 0, scrape_bins(t), c) / (double)scrape_bins(t);
+    }
     if (t->n <= longest(t))
         return 0;
     if (!t->side[0].known) {
@@ -232,5 +335,5 @@ size_t traffic_take(struct traffic *t, int64_t end_ms, const struct traffic_bin 
             found += done;
         }
     }
-    return found;
+    return found ? found : take_silence(t, end_ms, &ret[0]);
 }

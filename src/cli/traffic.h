@@ -16,7 +16,10 @@
 struct traffic_shift {
     int64_t after_ms, by_ms;
     int8_t colour, before; /* before: who had most requests until then; -1: nobody */
+    int8_t next;           /* of a fall: who has most of them now; -1: nobody */
     bool up;
+    bool silent;           /* a rise that nobody counted: who had the requests lives and gets none, and of the colour
+                            * there is no sample; a release that crashed at its start leaves no more */
 };
 
 /* What was counted in one bin of time. */
@@ -35,8 +38,10 @@ struct traffic {
     struct {
         bool known, up;
         double mine, all; /* requests up to its last rise */
+        double rate;      /* a bin's requests, when it was seen last with traffic */
         size_t fell; /* bins up to its last fall: they say nothing of a rise */
     } side[HD_SIDES_MAX];
+    int8_t silent, quiet; /* the colour of a silent rise, and who gets nothing since; -1: none */
 };
 
 /* A fifth of the time between two scrapes, at least a second: finer than that a source cannot tell. */

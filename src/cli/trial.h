@@ -21,6 +21,7 @@ struct trial {
     const char *stable, *candidate; /* colours */
     int64_t cut_ms;                 /* when traffic moved on from the candidate; 0: not that is known */
     const char *next;               /* to which colour */
+    bool silent;                    /* nobody counted a request since: the switch is told from that */
     enum trial_truth truth;
     const struct hd_policy *policy;
     struct past_releases before;     /* what stable ran before the switch */

@@ -44,14 +44,16 @@ QUICK = (
     ("quick15", 15, 40, [(0, 1, .3), (40, 0, 0), (200, .1, 0), (290, 0, 0)],
      [(0, 40, "revert", False), (200, 90, "undecided", True)]),
 )
+# Green crashes at its start and is never scraped; after two minutes somebody takes the traffic back.
+CRASH = ("crash", 5, 60, [(0, 1, 0), (120, 0, 0)])
 QUICK_FROM, QUICK_TO = AT - 900, AT + 4500
 # The same with a share of errors on blue: green is bad for a minute, then good for long; then blue is bad.
 AGAIN = ("again", 5, 60, [(0, 1, .3), (60, 0, 0), (300, 1, .001), (2400, 0, .001, .05)])
 
 
-def quick_metrics(om, job, scrape, rps, steps):
+def quick_metrics(om, job, scrape, rps, steps, colours=("blue", "green")):
     """Three pods a colour, scraped at their own moments, counting to the request."""
-    for colour in ("blue", "green"):
+    for colour in colours:
         for pod in range(3):
             labels = f'job="{job}",instance="{colour}-{pod}",version="{colour}"'
             offset = (pod * .31 + (colour == "green") * .17) * scrape
@@ -137,6 +139,16 @@ def quick(tap, config, job, scrape, found):
     tap.point(len(was) == len(found) and (was[0], was[-1]) == ("bad", "good"), "what followed can be said of switches that are found", str(was))
 
 
+def crashed(tap, config):
+    """A release that never served: seen by what the other side no longer got."""
+    for name, words in (("found", ("--from", "2023-11-14T22:10:00Z", "--to", "2023-11-14T23:20:00Z")), ("named", (f"{WHEN}=green",))):
+        said = judged(config, "crash", *words)
+        s = said["switches"]
+        tap.point(len(s) == 1 and s[0]["candidate"] == "green" and s[0]["would"] == "revert" and s[0]["after_s"] <= 90 and
+                  s[0]["reason"] == "candidate_silent" and s[0]["uncounted"] and s[0]["moved_on_to"] == "blue",
+                  f"a release that crashed at its start is {name}, and would have been taken back", str(said)[:1500])
+
+
 def at_a_terminal(*words):
     """What such a command writes to stderr there."""
     seen, (ours, theirs) = b"", pty.openpty()
@@ -203,6 +215,7 @@ class Source:
                                     str(scrape), scenario, mode, "100", "1", "1"], stdout=om, stderr=counts, check=True)
             for job, scrape, rps, steps, *_ in (*QUICK, AGAIN):
                 quick_metrics(om, job, scrape, rps, steps)
+            quick_metrics(om, *CRASH, ("blue",))
             om.write("# EOF\n")
         subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", f"{self.dir}/runs.om",
                         f"{self.dir}/data"], check=True, stdout=subprocess.DEVNULL)
@@ -248,6 +261,7 @@ def main():
                     f'  prom: {{type: prometheus, url: "http://127.0.0.1:{source.port}"}}\nservices:\n'
                     + "".join(service(job) + sequential(job) for job, _ in CELLS)
                     + "".join(quick_service(q[0]) for q in QUICK)
+                    + quick_service(CRASH[0])
                     + quick_service(AGAIN[0]).replace("fail_after: 6", "rule: sequential").replace(", max: 2%", "")
                     + "".join(proof(i) for i in range(len(PROOF))))
         bad = judged(config, "bad", f"{WHEN}=green,bad")
@@ -290,6 +304,7 @@ def main():
         for job, scrape, _, _, found in QUICK:
             quick(tap, config, job, scrape, found)
         rejected(tap, config)
+        crashed(tap, config)
         rows = judged(config, "bad-seq", f"{WHEN}=green,bad", "--sweep", "false_rollbacks=0.01%,1%,10%")["sweep"]
         tap.point([(r["limit"], r["own"], r["real"]) for r in rows] == [("false_rollbacks", own, 1) for own in (False, True, False)],
                   "the chance of a false rollback is swept", str(rows))

@@ -28,9 +28,10 @@ struct world {
     int64_t scrape_ms;
     double rps;
     struct step step[8];
-    /* Wanted: "+1@600 -1@630": colour 1 rises and falls, at these seconds. */
+    /* Wanted: "+1@600 -1@630": colour 1 rises and falls, at these seconds; '?': a rise that nobody counted. */
     const char *want;
     int64_t missed_ms; /* a scrape of colour 0's first pod that failed; 0: none */
+    int8_t never;      /* colour + 1 whose pods were not there before it got traffic; 0: none */
 };
 
 static const struct world worlds[] = {
@@ -51,6 +52,13 @@ static const struct world worlds[] = {
      "+1@600 -0@600 +0@700"},
     {"a third colour", 5000, 100, {{0, {1, 0, 0}}, {600000, {0, 1, 0}}, {640000, {0, 0, 1}}},
      "+1@600 -0@600 -1@640 +2@640"},
+    {"a release that crashes at its start", 5000, 100, {{0, {.5, 0, .5}}, {300000, {1, 0, 0}}, {600000, {0, 1}, 2}, {660000, {1, 0}, 2}},
+     "-2@300 ?1@600 -1@660", 0, 2},
+    {"the same, and nobody takes it back", 15000, 10, {{0, {1, 0}}, {600000, {0, 1}, 2}}, "?1@600", 0, 2},
+    {"it starts after all", 5000, 100, {{0, {1, 0}}, {600000, {0, 1}, 2}, {640000, {0, 1}}}, "?1@600 +1@640 -0@600", 0, 2},
+    {"requests stop", 5000, 100, {{0, {1, 0}}, {600000, {0, 0}}}, ""},
+    {"a few that always come, beside a dead side", 5000, 100,
+     {{0, {1, 0}}, {600000, {.002, .998}}, {620000, {.002, .998}, 2}}, "+1@600 -0@600"},
 };
 
 static const struct step *step_at(const struct world *w, int64_t at_ms)
@@ -77,7 +85,7 @@ static size_t run(const struct world *w, struct traffic_shift *ret)
             for (int p = 0; p < PODS; p++) {
                 int64_t offset = (int64_t)(c * PODS + p) * w->scrape_ms / 10 / 100 * 100;
                 counted[c][p] += w->rps * .1 * s->share[c] / PODS;
-                if (ms % w->scrape_ms != offset || s->dead == c + 1 ||
+                if (ms % w->scrape_ms != offset || s->dead == c + 1 || (w->never == c + 1 && !(s->share[c] > 0)) ||
                     (w->missed_ms && !c && ms / w->scrape_ms == w->missed_ms / w->scrape_ms))
                     continue;
                 bin.seen[c] = true;
@@ -107,7 +115,7 @@ static void holds(const struct world *w, const struct traffic_shift *s, size_t n
         assert_int_equal(sscanf(at, "%c%d@%d", &sign, &colour, &second), 3);
         wanted++;
         for (size_t i = 0; i < n; i++)
-            found += s[i].colour == colour && s[i].up == (sign == '+') && s[i].after_ms <= second * 1000 + slack_ms &&
+            found += s[i].colour == colour && s[i].up == (sign != '-') && s[i].silent == (sign == '?') && s[i].after_ms <= second * 1000 + slack_ms &&
                      s[i].by_ms >= second * 1000 && s[i].by_ms - s[i].after_ms <= 2 * w->scrape_ms + 6000;
         if (found != 1)
             goto wrong;
