@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The `web` metric of Argo Rollouts: one address, one flat object with every key always there. Argo
- * takes whatever is not a 2xx for an error of the measurement, four of which abort a rollout like a
- * failure; so whatever cannot be answered is a 200 that is neither success nor failure. Only who may
- * not ask, or asks with a wrong method or frame, is told so by the status.
+ * takes whatever is not a 2xx for an error of the measurement, so every answer is a 200. What cannot be
+ * answered now is neither success nor failure. A question that can never be answered as it is put (a
+ * service, a colour, a field that does not exist: a mistake in the template) is Failed, with what was
+ * meant: Argo then goes back to the stable side at once, where Inconclusive would let the release run on,
+ * unwatched, until a limit of the template is used up. Only who may not ask, or asks with a wrong method
+ * or frame, is told so by the status.
  * GET changes nothing; POST and PUT start the analysis that they name, once.
  */
 #include <math.h>
@@ -20,7 +23,7 @@ static const char *const phases[] = {"Running", "Successful", "Failed", "Inconcl
 struct argo {
     const char *id; /* "": none */
     int verdict;    /* enum hd_verdict_kind */
-    bool hopeless;  /* no verdict, and asking again will not bring one */
+    enum { AS_JUDGED, HOPELESS, MISTAKEN } how; /* no verdict, and asking again will not bring one; or never could */
     double score;
     const char *reason;
 };
@@ -30,7 +33,9 @@ static void write_answer(struct call *c, const struct argo *a)
     struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
     bool ready = a->verdict != HD_VERDICT_NONE;
     json_begin(&o, NULL, '{');
-    json_put_text(&o, "phase", phases[a->hopeless ? (int)HD_VERDICT_INCONCLUSIVE : a->verdict]);
+    json_put_text(&o, "phase", phases[a->how == MISTAKEN   ? (int)HD_VERDICT_FAIL
+                                      : a->how == HOPELESS ? (int)HD_VERDICT_INCONCLUSIVE
+                                                           : a->verdict]);
     json_put_text(&o, "verdict", hd_verdict_word(a->verdict));
     json_put_bool(&o, "ok", a->verdict == HD_VERDICT_PASS);
     json_put_bool(&o, "ready", ready);
@@ -40,13 +45,22 @@ static void write_answer(struct call *c, const struct argo *a)
     json_end(&o, '}');
 }
 
+static const char *mistake(struct call *c, const char *detail)
+{
+    return arena_print(c->arena, "a mistake in the template, and no verdict: %s", detail);
+}
+
 static void refuse(struct call *c, unsigned status, const char *code, const char *detail)
 {
     bool retryable = call_status_retryable(status) || status == 504;
+    bool mistaken = status == 400 || status == 404 || status == 422;
     if (status == 401 || status == 403 || status == 405 || c->reply.close)
         call_problem(c, status, code, detail);
     else
-        write_answer(c, &(struct argo){.id = "", .hopeless = !retryable, .score = NAN, .reason = detail});
+        write_answer(c, &(struct argo){.id = "",
+                                       .how = mistaken ? MISTAKEN : retryable ? AS_JUDGED : HOPELESS,
+                                       .score = NAN,
+                                       .reason = mistaken ? mistake(c, detail) : detail});
 }
 
 /* The loop's answer to a start. */
@@ -178,8 +192,10 @@ enum hd_code argo_analysis(struct call *c, struct hd_error *unread)
     bool has = found == COMPAT_FOUND;
     write_answer(c, &(struct argo){.id = has ? v.guard.id : "",
                                    .verdict = has ? v.guard.verdict : (int)HD_VERDICT_NONE,
-                                   .hopeless = found == COMPAT_UNKNOWN || found == COMPAT_OTHER,
+                                   .how = found == COMPAT_UNKNOWN ? MISTAKEN
+                                          : found == COMPAT_OTHER ? HOPELESS
+                                                                  : AS_JUDGED,
                                    .score = has ? v.guard.score : (double)NAN,
-                                   .reason = v.reason});
+                                   .reason = found == COMPAT_UNKNOWN ? mistake(c, v.reason) : v.reason});
     return HD_OK;
 }

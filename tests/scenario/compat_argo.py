@@ -17,6 +17,7 @@ import world as w  # noqa: E402
 
 KEYS = {"phase", "verdict", "ok", "ready", "score", "reason", "id"}
 PATH = "/compat/argo/v1/analysis"
+MISTAKE = "a mistake in the template, and no verdict: "
 
 
 def token(d):
@@ -47,15 +48,21 @@ def until(m, seconds, what):
     return m.results[-1]
 
 
-def reading(d):
+def reading(d, template):
     a = get(d, "service=shop")
     w.equal((a["phase"], a["ready"]), ("Running", False), "a service without a guard: not ready")
-    a = get(d, "service=nobody")
-    w.equal((a["phase"], a["ok"]), ("Inconclusive", False), "a service nobody knows: never a success")
+    for name, query, words in (("a service nobody knows", "service=nobody", "there are: shop"),
+                               ("a service misspelt", "service=shpo", "did you mean 'shop'?"),
+                               ("a guard that is not there", "guard=x", "there is no guard x"),
+                               ("an argument misspelt", "servce=shop", "there is no parameter servce here")):
+        a = get(d, query)
+        w.ok((a["phase"], a["ok"], a["verdict"], a["ready"]) == ("Failed", False, "none", False) and words in a["reason"] and
+             a["reason"].startswith(MISTAKE), f"{name}: Failed at once, and why", str(a))
+    mistaken = metric(d, template, run="typo", service="shpo")
+    w.equal((mistaken.measure(), mistaken.phase), ("Failed", "Failed"), "so that Argo goes back after the first measurement")
     a = get(d, "service=shop&run=r0")
     w.equal((a["phase"], a["ready"]), ("Running", False), "a GET finds no analysis of a new run")
     w.equal(d.api("/guards?analysis=all")["items"], [], "and starts none")
-    w.equal(get(d, "guard=x")["phase"], "Inconclusive", "a guard that is not there")
     status, text = d.request("POST", f"{PATH}?service=shop&run=r0&candidate=green")
     w.equal(status, 401, "starting one needs a token", text)
 
@@ -74,16 +81,16 @@ def bodies(d):
                                           '"stable":"green"}')):
         status, text = d.request("POST", PATH, body, headers)
         a = json.loads(text)
-        w.ok(status == 200 and set(a) == KEYS and a["phase"] == "Inconclusive" and not a["ok"],
-             f"{name}: Inconclusive, with a reason", f"{status} {text}")
+        w.ok(status == 200 and set(a) == KEYS and a["phase"] == "Failed" and not a["ok"] and a["verdict"] == "none" and
+             a["reason"].startswith(MISTAKE), f"{name}: Failed as a mistake, with a reason", f"{status} {text}")
     a = post(d, run="", candidate="green")
-    w.equal((a["phase"], a["reason"]), ("Inconclusive", "run is empty"), "an empty run is no question about a guard")
+    w.equal((a["phase"], a["reason"]), ("Failed", MISTAKE + "run is empty"), "an empty run is no question about a guard")
     status, text = d.request("POST", f"{PATH}?service=shop&run=&candidate=green", None, headers)
-    w.equal(json.loads(text)["reason"], "run is empty", "nor is one in the address", text)
+    w.equal(json.loads(text)["reason"], MISTAKE + "run is empty", "nor is one in the address", text)
     for side in ({"candidate": "purple"}, {"candidate": "green", "stable": "purple"}):
         a = post(d, run="r", **side)
         w.equal((a["phase"], a["reason"]),
-                ("Inconclusive", "'purple' is no colour of the service, which has blue, green"),
+                ("Failed", MISTAKE + "'purple' is no colour of the service, which has blue, green"),
                 "an unknown colour: which there are")
     status, text = d.request("POST", PATH, '{"service":"shop","run":"r"}',
                              {"Authorization": "Bearer hld_wrong"})
@@ -227,7 +234,7 @@ def main(world):
     guard = {"duration": "6s", "cooldown": "0s"}
     d = w.Daemon(world, w.config({"shop": w.service(router, guard=guard)}, prometheus)).start()
     d.wait_read()
-    reading(d)
+    reading(d, template)
     bodies(d)
     good_and_bad(d, template, prometheus, router)
     other_sides(d)
