@@ -26,7 +26,6 @@
 #define CALL_MS 15000 /* the daemon itself waits 10 s for a commit on a bad disk */
 #define API "/api/v1"
 #define QUIET_MS 45000 /* a stream without even a comment for three of the daemon's beats */
-#define GUARDS_LOOKED_AT "200" /* the most that the daemon lists at once */
 
 struct client {
     struct hd_arena *arena;
@@ -68,9 +67,10 @@ struct found {
 };
 
 /* A file that says nothing: may the defaults stand for it? Never for an option that names no file, and
- * never as the address of an order: a typing error must not talk to another daemon. */
+ * never as the address of an order or as the place of its token: a typing error must not talk to another
+ * daemon. `given`: the address is. */
 static bool may_guess(const struct cli_args *args, const char *file, const struct config_mistakes *mistakes,
-                      const char *why, bool needs_address)
+                      const char *why, bool order, bool given)
 {
     bool named = cli_option(args, "config") || !str_is(file, CLI_CONFIG_DEFAULT);
     if (!mistakes->n && !named && access(file, F_OK) != 0)
@@ -79,20 +79,24 @@ static bool may_guess(const struct cli_args *args, const char *file, const struc
         (void)cli_fail(0, "%s", why);
         return false;
     }
-    if (!needs_address) {
-        (void)cli_fail(0, "%s cannot be read (haldane check %s says why); using the default address and store", file,
-                       file);
+    bool stale = !cli_option(args, "config") && !str_is(file, CLI_CONFIG_DEFAULT);
+    if (!order) {
+        (void)cli_fail(0, "%s%s cannot be read (haldane check %s says why); using the default %s", file,
+                       stale ? ", which $HALDANE_CONFIG names," : "", file, given ? "store's token" : "address and store");
         return true;
     }
     cli_print_mistakes(mistakes);
-    (void)cli_fail(0, "nothing was ordered: without %s it is not known which daemon is meant%s%s. Mend the file, or "
-                   "name the daemon with --url", file, mistakes->n ? "" : ": ", mistakes->n ? "" : why);
+    (void)cli_fail(0, "nothing was ordered: without %s%s it is not known %s%s%s. Mend the file%s, or name %s", file,
+                   stale ? ", which $HALDANE_CONFIG names," : "",
+                   given ? "as whom" : "which daemon is meant", mistakes->n ? "" : ": ", mistakes->n ? "" : why,
+                   stale ? " or unset HALDANE_CONFIG" : "",
+                   given ? "--token-file or $HALDANE_TOKEN" : "the daemon with --url");
     return false;
 }
 
 /* What the configuration says; the defaults where it cannot be read and they may be used. False: they
  * may not; said why. */
-static bool read_config(const struct cli_args *args, bool needs_address, struct hd_arena *a, struct found *ret)
+static bool read_config(const struct cli_args *args, bool order, bool given, struct hd_arena *a, struct found *ret)
 {
     ARENA_AUTO scratch = arena_new();
     const char *file = cli_config_file(cli_option(args, "config"));
@@ -102,7 +106,7 @@ static bool read_config(const struct cli_args *args, bool needs_address, struct 
     *ret = (struct found){.listen = LISTEN_DEFAULT, .store = STORE_DEFAULT};
     enum hd_code code = config_load(scratch, file, NULL, &config, &mistakes, &err);
     if (code)
-        return may_guess(args, file, &mistakes, err.text, needs_address);
+        return may_guess(args, file, &mistakes, err.text, order, given);
     const struct hd_config *c = config_get(config);
     ret->listen = arena_text(a, c->listen);
     ret->store = arena_text(a, c->storage.path);
@@ -152,7 +156,7 @@ static int find_daemon(struct client *c, const struct cli_args *args, unsigned u
     if (!url)
         url = environment("HALDANE_URL");
     bool has_token = cli_option(args, "token-file") || environment("HALDANE_TOKEN");
-    if (!(url && has_token) && !read_config(args, !url && use & CLIENT_ORDERS, c->arena, &found))
+    if (!(url && has_token) && !read_config(args, use & CLIENT_ORDERS, url, c->arena, &found))
         return CLI_USAGE;
     if (!url) {
         url = found.url ? found.url : client_url_of_listen(c->arena, found.listen);
@@ -490,24 +494,33 @@ int client_ask_service(struct client *c, const char *service, const char *path, 
     return status ? client_refused(c, service, status, ret) : CLI_OK;
 }
 
-/* The newest are looked at: ids are in the order of time, so that one which is alone among them is alone. */
 int client_guard_begins(struct client *c, const char *word, char ret_id[27])
 {
+    ARENA_AUTO a = arena_new();
     ANSWER_AUTO answer = {0};
-    size_t n = 0;
     ret_id[0] = '\0';
-    int status = client_ask(c, "/guards", "limit=" GUARDS_LOOKED_AT, NULL, &answer);
+    int status = client_call(c, arena_print(a, "/guards/%s", client_encode(a, word)), NULL, NULL, &answer);
+    const char *code = face_text(answer.body, "code"), *id = face_text(answer.body, "id");
+    if (answer.status == 404 && !str_is(code ? code : "", "ambiguous_id"))
+        return CLI_OK;
     if (status)
-        return status;
-    for (const struct json *j = json_first(json_get(answer.body, "items")); j; j = json_next(j)) {
-        const char *id = face_text(j, "id");
-        if (!id || !face_is_id(id) || !str_begins(id, word))
-            continue;
-        if (!n++)
-            memcpy(ret_id, id, 27);
-    }
-    return n < 2 ? CLI_OK
-                 : cli_fail(CLI_USAGE, "the ids of %zu guards begin with %s: type more of it", n, word);
+        return cli_fail(status, "%s", answer.why);
+    if (id && face_is_id(id))
+        memcpy(ret_id, id, 27);
+    return CLI_OK;
+}
+
+int client_guard_word(struct client *c, const char *word, char ret_id[27])
+{
+    ARENA_AUTO a = arena_new();
+    ANSWER_AUTO answer = {0};
+    ret_id[0] = '\0';
+    if (face_is_id(word))
+        face_id(word, ret_id);
+    if (ret_id[0] || !face_begins_id(word))
+        return CLI_OK;
+    bool service = !client_call(c, arena_print(a, "/services/%s", client_encode(a, word)), NULL, NULL, &answer);
+    return service ? CLI_OK : client_guard_begins(c, word, ret_id);
 }
 
 int client_guard_id(struct client *c, const char *word, char ret_id[27])
@@ -515,7 +528,7 @@ int client_guard_id(struct client *c, const char *word, char ret_id[27])
     ARENA_AUTO a = arena_new();
     ANSWER_AUTO answer = {0};
     if (face_is_id(word)) {
-        memcpy(ret_id, word, 27);
+        face_id(word, ret_id);
         return CLI_OK;
     }
     const char *query = arena_print(a, "limit=1&service=%s", client_encode(a, word));

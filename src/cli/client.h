@@ -78,6 +78,9 @@ const char *client_encode(struct hd_arena *, const char *text);
 int client_guard_id(struct client *, const char *word, char ret_id[27]);
 /* The guard whose id begins with `word`; "" when there is none. An exit status; said why not. */
 int client_guard_begins(struct client *, const char *word, char ret_id[27]);
+/* The guard that a word names by its id or the beginning of it; "": it is a service's name, or nothing. An
+ * exit status; said why not. */
+int client_guard_word(struct client *, const char *word, char ret_id[27]);
 /* A service has no guards. Is there such a service? CLI_OK: yes; else says which is meant. */
 int client_check_service(struct client *, const char *name);
 /* client_ask about one service (NULL: none): of one that the daemon does not know, says which is meant. */

@@ -4,6 +4,7 @@
  */
 #include "cli/face.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -176,11 +177,17 @@ int face_exit(const struct face_guard *g)
     return -1;
 }
 
-static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghjkmnpqrstvwxyz";
 
 bool face_is_id(const char *word)
 {
     return strlen(word) == 26 && strspn(word, crockford) == 26;
+}
+
+void face_id(const char *word, char ret_id[27])
+{
+    for (size_t i = 0; i < 27; i++)
+        ret_id[i] = (char)toupper((unsigned char)word[i]);
 }
 
 bool face_begins_id(const char *word)

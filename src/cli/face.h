@@ -54,8 +54,10 @@ const char *face_check_line(struct hd_arena *, const struct face_check *,
 /* How a guard ended, as an exit status; -1: it goes on. After a verified revert users have
  * recovered: settled, though haldane still looks after it. */
 int face_exit(const struct face_guard *);
-/* Looks like a guard's id. */
+/* Looks like a guard's id, in capitals or not. */
 bool face_is_id(const char *word);
+/* The same as it is stored. */
+void face_id(const char *word, char ret_id[27]);
 /* Could be the beginning of one. */
 bool face_begins_id(const char *word);
 

@@ -77,18 +77,23 @@ static int order(const struct cli_args *args, const struct deed *d)
     return status ? status : send_deed(client, args, d);
 }
 
-/* "/guards/ID/verb" or "/services/NAME/verb", by what the word looks like. */
-static const char *path_of(struct hd_arena *a, const char *word, const char *verb)
+/* About the guard or the service that the first word names; without one `fleet`. */
+static int order_at(const struct cli_args *args, const char *verb, const char *fleet, struct deed *d)
 {
-    return arena_print(a, "/%s/%s/%s", face_is_id(word) ? "guards" : "services",
-                       client_encode(a, word), verb);
-}
-
-/* The first word where it is no guard's id; NULL: it is one, or there is none. */
-static const char *service_of(const struct cli_args *args)
-{
+    ARENA_AUTO a = arena_new();
+    CLIENT_AUTO client = NULL;
+    char id[27] = "";
     const char *word = cli_word(args, 0);
-    return word && !face_is_id(word) ? word : NULL;
+    int status = client_open(args, CLIENT_ORDERS, &client);
+    if (!status && word)
+        status = client_guard_word(client, word, id);
+    if (status)
+        return status;
+    d->path = id[0]  ? arena_print(a, "/guards/%s/%s", id, verb)
+              : word ? arena_print(a, "/services/%s/%s", client_encode(a, word), verb)
+                     : fleet;
+    d->service = id[0] ? NULL : word;
+    return send_deed(client, args, d);
 }
 
 static int need_reason(const struct cli_args *args)
@@ -109,11 +114,9 @@ static const char *const reason_key[] = {"reason", NULL};
 static int revert(const struct cli_args *args)
 {
     static const char *const keys[] = {"reason", "to", NULL};
-    ARENA_AUTO a = arena_new();
     if (need_reason(args))
         return CLI_USAGE;
-    return order(args, &(struct deed){.path = path_of(a, cli_word(args, 0), "revert"),
-                                      .service = service_of(args), .keys = keys, .done = "revert ordered"});
+    return order_at(args, "revert", NULL, &(struct deed){.keys = keys, .done = "revert ordered"});
 }
 
 static const struct cli_option revert_options[] = {
@@ -147,16 +150,14 @@ const struct cli_command cli_revert = {
 static int hold(const struct cli_args *args)
 {
     static const char *const keys[] = {"reason", "for", NULL};
-    ARENA_AUTO a = arena_new();
-    const char *lasts = cli_option(args, "for"), *word = cli_word(args, 0);
+    const char *lasts = cli_option(args, "for");
     int64_t ms;
     if (need_reason(args))
         return CLI_USAGE;
     if (!lasts || !str_read_duration(lasts, &ms) || ms <= 0)
         return lasts ? cli_usage(args, "--for takes a duration like 30m or 2h, not '%s'", lasts)
                      : cli_usage(args, "--for is needed: a duration like 30m or 2h");
-    return order(args, &(struct deed){.path = word ? path_of(a, word, "hold") : "/holds",
-                                      .service = service_of(args), .keys = keys});
+    return order_at(args, "hold", "/holds", &(struct deed){.keys = keys});
 }
 
 static const struct cli_option hold_options[] = {
@@ -178,10 +179,7 @@ const struct cli_command cli_hold = {
 
 static int release(const struct cli_args *args)
 {
-    ARENA_AUTO a = arena_new();
-    const char *word = cli_word(args, 0);
-    return order(args, &(struct deed){.path = word ? path_of(a, word, "release") : "/holds/release",
-                                      .service = service_of(args), .keys = reason_key, .done = "released"});
+    return order_at(args, "release", "/holds/release", &(struct deed){.keys = reason_key, .done = "released"});
 }
 
 const struct cli_command cli_release = {
@@ -206,7 +204,7 @@ static int order_guard(const struct cli_args *args, const char *verb, struct dee
         status = client_guard_id(client, cli_word(args, 0), id);
     if (status)
         return status;
-    d->path = verb ? path_of(a, id, verb) : arena_print(a, "/guards/%s", id);
+    d->path = verb ? arena_print(a, "/guards/%s/%s", id, verb) : arena_print(a, "/guards/%s", id);
     d->guard = id;
     return send_deed(client, args, d);
 }
@@ -232,7 +230,7 @@ const struct cli_command cli_cancel = {
 static int ack_one(struct client *client, const struct cli_args *args, const char *id)
 {
     ARENA_AUTO a = arena_new();
-    return send_deed(client, args, &(struct deed){.path = path_of(a, id, "acknowledge"), .guard = id,
+    return send_deed(client, args, &(struct deed){.path = arena_print(a, "/guards/%s/acknowledge", id), .guard = id,
                                                   .keys = reason_key, .done = "acknowledged"});
 }
 
@@ -258,8 +256,11 @@ static int ack(const struct cli_args *args)
     int status = client_open(args, CLIENT_ORDERS, &client);
     if (status)
         return status;
-    if (face_is_id(word))
-        return ack_one(client, args, word);
+    char id[27];
+    if (face_is_id(word)) {
+        face_id(word, id);
+        return ack_one(client, args, id);
+    }
     const char *query = arena_print(a, "needs_human=true&limit=200&service=%s", client_encode(a, word));
     status = client_ask(client, "/guards", query, NULL, &needing);
     if (status)
@@ -268,8 +269,8 @@ static int ack(const struct cli_args *args)
     if (!j)
         return ack_other(client, args, word);
     for (; j; j = json_next(j)) { /* one that is refused does not leave the others unseen */
-        const char *id = face_text(j, "id");
-        int one = id && face_is_id(id) ? ack_one(client, args, id) : CLI_OK;
+        const char *whole = face_text(j, "id");
+        int one = whole && face_is_id(whole) ? ack_one(client, args, whole) : CLI_OK;
         status = status ? status : one;
     }
     return status;

@@ -3,6 +3,7 @@
  * `haldane replay`: runs the stored evidence of a guard through the engine, under the policy it was
  * started with, and compares the verdict with the stored one. Reads the store only.
  */
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -364,6 +365,30 @@ static int replay_newest(const struct cli_args *args, struct hd_arena *a, struct
     return status ? status : replay_one(args, a, store, id);
 }
 
+/* A guard by its id or the beginning of it, or a service, whose newest it is. */
+static int replay_word(const struct cli_args *args, struct hd_arena *a, struct store *store, const char *word)
+{
+    struct store_service service;
+    struct store_named *found;
+    struct hd_error err;
+    char id[27];
+    size_t n = 0;
+    if (face_is_id(word)) {
+        face_id(word, id);
+        return replay_one(args, a, store, id);
+    }
+    char *begin = arena_text(a, word);
+    for (char *c = begin; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    bool may_be_id = face_begins_id(word) && store_service(store, a, word, &service, &err) == HD_ABSENT;
+    if (may_be_id && store_guards_named(store, a, begin, 2, &found, &n, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
+    if (n > 1)
+        return cli_fail(CLI_USAGE, "the ids of several guards begin with %s: %s (%s), %s (%s) ...; type more of it", word,
+                        found[0].id, found[0].service, found[1].id, found[1].service);
+    return n ? replay_one(args, a, store, found[0].id) : replay_newest(args, a, store);
+}
+
 static bool is_file(const char *word)
 {
     struct stat about;
@@ -388,7 +413,7 @@ static int run(const struct cli_args *args)
         return cli_fail(CLI_USAGE, "%s", err.text);
     if (!word)
         return replay_range(args, a, store);
-    return face_is_id(word) ? replay_one(args, a, store, word) : replay_newest(args, a, store);
+    return replay_word(args, a, store, word);
 }
 
 static const struct cli_option options[] = {

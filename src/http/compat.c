@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "http/http.h"
+#include "http/ids.h"
 #include "http/view.h"
 
 static const struct {
@@ -49,15 +50,24 @@ static enum compat_found failed(struct call *c, struct compat_view *v, const str
     return say(v, COMPAT_BLIND, arena_print(c->arena, "the history cannot be read: %s", err->text));
 }
 
-static enum hd_code service_known(struct call *c, const char *name, bool *ret, struct hd_error *err)
+/* Why there is no such service: which there are, or the one that was meant. NULL: there is. */
+static enum hd_code service_unknown(struct call *c, const char *name, const char **ret, struct hd_error *err)
 {
+    struct str_near near = {.word = name};
     struct store_service *list;
+    BUF_AUTO b = BUF_INIT(HD_TEXT_MAX);
     size_t n;
+    *ret = NULL;
     if (store_services(c->store, c->arena, &list, &n, err))
         return err->code;
-    *ret = false;
-    for (size_t i = 0; i < n; i++)
-        *ret |= str_is(list[i].name, name);
+    for (size_t i = 0; i < n; i++) {
+        if (str_is(list[i].name, name))
+            return HD_OK;
+        str_near_offer(&near, list[i].name);
+        buf_print(&b, "%s%s", i ? ", " : "", list[i].name);
+    }
+    *ret = near.name ? arena_print(c->arena, "no service %s is configured; did you mean '%s'?", name, near.name)
+                     : arena_print(c->arena, "no service %s is configured; there are: %s", name, n ? buf_at(&b) : "none");
     return HD_OK;
 }
 
@@ -78,8 +88,11 @@ static enum compat_found tell(struct call *c, struct compat_view *v)
 static enum compat_found look_guard(struct call *c, const char *id, struct compat_view *v)
 {
     struct hd_error err = {0};
-    enum hd_code code = view_is_id(id) ? store_guard(c->store, c->arena, id, &v->guard, &err)
-                                       : HD_ABSENT;
+    enum hd_code code = ids_find(c->store, c->arena, id, &id, &err);
+    if (code == HD_CONFLICT)
+        return say(v, COMPAT_UNKNOWN, arena_text(c->arena, err.text));
+    if (!code)
+        code = store_guard(c->store, c->arena, id, &v->guard, &err);
     if (code == HD_ABSENT)
         return say(v, COMPAT_UNKNOWN, arena_print(c->arena, "there is no guard %s", id));
     return code ? failed(c, v, &err) : tell(c, v);
@@ -150,7 +163,7 @@ enum compat_found compat_look(struct call *c, const struct compat_ask *ask,
                               const struct hd_error *unread, struct compat_view *ret)
 {
     struct hd_error err;
-    bool known = false;
+    const char *unknown;
     *ret = (struct compat_view){.reason = ""};
     if (!c->store)
         return failed(c, ret, unread);
@@ -158,11 +171,10 @@ enum compat_found compat_look(struct call *c, const struct compat_ask *ask,
         return look_guard(c, ask->guard, ret);
     if (!ask->service)
         return say(ret, COMPAT_UNKNOWN, "name a guard or a service");
-    if (service_known(c, ask->service, &known, &err))
+    if (service_unknown(c, ask->service, &unknown, &err))
         return failed(c, ret, &err);
-    if (!known)
-        return say(ret, COMPAT_UNKNOWN,
-                   arena_print(c->arena, "no service %s is configured", ask->service));
+    if (unknown)
+        return say(ret, COMPAT_UNKNOWN, unknown);
     return ask->run ? look_run(c, ask, ret) : look_service(c, ask, ret);
 }
 

@@ -334,11 +334,13 @@ static enum hd_code load_others(struct store *s, struct hd_arena *a, struct guar
     return code == HD_ABSENT ? HD_OK : code;
 }
 
-bool view_is_id(const char *text)
+bool view_in_ids(const char *text)
 {
     static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    return strlen(text) == 26 && strspn(text, crockford) == 26;
+    return text[strspn(text, crockford)] == '\0';
 }
+
+bool view_is_id(const char *text) { return strlen(text) == 26 && view_in_ids(text); }
 
 const struct store_side *view_side(const struct store_reading *r, const char *colour)
 {

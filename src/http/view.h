@@ -123,6 +123,7 @@ enum hd_code view_reading(struct store *, struct hd_arena *, const char *service
                           struct store_reading *ret, struct hd_error *err);
 /* NULL: the reading does not name this colour. */
 const struct store_side *view_side(const struct store_reading *, const char *colour);
-bool view_is_id(const char *text); /* looks like a guard's id */
+bool view_is_id(const char *text);  /* looks like a guard's id */
+bool view_in_ids(const char *text); /* all of its characters may stand in one */
 
 #endif

@@ -9,8 +9,10 @@
 #include "base/str.h"
 #include "http/form.h"
 #include "http/frame.h"
+#include "http/ids.h"
 #include "http/listen.h"
 #include "http/server.h"
+#include "http/view.h"
 #include "http/who.h"
 
 const char *call_header(const struct call *c, const char *name)
@@ -119,6 +121,21 @@ static bool take_form(struct call *c)
     return true;
 }
 
+/* The guard that the address names, as its id; false: refused. A word that is none is the handler's to refuse. */
+static bool take_id(struct visit *v)
+{
+    struct call *c = &v->call;
+    struct hd_error err;
+    if (!ids_asked(c) || view_is_id(c->param))
+        return true;
+    if (!c->store)
+        (void)waits_reader(v->http, &c->store, &err);
+    if (ids_find(c->store, c->arena, c->param, &c->param, &err) != HD_CONFLICT)
+        return true;
+    (void)call_refuse(c, 404, "ambiguous_id", "%s", err.text);
+    return false;
+}
+
 static void run(struct visit *v)
 {
     struct call *c = &v->call;
@@ -139,7 +156,7 @@ static void run(struct visit *v)
         (void)call_refuse(c, 503, "no_store", "The history cannot be read: %s", err.text);
         return;
     }
-    code = who_admit(c, code ? &err : NULL) ? c->route->run(c, &err) : HD_OK;
+    code = who_admit(c, code ? &err : NULL) && take_id(v) ? c->route->run(c, &err) : HD_OK;
     if (code)
         call_fail(c, &err);
     if (c->store)

@@ -246,6 +246,23 @@ enum hd_code store_switches_onto(struct store *s, struct hd_arena *arena, const 
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }
 
+static enum hd_code read_named(struct sql_row *row, void *ret, struct hd_error *err)
+{
+    struct store_named *n = ret;
+    (void)err;
+    n->id = row_text(row);
+    n->service = row_text(row);
+    return HD_OK;
+}
+
+enum hd_code store_guards_named(struct store *s, struct hd_arena *arena, const char *begin, size_t limit,
+                                struct store_named **ret, size_t *ret_n, struct hd_error *err)
+{
+    struct sql_query q = {"SELECT id, service FROM guard WHERE id >= ?1 AND id < ?1 || 'a' ORDER BY id DESC LIMIT ?2",
+                          ARGS(TEXT_ARG(begin), INT_ARG((int64_t)limit)), read_named, sizeof **ret};
+    return sql_many(s, arena, &q, (void **)ret, ret_n, err);
+}
+
 enum hd_code store_mark_guard(struct store *s, const char *id, bool false_alarm, const char *reason,
                               const char *actor, int64_t wall_ms, struct hd_error *err)
 {

@@ -169,6 +169,13 @@ struct store_filter {
 enum hd_code store_guards(struct store *, struct hd_arena *, const struct store_filter *,
                           struct store_guard **ret, size_t *ret_n, struct hd_error *err);
 
+/* Guards and analyses whose id begins with `begin`, newest first. */
+struct store_named {
+    const char *id, *service;
+};
+enum hd_code store_guards_named(struct store *, struct hd_arena *, const char *begin, size_t limit,
+                                struct store_named **ret, size_t *ret_n, struct hd_error *err);
+
 /* Switches onto a side before a moment, oldest first, the newest `limit` of two days: when each began, when
  * its guard ended (-1: lives), and whether its release was rejected: it failed its guard, or was taken back
  * by a human; a human's word on the verdict wins. */

@@ -88,6 +88,29 @@ def change(d, c, router):
     w.equal(done.returncode, 0, "also in a replay", done.stdout + done.stderr)
 
 
+def named(d, c):
+    """A guard by its id in small letters, or by the beginning of it; one that could be two is named."""
+    ids = [g["id"] for g in d.api("/guards?analysis=all")["items"]]
+    a, b = ids[0], ids[1]
+    same = len(os.path.commonprefix([a, b]))
+    short, both = a[:same + 1], a[:same]
+    for name, word in (("small letters", a.lower()), ("the beginning", short), ("the beginning in small letters", short.lower())):
+        w.equal(d.api(f"/guards/{word}")["id"], a, f"{name}: the API")
+        status, page = d.get(f"/g/{word}")
+        w.ok(status == 200 and a in page, f"{name}: the page", f"{status} {page[:300]}")
+        status, text = c.send("POST", f"/guards/{word}/mark", {"verdict": "right"}, Idempotency_Key=word)[:2]
+        w.equal(status, 200, f"{name}: an order", str(text))
+        for words in (["show", word], ["replay", word], ["export", word, "--json"]):
+            done = subprocess.run([d.world.binary, *words, "-c", d.file], capture_output=True, text=True, timeout=20, check=False)
+            w.ok(done.returncode == 0 and a in done.stdout, f"{name}: {words[0]}", done.stdout[:500] + done.stderr)
+    status, text = d.get(f"/api/v1/guards/{both}")
+    w.ok(status == 404 and "ambiguous_id" in text and a in text and b in text, "one that could be two: both are named", text)
+    done = subprocess.run([d.world.binary, "revert", both, "--reason", "x", "-c", d.file], capture_output=True, text=True,
+                          timeout=20, check=False)
+    w.ok(done.returncode == 2 and a in done.stderr and b in done.stderr, "and nothing is ordered", done.stderr)
+    w.equal(d.get("/api/v1/guards/0")[0], 404, "a letter is no beginning")
+
+
 def main(world):
     router = w.Exec(world, "router", "set")
     w.program(world, "smoke", w.SMOKE)
@@ -99,6 +122,7 @@ def main(world):
     c = Client(d)
     repeated(d, c)
     change(d, c, router)
+    named(d, c)
 
 
 if __name__ == "__main__":

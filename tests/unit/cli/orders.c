@@ -6,6 +6,7 @@
 #include "server.h"
 
 #define ID "01JD2K0000000000000000000A"
+#define LOWER "01jd2k0000000000000000000a"
 #define MISTAKES TEST_DATA "/golden/config/mistakes.yaml"
 #define OK_REPLY "{\"ok\":true}"
 #define GUARD "{\"id\":\"" ID "\",\"service\":\"shop\",\"state\":\"deciding\",\"headline\":\"Going back\"}"
@@ -29,6 +30,8 @@
 #define FREE "{\"name\":\"shop\",\"mode\":\"enforce\",\"holds\":[]}"
 #define ITEMS(item) "{\"items\":[" item "],\"next\":null}"
 
+#define SEVERAL                                                                                    \
+    {404, "{\"code\":\"ambiguous_id\",\"detail\":\"the ids of several guards begin with 01JD2\"}", false}
 #define UNKNOWN {404, "{\"detail\":\"nothing of that name\"}", false}
 #define MEANT "haldane: there is no service 'shpo'; did you mean 'shop'?\n"
 
@@ -43,6 +46,15 @@ static const struct row {
      "\r\n\r\n{\"reason\":\"5xx \\\"now\\\"\"}"},
     {"revert a guard", {"revert", ID, "--reason", "x"}, {{202, GUARD, false}}, 0, 1, NULL, NULL,
      "POST /api/v1/guards/" ID "/revert HTTP", NULL},
+    {"revert a guard, in small letters", {"revert", LOWER, "--reason", "x"}, {{202, GUARD, false}}, 0, 1, NULL, NULL,
+     "POST /api/v1/guards/" ID "/revert HTTP", NULL},
+    {"revert by the beginning of an id", {"revert", "01jd2", "--reason", "x"},
+     {UNKNOWN, {200, GUARD, false}, {202, GUARD, false}}, 0, 3, "revert ordered: guard " ID, NULL,
+     "GET /api/v1/services/01jd2 HTTP", NULL},
+    {"a service may be called like one", {"revert", "0123", "--reason", "x"},
+     {{200, SERVICE, false}, {202, GUARD, false}}, 0, 2, "revert ordered", NULL, NULL, NULL},
+    {"revert by the beginning of two ids", {"hold", "01JD2", "--for", "1h", "--reason", "x"}, {UNKNOWN, SEVERAL}, 2, 2, "",
+     "haldane: the ids of several guards begin with 01JD2\n", NULL, NULL},
     {"revert as json", {"revert", ID, "--reason", "x", "-o", "json"}, {{202, GUARD, false}}, 0, 1, GUARD "\n", NULL,
      NULL, NULL},
     {"revert without a reason", {"revert", "shop"}, {{202, GUARD, false}}, 2, 0, "", "--reason is needed", NULL, NULL},
@@ -101,11 +113,10 @@ static const struct row {
     {"mark a service's newest guard", {"mark", "shop", "right"},
      {{200, ITEMS(ROW), false}, {200, OK_REPLY, false}}, 0, 2, "marked: guard " ID "\n", NULL, NULL, NULL},
     {"the beginning of an id", {"ack", "01JD2"},
-     {{200, ITEMS(""), false}, {200, ITEMS(ROW), false}, {200, GUARD, false}}, 0, 3, "acknowledged: guard " ID, NULL,
+     {{200, ITEMS(""), false}, {200, GUARD, false}, {200, GUARD, false}}, 0, 3, "acknowledged: guard " ID, NULL,
      NULL, NULL},
     {"the beginning of two ids", {"ack", "01JD2"},
-     {{200, ITEMS(""), false}, {200, ITEMS(ROW "," ROW), false}}, 2, 2, "",
-     "haldane: the ids of 2 guards begin with 01JD2: type more of it\n", NULL, NULL},
+     {{200, ITEMS(""), false}, SEVERAL}, 2, 2, "", "haldane: the ids of several guards begin with 01JD2\n", NULL, NULL},
     {"revert of no service", {"revert", "shpo", "--reason", "x"}, {UNKNOWN, {200, ITEMS(SERVICE), false}}, 2, 2, "",
      MEANT, NULL, NULL},
     {"hold of no service", {"hold", "shpo", "--for", "1h", "--reason", "x"},
@@ -182,7 +193,7 @@ static const struct row {
      "GET /api/v1/guards?limit=5&cursor=" ID " HTTP", NULL},
     {"list of nothing", {"list"}, {{200, ITEMS(""), false}}, 0, 1, "HEADLINE\n",
      "no guard yet: one begins with", NULL, NULL},
-    {"the beginning of no id", {"show", "01ZZZZ"}, {{200, ITEMS(""), false}, {200, ITEMS(ROW), false}}, 2, 2, "",
+    {"the beginning of no id", {"show", "01ZZZZ"}, {{200, ITEMS(""), false}, UNKNOWN}, 2, 2, "",
      "no service '01ZZZZ', and no guard whose id begins so\n", NULL, NULL},
     {"change to no mode", {"change", ID, "--mode", "enforc"}, {{0}}, 2, 0, "", "advise or shadow, not 'enforc'", NULL, NULL},
     {"change for no time", {"change", ID, "--extend", "x"}, {{0}}, 2, 0, "",
@@ -230,7 +241,7 @@ static void orders(void **state)
 }
 
 /* A configuration with mistakes does not say which daemon is meant: an order reaches none, and the
- * mistakes are named; who only asks is told, and so is who names the daemon. */
+ * mistakes are named. Nor does it say whose token it is. Who only asks is told. */
 static const struct row doubtful[] = {
     {"revert", {"revert", "shop", "--reason", "x"}, {{0}}, 2, 0, "", "unknown key 'sokcet'", NULL, NULL},
     {"reload", {"reload"}, {{0}}, 2, 0, "", "nothing was ordered: without " MISTAKES, NULL, NULL},
@@ -238,8 +249,11 @@ static const struct row doubtful[] = {
     {"cancel", {"cancel", "shop", "--reason", "x"}, {{0}}, 2, 0, "", "nothing was ordered", NULL, NULL},
     {"a token", {"token", "revoke", "ci"}, {{0}}, 2, 0, "", "nothing was ordered", NULL, NULL},
     {"of no file", {"release", "-c", "/nonexistent/h.yaml"}, {{0}}, 2, 0, "", "/nonexistent/h.yaml", NULL, NULL},
-    {"to a daemon by its name", {"release", "shop", "--url"}, {{200, OK_REPLY, false}}, 0, 1, "released\n",
-     "using the default address and store", NULL, NULL},
+    {"to a daemon by its name, as nobody knows whom", {"release", "shop", "--url"}, {{0}}, 2, 0, "",
+     "which $HALDANE_CONFIG names, it is not known as whom. Mend the file or unset HALDANE_CONFIG, or name --token-file",
+     NULL, NULL},
+    {"to a daemon by its name, with a token", {"release", "shop", "--token-file", MISTAKES, "--url"}, {{200, OK_REPLY, false}}, 0, 1,
+     "released\n", NULL, NULL, NULL},
     {"list", {"list", "--url"}, {{200, ITEMS(ROW), false}}, 0, 1, ID, "haldane check " MISTAKES " says why", NULL, NULL},
 };
 

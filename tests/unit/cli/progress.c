@@ -282,7 +282,7 @@ static void words(void **state)
     assert_string_equal(table_count(a, 12431), "12,431");
     assert_true(face_is_id("01JD2K0000000000000000000A"));
     assert_false(face_is_id("01JD2K0000000000000000000"));
-    assert_false(face_is_id("01jd2k0000000000000000000a"));
+    assert_true(face_is_id("01jd2k0000000000000000000a"));
     assert_false(face_is_id("01JD2K0000000000000000000U"));
 }
 
