@@ -70,6 +70,21 @@ static const char *source_name(struct checking *c)
     return NULL;
 }
 
+/* Whom it asks is a mistake of its own, told where it stands. What it asks can be looked at all the same, as
+ * long as nobody else but Prometheus is there to be asked. */
+static void guess_source(struct checking *c)
+{
+    const struct raw_root *root = c->site->b->root;
+    if (c->provider || !(c->raw->check.use || c->raw->ask))
+        return;
+    for (uint32_t i = 0; i < root->n_datasources; i++) {
+        const char *type = root->datasource[i].datasource.plugin.type;
+        if (type && !str_is(type, "prometheus"))
+            return;
+    }
+    c->provider = hd_provider_find("prometheus");
+}
+
 static void ask_named(struct checking *c)
 {
     struct build *b = c->site->b;
@@ -492,8 +507,10 @@ void build_checks(struct site *s)
             ask_of_its_own(&c, "exec", c.raw->exec);
         else if (asks)
             ask_named(&c);
-        if (asks)
+        if (asks) {
+            guess_source(&c);
             resolve(&c);
+        }
         imply_limit(&c);
         check_limits(&c);
         freeze(&c);

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "config/brought.h"
 #include "config/sugar.h"
 #include "config/tables.h"
 
@@ -243,6 +244,20 @@ static size_t offer(const struct walk *w, const struct hd_option *table, const c
     return n;
 }
 
+static bool in_service(const struct path *p)
+{
+    while (p && p->up)
+        p = p->up;
+    return p && p->key && (str_is(p->key, "services") || str_is(p->key, "defaults"));
+}
+
+/* What was meant by a key that is none of `words`. */
+static const char *hint(const struct walk *w, const struct path *p, const char *key, const char *const *words)
+{
+    const char *brought = brought_hint(w->a, key, in_service(p));
+    return *brought ? brought : mistake_hint(w->a, key, words);
+}
+
 static void check_keys(struct walk *w, const struct path *p, const struct node *n, struct rows rows)
 {
     enum { MAX = 128 };
@@ -258,7 +273,7 @@ static void check_keys(struct walk *w, const struct path *p, const struct node *
             known = str_is(words[i], c->key->text);
         if (!known)
             mistake_add(w->m, c->key, p, "unknown key '%s'%s", c->key->text,
-                        mistake_hint(w->a, c->key->text, words));
+                        hint(w, p, c->key->text, words));
     }
 }
 

@@ -252,8 +252,8 @@ static const struct row doubtful[] = {
     {"to a daemon by its name, as nobody knows whom", {"release", "shop", "--url"}, {{0}}, 2, 0, "",
      "which $HALDANE_CONFIG names, it is not known as whom. Mend the file or unset HALDANE_CONFIG, or name --token-file",
      NULL, NULL},
-    {"to a daemon by its name, with a token", {"release", "shop", "--token-file", MISTAKES, "--url"}, {{200, OK_REPLY, false}}, 0, 1,
-     "released\n", NULL, NULL, NULL},
+    {"to a daemon by its name, with a token", {"release", "shop", "--token-file", MISTAKES, "--url"},
+     {{200, OK_REPLY, false}}, 0, 1, "released\n", NULL, NULL, NULL},
     {"list", {"list", "--url"}, {{200, ITEMS(ROW), false}}, 0, 1, ID, "haldane check " MISTAKES " says why", NULL, NULL},
 };
 

@@ -52,7 +52,8 @@ static const struct world worlds[] = {
      "+1@600 -0@600 +0@700"},
     {"a third colour", 5000, 100, {{0, {1, 0, 0}}, {600000, {0, 1, 0}}, {640000, {0, 0, 1}}},
      "+1@600 -0@600 -1@640 +2@640"},
-    {"a release that crashes at its start", 5000, 100, {{0, {.5, 0, .5}}, {300000, {1, 0, 0}}, {600000, {0, 1}, 2}, {660000, {1, 0}, 2}},
+    {"a release that crashes at its start", 5000, 100,
+     {{0, {.5, 0, .5}}, {300000, {1, 0, 0}}, {600000, {0, 1}, 2}, {660000, {1, 0}, 2}},
      "-2@300 ?1@600 -1@660", 0, 2},
     {"the same, and nobody takes it back", 15000, 10, {{0, {1, 0}}, {600000, {0, 1}, 2}}, "?1@600", 0, 2},
     {"it starts after all", 5000, 100, {{0, {1, 0}}, {600000, {0, 1}, 2}, {640000, {0, 1}}}, "?1@600 +1@640 -0@600", 0, 2},
@@ -115,7 +116,8 @@ static void holds(const struct world *w, const struct traffic_shift *s, size_t n
         assert_int_equal(sscanf(at, "%c%d@%d", &sign, &colour, &second), 3);
         wanted++;
         for (size_t i = 0; i < n; i++)
-            found += s[i].colour == colour && s[i].up == (sign != '-') && s[i].silent == (sign == '?') && s[i].after_ms <= second * 1000 + slack_ms &&
+            found += s[i].colour == colour && s[i].up == (sign != '-') && s[i].silent == (sign == '?') &&
+                     s[i].after_ms <= second * 1000 + slack_ms &&
                      s[i].by_ms >= second * 1000 && s[i].by_ms - s[i].after_ms <= 2 * w->scrape_ms + 6000;
         if (found != 1)
             goto wrong;

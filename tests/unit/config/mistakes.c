@@ -22,20 +22,24 @@ static struct hd_span read_file(struct hd_arena *a, const char *name)
     return (struct hd_span){text, n};
 }
 
-static void the_golden_file(void **state)
+/* brought: mistakes of every stage of reading in one file, and words of other tools. */
+static void the_golden_files(void **state)
 {
+    static const char *const names[] = {"mistakes", "brought"};
     (void)state;
-    ARENA_AUTO a = arena_new();
-    struct config *c = NULL;
-    struct config_mistakes m;
-    struct hd_error err;
-    enum hd_code code = config_load_text(a, "mistakes.yaml", read_file(a, "mistakes.yaml"), NULL,
-                                         &c, &m, &err);
-    assert_int_equal(code, HD_INVALID);
-    assert_null(c);
-    BUF_AUTO got = BUF_INIT(65536);
-    config_print_mistakes(&m, &got);
-    assert_string_equal(buf_at(&got), read_file(a, "mistakes.txt").at);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        ARENA_AUTO a = arena_new();
+        const char *yaml = arena_print(a, "%s.yaml", names[i]);
+        struct config *c = NULL;
+        struct config_mistakes m;
+        struct hd_error err;
+        enum hd_code code = config_load_text(a, yaml, read_file(a, yaml), NULL, &c, &m, &err);
+        assert_int_equal(code, HD_INVALID);
+        assert_null(c);
+        BUF_AUTO got = BUF_INIT(65536);
+        config_print_mistakes(&m, &got);
+        assert_string_equal(buf_at(&got), read_file(a, arena_print(a, "%s.txt", names[i])).at);
+    }
 }
 
 /* One service with a place for keys of the file, of the service, and of its one check. */
@@ -355,7 +359,7 @@ static void a_literal_secret_is_not_repeated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_golden_file),
+        cmocka_unit_test(the_golden_files),
         cmocka_unit_test(rows_hold),
         cmocka_unit_test(warnings_are_no_mistakes),
         cmocka_unit_test(files_hold),
