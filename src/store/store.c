@@ -60,7 +60,7 @@ static enum hd_code claim(struct store *s, struct hd_error *err)
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MAIN_DB;
     enum hd_code code = side_open(s->vfs, s->path, "-lock", flags, &s->lock, err);
     if (code == HD_IO)
-        return hd_error_add(err, "the folder of the store (storage.path) must be there, and writable");
+        return hd_error_add(err, "the folder of the store (storage.path) must be there, and writable (install -d)");
     return code ? code : side_lock(&s->lock, err);
 }
 
