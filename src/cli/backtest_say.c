@@ -115,7 +115,8 @@ static void put_switch(struct backtest *b, const struct tried *x, struct json_ou
     json_put_text(out, "why", why_of(b->arena, x));
     json_put_i64(out, "polls", (int64_t)x->polls);
     json_put_bool(out, "cut_short", cut_short(x));
-    json_put_bool(out, "uncounted", t->silent);
+    if (t->silent)
+        json_put_bool(out, "uncounted", true);
     json_put_time(out, "moved_on_at", t->cut_ms ? t->cut_ms : -1);
     json_put_text(out, "moved_on_to", t->next);
     json_put_text(out, "left_out", x->left_out);

@@ -237,6 +237,7 @@ static const struct property {
     {"TriedSwitch", "why", "text?"},
     {"TriedSwitch", "polls", "int"},
     {"TriedSwitch", "cut_short", "bool"},
+    {"TriedSwitch", "?uncounted", "bool"},
     {"TriedSwitch", "moved_on_at", "time?"},
     {"TriedSwitch", "moved_on_to", "text?"},
     {"TriedSwitch", "left_out", "text?"},
