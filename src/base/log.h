@@ -18,7 +18,7 @@ enum log_level {
 
 void log_set_level(enum log_level);
 enum log_level log_get_level(void);
-int log_level_of(const char *word); /* -1: no such level */
+int log_level_of(const char *text); /* -1: no such level */
 /* `subject` is what the line is about: a service, a data source, "config"; may be NULL. Foreign
  * text in the arguments is made harmless. Thread-safe: one write per line. */
 void log_write(enum log_level, const char *subject, const char *format, ...) HD_PRINTF(3, 4);

@@ -236,6 +236,8 @@ static void lint_text(struct linting *l, const char *text)
     l->text = text;
     for (size_t i = 0, n = 0; n < SELECTORS_MAX && promql_selector(&q, &i, &s); n++)
         lint_selector(l, &s);
+    l->q = NULL;
+    l->text = NULL;
 }
 
 /* --- the colours --- */
@@ -356,7 +358,7 @@ static void lint_bound(struct linting *l)
         double off = fabs(log(bound[i] / q->bound));
         if (off < 1e-9)
             return;
-        if (!nearest || off < fabs(log(nearest / q->bound)))
+        if (nearest == 0 || off < fabs(log(nearest / q->bound)))
             nearest = bound[i];
         buf_print(&list, "%s%s", i ? ", " : "", config_bound_text(l->a, q, bound[i]));
     }

@@ -151,9 +151,10 @@ enum hd_code receipt_read(struct hd_arena *a, const char *file, struct store_gua
     size_t number = 0;
     if (read_file(a, file, &text, err))
         return err->code;
-    const char *at = memchr(text.at, '\n', text.len), *stop = text.at + text.len;
+    const char *at = text.len ? memchr(text.at, '\n', text.len) : NULL;
     if (!at || !str_begins(text.at, HEAD))
         return hd_fail(err, HD_PARSE, "%s is no receipt of haldane", file);
+    const char *stop = text.at + text.len;
     *ret_guard = (struct store_guard){.score = NAN, .marked_ms = -1};
     *ret = (struct trial){.evidence = arena_many(a, PARTS_MAX, struct store_evidence),
                           .input = arena_many(a, PARTS_MAX, struct engine_input)};

@@ -166,15 +166,15 @@ static bool read_rule(struct hd_arena *a, const char *text, struct hd_rule *ret,
     int end = 0;
     size_t len = strlen(text);
     if (isdigit((unsigned char)*text) && *text != '0' && len < 16) {
-        if (sscanf(text, "%u%n", &k, &end) == 1 && (size_t)end == len) {
+        if (sscanf(text, "%9u%n", &k, &end) == 1 && (size_t)end == len) {
             *ret = (struct hd_rule){HD_RULE_CONSECUTIVE, k, 0};
             return true;
         }
-        if (sscanf(text, "%u total%n", &k, &end) == 1 && (size_t)end == len) {
+        if (sscanf(text, "%9u total%n", &k, &end) == 1 && (size_t)end == len) {
             *ret = (struct hd_rule){HD_RULE_TOTAL, k, 0};
             return true;
         }
-        if (sscanf(text, "%u of %u%n", &k, &n, &end) == 2 && (size_t)end == len) {
+        if (sscanf(text, "%9u of %9u%n", &k, &n, &end) == 2 && (size_t)end == len) {
             if (n > HD_WINDOW_MAX)
                 return WHY("'%s': at most the last %d polls are remembered", text, HD_WINDOW_MAX);
             if (k > n)

@@ -56,6 +56,6 @@ enum hd_code counts_bins(const struct counts_look *, int64_t bin_ms, size_t n,
 
 /* Versioned bytes, so that a restart goes on where it was. load: HD_PARSE, HD_VERSION. */
 void counts_save(const struct counts *, struct buf *);
-enum hd_code counts_load(struct hd_span text, struct counts **ret, struct hd_error *err);
+enum hd_code counts_load(struct hd_span bytes, struct counts **ret, struct hd_error *err);
 
 #endif

@@ -418,7 +418,7 @@ static void facts(struct buf *b, const struct ask *q)
         part_state(b, g->state);
         html_print(b, " <a href=\"/g/%s\">%s</a></dd></div>", g->id, g->headline);
     }
-    if (q->row->flags & DECIDES) {
+    if (g && q->row->flags & DECIDES) {
         html_print(b, "<div><dt>Why</dt><dd><b>%s</b></dd></div><div><dt>Asked</dt><dd>", g->why);
         part_approval(b, &v->approval, q->call->now_ms);
         html_print(b, "</dd></div>");

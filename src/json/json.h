@@ -69,6 +69,6 @@ void json_put_raw(struct json_out *, const char *key, const char *json); /* alre
 void json_put_time(struct json_out *, const char *key, int64_t wall_ms); /* RFC 3339; < 0: null */
 
 /* What stands between the quotes of a string, for templates. */
-void json_escape(struct buf *to, const char *text);
+void json_escape(struct buf *b, const char *text);
 
 #endif

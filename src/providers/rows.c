@@ -61,3 +61,26 @@ struct hd_rows rows_one(struct hd_arena *a, uint8_t side, struct finding f, int6
     }
     return (struct hd_rows){.row = row, .n = 1};
 }
+
+enum hd_code rows_per_side(struct hd_arena *a, const struct per_side *p, const void *cfg,
+                           const struct hd_question *q, const struct hd_talk *talk,
+                           struct hd_ask *ret_ask, struct hd_rows *ret_rows, struct hd_error *err)
+{
+    if (q->n && q->probe->side < 0)
+        return hd_fail(err, HD_INVALID, "%s", p->no_label);
+    if (q->n && !q->range_ms && !talk->n)
+        return p->ask(a, cfg, q, ret_ask, err);
+    *ret_ask = (struct hd_ask){0};
+    *ret_rows = (struct hd_rows){0};
+    if (!q->n)
+        return HD_OK;
+    struct finding f = {HD_OUTCOME_NO_DATA, HD_REASON_NO_SERIES, 0, p->no_history};
+    int64_t at_ms = q->at_ms;
+    if (!q->range_ms) {
+        const struct hd_response *in = talk->item[0].response;
+        f = p->judge(a, cfg, in);
+        at_ms = in->sent_ms ? in->sent_ms : at_ms;
+    }
+    *ret_rows = rows_one(a, (uint8_t)q->probe->side, f, at_ms);
+    return HD_OK;
+}

@@ -28,4 +28,17 @@ struct finding {
 /* The one row of a probe that is asked per side. `at_ms`: of the value. */
 struct hd_rows rows_one(struct hd_arena *, uint8_t side, struct finding, int64_t at_ms);
 
+/* A provider of one value per side, as it is now. */
+struct per_side {
+    const char *no_label;   /* why it cannot be asked by a label */
+    const char *no_history; /* why it knows no past */
+    enum hd_code (*ask)(struct hd_arena *, const void *cfg, const struct hd_question *,
+                        struct hd_ask *ret, struct hd_error *);
+    struct finding (*judge)(struct hd_arena *, const void *cfg, const struct hd_response *);
+};
+/* What its fetch does. */
+enum hd_code rows_per_side(struct hd_arena *, const struct per_side *, const void *cfg,
+                           const struct hd_question *, const struct hd_talk *,
+                           struct hd_ask *ret_ask, struct hd_rows *ret_rows, struct hd_error *);
+
 #endif

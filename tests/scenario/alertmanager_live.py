@@ -20,21 +20,12 @@ import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import procs  # noqa: E402
+from tap import Tap  # noqa: E402
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden" / "alertmanager"
-results = []
+tap = Tap()
+ok, equal = tap.point, tap.equal
 received = queue.Queue()
-
-
-def ok(good, name, detail=""):
-    results.append(bool(good))
-    print(f"{'ok' if good else 'not ok'} {len(results)} - {name}", flush=True)
-    for line in str(detail).splitlines() if not good else []:
-        print(f"# {line}")
-
-
-def equal(got, want, name):
-    ok(got == want, name, f"got:  {got!r}\nwant: {want!r}")
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
@@ -151,8 +142,7 @@ def main():
             am.wait(10)
             receiver.shutdown()
             receiver.server_close()
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
+    return tap.done()
 
 
 sys.exit(main())

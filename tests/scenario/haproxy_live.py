@@ -21,23 +21,14 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import procs  # noqa: E402
+from tap import Tap  # noqa: E402
 
 DRIVE = sys.argv[1]
 GOLDEN = sys.argv[2] if len(sys.argv) > 2 else None
 BLUE = "blue1=100 blue2=100 green1=0 green2=0"
 GREEN = "blue1=0 blue2=0 green1=100 green2=100"
-results = []
-
-
-def ok(good, name, detail=""):
-    results.append(bool(good))
-    print(f"{'ok' if good else 'not ok'} {len(results)} - {name}", flush=True)
-    for line in str(detail).splitlines() if not good else []:
-        print(f"# {line}")
-
-
-def equal(got, want, name):
-    ok(got == want, name, f"got:  {got!r}\nwant: {want!r}")
+tap = Tap()
+ok, equal = tap.point, tap.equal
 
 
 class Origin:
@@ -322,8 +313,7 @@ def main():
                 h.stop()
     for o in origins.values():
         o.stop()
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
+    return tap.done()
 
 
 sys.exit(main())

@@ -26,20 +26,14 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import procs  # noqa: E402
+from tap import Tap  # noqa: E402
 
 HALDANE, JSON, FOLDER = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 STEP = 5  # seconds between samples
 SERIES = re.compile(r'(\w+)\{(.*)\}$')
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 VALUES = re.compile(r'(-?[\d.]+)(?:([+-][\d.]+))?(?:x(\d+))?$|_(?:x(\d+))?$')
-results = []
-
-
-def ok(good, name, detail=""):
-    results.append(bool(good))
-    print(f"{'ok' if good else 'not ok'} {len(results)} - {name}", flush=True)
-    for line in str(detail).splitlines() if not good else []:
-        print(f"# {line}")
+tap = Tap()
 
 
 # --- what the files say ---
@@ -242,12 +236,7 @@ class Server:
             time.sleep(0.05)
 
     def stop(self):
-        self.child.terminate()
-        try:
-            self.child.wait(10)
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            self.child.wait()
+        procs.stop(self.child)
 
 
 def last_step():
@@ -318,7 +307,7 @@ def check(folder, who, test, port):
         value, n, want = number(cells.get("VALUE")), number(cells.get("N")), float(want)
         requests = test.requests(colour)
         good = value is not None and abs(value - want) <= 5e-4 * max(want, 1e-3) and n == requests
-        ok(good, f"{who}: {test.name}: {colour}", f"want {want:g} of {requests} requests\n{said}")
+        tap.point(good, f"{who}: {test.name}: {colour}", f"want {want:g} of {requests} requests\n{said}")
 
 
 def main():
@@ -331,8 +320,7 @@ def main():
     tests = load_tests()
     for name, binary, start in found:
         if not binary:
-            results.append(True)
-            print(f"ok {len(results)} - {name} # SKIP not installed")
+            tap.skip(name, "not installed")
             continue
         for batch in batches(tests):
             with tempfile.TemporaryDirectory(prefix="hd") as folder:
@@ -343,8 +331,7 @@ def main():
                         check(folder, name, t, port)
                 finally:
                     server.stop()
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
+    return tap.done()
 
 
 sys.exit(main())

@@ -26,3 +26,12 @@ def free_port():
 def start(argv, **more):
     """A child that the kernel ends with us."""
     return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *argv], **more)
+
+
+def stop(child):
+    child.terminate()
+    try:
+        child.wait(10)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

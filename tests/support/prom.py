@@ -53,10 +53,5 @@ class Loaded:
         raise SystemExit("prometheus does not start: " + open(self.log.name).read()[-1000:])
 
     def __exit__(self, *what):
-        self.child.terminate()
-        try:
-            self.child.wait(10)
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            self.child.wait()
+        procs.stop(self.child)
         self.log.close()

@@ -19,6 +19,9 @@ class Tap:
         sys.stdout.flush()
         return good
 
+    def equal(self, got, want, name):
+        return self.point(got == want, name, f"got:  {got!r}\nwant: {want!r}")
+
     def skip(self, name, why):
         self.n += 1
         print(f"ok {self.n} - {name} # SKIP {why}", flush=True)

@@ -82,9 +82,10 @@ static struct hd_span make_input(struct hd_arena *a, const struct hd_question *q
     return (struct hd_span){arena_text_n(a, buf_at(&b), b.len), b.len};
 }
 
-static enum hd_code ask(struct hd_arena *a, const struct exec_cfg *cfg, const struct hd_question *q,
+static enum hd_code ask(struct hd_arena *a, const void *v, const struct hd_question *q,
                         struct hd_ask *ret, struct hd_error *err)
 {
+    const struct exec_cfg *cfg = v;
     if (strlen(q->probe->query) > HD_QUERY_BYTES_MAX)
         return hd_fail(err, HD_LIMIT, "a query is longer than %d bytes", HD_QUERY_BYTES_MAX);
     struct hd_endpoint *at = arena_of(a, struct hd_endpoint);
@@ -122,9 +123,9 @@ static struct finding judge_silence(const struct exec_cfg *cfg, const struct hd_
     return error_of(HD_REASON_TIMEOUT, in->text);
 }
 
-static struct finding judge(struct hd_arena *a, const struct exec_cfg *cfg,
-                            const struct hd_response *in)
+static struct finding judge(struct hd_arena *a, const void *v, const struct hd_response *in)
 {
+    const struct exec_cfg *cfg = v;
     if (in->io != HD_IO_OK)
         return judge_silence(cfg, in);
     JSON_AUTO root = NULL;
@@ -156,29 +157,19 @@ static struct finding judge(struct hd_arena *a, const struct exec_cfg *cfg,
     return f;
 }
 
+static const struct per_side per_side = {
+    .no_label = "a command is run per colour, not by a label",
+    .no_history = "a command has no history",
+    .ask = ask,
+    .judge = judge,
+};
+
 static enum hd_code exec_fetch(struct hd_arena *a, const void *v, const struct hd_question *q,
                                const struct hd_talk *talk, struct hd_ask *ret_ask,
                                struct hd_rows *ret_rows, uint16_t *ret_reason, struct hd_error *err)
 {
-    const struct exec_cfg *cfg = v;
     *ret_reason = HD_REASON_NONE;
-    if (q->n && q->probe->side < 0)
-        return hd_fail(err, HD_INVALID, "a command is run per colour, not by a label");
-    if (q->n && !q->range_ms && !talk->n)
-        return ask(a, cfg, q, ret_ask, err);
-    *ret_ask = (struct hd_ask){0};
-    *ret_rows = (struct hd_rows){0};
-    if (!q->n)
-        return HD_OK;
-    struct finding f = {HD_OUTCOME_NO_DATA, HD_REASON_NO_SERIES, 0, "a command has no history"};
-    int64_t at_ms = q->at_ms;
-    if (!q->range_ms) {
-        const struct hd_response *in = talk->item[0].response;
-        f = judge(a, cfg, in);
-        at_ms = in->sent_ms ? in->sent_ms : at_ms;
-    }
-    *ret_rows = rows_one(a, (uint8_t)q->probe->side, f, at_ms);
-    return HD_OK;
+    return rows_per_side(a, &per_side, v, q, talk, ret_ask, ret_rows, err);
 }
 
 const struct hd_provider provider_exec = {

@@ -98,9 +98,10 @@ static enum hd_code http_check(const void *v, struct hd_error *err)
     return hd_endpoint_check(&cfg->at, err);
 }
 
-static enum hd_code ask(struct hd_arena *a, const struct http_cfg *cfg, const struct hd_question *q,
+static enum hd_code ask(struct hd_arena *a, const void *v, const struct hd_question *q,
                         struct hd_ask *ret, struct hd_error *err)
 {
+    const struct http_cfg *cfg = v;
     const char *text = q->probe->query;
     struct url url = {0};
     enum hd_code code = url_split(a, text, &url, err);
@@ -156,9 +157,9 @@ static struct finding look_inside(struct hd_arena *a, const struct http_cfg *cfg
     return f;
 }
 
-static struct finding judge(struct hd_arena *a, const struct http_cfg *cfg,
-                            const struct hd_response *in)
+static struct finding judge(struct hd_arena *a, const void *v, const struct hd_response *in)
 {
+    const struct http_cfg *cfg = v;
     struct finding f = {HD_OUTCOME_OK, HD_REASON_NONE, 1, NULL};
     if (in->io != HD_IO_OK)
         f = (struct finding){no_answer[in->io].outcome, no_answer[in->io].reason, 0, in->text};
@@ -180,29 +181,19 @@ static struct finding judge(struct hd_arena *a, const struct http_cfg *cfg,
     return f;
 }
 
+static const struct per_side per_side = {
+    .no_label = "an HTTP check asks per colour, not by a label",
+    .no_history = "an HTTP check has no history",
+    .ask = ask,
+    .judge = judge,
+};
+
 static enum hd_code http_fetch(struct hd_arena *a, const void *v, const struct hd_question *q,
                                const struct hd_talk *talk, struct hd_ask *ret_ask,
                                struct hd_rows *ret_rows, uint16_t *ret_reason, struct hd_error *err)
 {
-    const struct http_cfg *cfg = v;
     *ret_reason = HD_REASON_NONE;
-    if (q->n && q->probe->side < 0)
-        return hd_fail(err, HD_INVALID, "an HTTP check asks per colour, not by a label");
-    if (q->n && !q->range_ms && !talk->n)
-        return ask(a, cfg, q, ret_ask, err);
-    *ret_ask = (struct hd_ask){0};
-    *ret_rows = (struct hd_rows){0};
-    if (!q->n)
-        return HD_OK;
-    struct finding f = {HD_OUTCOME_NO_DATA, HD_REASON_NO_SERIES, 0, "an HTTP check has no history"};
-    int64_t at_ms = q->at_ms;
-    if (!q->range_ms) {
-        const struct hd_response *in = talk->item[0].response;
-        f = judge(a, cfg, in);
-        at_ms = in->sent_ms ? in->sent_ms : at_ms;
-    }
-    *ret_rows = rows_one(a, (uint8_t)q->probe->side, f, at_ms);
-    return HD_OK;
+    return rows_per_side(a, &per_side, v, q, talk, ret_ask, ret_rows, err);
 }
 
 const struct hd_provider provider_http = {

@@ -105,6 +105,7 @@ static const struct {
     {"rule past its cap", "", "guard: {fail_after: 3 of 65}", ERRORS ", max: 1%",
      "at most the last 64 polls"},
     {"rule k above n", "", "guard: {fail_after: 6 of 5}", ERRORS ", max: 1%", "can never happen"},
+    {"rule past 32 bits", "", "guard: {fail_after: 4294967297}", ERRORS ", max: 1%", "is not a rule"},
     {"rule 0", "", "guard: {fail_after: 0}", ERRORS ", max: 1%", "'0' is not a rule"},
     {"rule of words", "", "guard: {fail_after: three}", ERRORS ", max: 1%", "is not a rule"},
     /* defaults */

@@ -143,6 +143,26 @@ static void queries_are_filled(void **state)
     }
 }
 
+/* A ratio counts by the label that tells good from bad; a rate takes series without one. */
+static void only_ratios_want_a_key(void **state)
+{
+    static const char *const checks[][2] = {{"use: http-5xx-ratio, max: 1%", "code"}, {"use: http-request-rate, min: 1", NULL}};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        ARENA_AUTO a = arena_new();
+        const char *text = service_text(a, "colours: [blue, green]", checks[i][0]);
+        struct config *c = NULL;
+        struct config_mistakes m;
+        struct hd_error err = {0};
+        if (config_load_text(a, "t", (struct hd_span){text, strlen(text)}, NULL, &c, &m, &err))
+            fail_msg("%s: %s", checks[i][0], err.text);
+        const char *key = config_get(c)->services[0].checks[0].query.key_label;
+        if (!str_is(key, checks[i][1]))
+            fail_msg("%s: counts by %s", checks[i][0], key ? key : "-");
+        config_unref(c);
+    }
+}
+
 /* Sides that share a value cannot be told apart. */
 static const struct {
     const char *name, *service, *want;
@@ -301,6 +321,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(queries_are_filled),
+        cmocka_unit_test(only_ratios_want_a_key),
         cmocka_unit_test(overlaps_are_refused),
         cmocka_unit_test(wrong_parameters_are_named),
         cmocka_unit_test(shapes_are_taken_once),

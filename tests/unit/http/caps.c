@@ -83,7 +83,8 @@ static uint32_t add_guard(const struct bench *b, const char *id, size_t measures
     sample_ok(store_begin(s, &err), &err);
     sample_ok(store_add_guard(s, &g, &err), &err);
     while (poll < polls) {
-        const struct store_evidence e = {.wall_ms = at_ms + 5000 * (int64_t)++poll, .t_ms = 5000 * (int64_t)poll,
+        poll++;
+        const struct store_evidence e = {.wall_ms = at_ms + 5000 * (int64_t)poll, .t_ms = 5000 * (int64_t)poll,
                                          .evidence = {.poll = poll, .scrape_ms = 5000, .m = m, .n = measures}};
         BUF_AUTO packed = BUF_INIT(HD_BLOB_BYTES_MAX);
         store_evidence_pack(&e.evidence, &packed);

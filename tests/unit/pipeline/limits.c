@@ -10,89 +10,16 @@
 
 #include <cmocka.h>
 
-#include "base/str.h"
-#include "config/config.h"
-#include "pipeline/pipeline.h"
-#include "../../support/store_fixture.h"
+#include "world.h"
 
-#define CALLS_MAX 64
-
-struct call {
-    net_done_fn *done;
-    void *user;
-    const struct hd_request *request;
-    uint64_t id;
-};
-
-struct world {
-    struct fixture f;
-    struct config *config;
-    struct pipeline *p;
-    struct hd_now now;
-    struct call call[CALLS_MAX];
-    size_t n_calls;
-    const char *live;
-    bool router_hangs;
-    unsigned begun, stopped; /* computations */
-};
-
-static bool computes(const struct call *c) { return c->request->via == HD_VIA_EXEC; }
-
-static uint64_t wire_send(void *ctx, const struct hd_request *r, int64_t deadline, net_done_fn *done, void *user)
-{
-    static uint64_t last;
-    struct world *w = ctx;
-    (void)deadline;
-    assert_true(w->n_calls < CALLS_MAX);
-    w->call[w->n_calls++] = (struct call){done, user, r, ++last};
-    w->begun += computes(&w->call[w->n_calls - 1]);
-    return last;
-}
-
-static void wire_cancel(void *ctx, uint64_t id)
-{
-    struct world *w = ctx;
-    for (size_t i = 0; i < w->n_calls; i++) {
-        if (w->call[i].id != id)
-            continue;
-        w->stopped += computes(&w->call[i]);
-        w->call[i] = w->call[--w->n_calls];
-    }
-}
-
-static struct hd_now wire_now(void *ctx) { return ((struct world *)ctx)->now; }
-
-static void reply(struct world *w, size_t i, enum hd_io io, int status, const char *body)
-{
-    struct call c = w->call[i];
-    w->call[i] = w->call[--w->n_calls];
-    struct hd_response r = {.io = io, .status = status, .body = {body, strlen(body)}, .text = "killed",
-                            .sent_ms = w->now.wall_ms};
-    c.done(c.user, &r);
-}
-
-/* The router reads; a write hangs with it. */
+/* The router reads; a write hangs with it. A computation goes on. */
 static void answer(struct world *w)
 {
     for (size_t i = 0; i < w->n_calls;) {
-        char body[200];
-        if (computes(&w->call[i]) || w->router_hangs) {
+        if (is_child(&w->call[i]) || w->hangs)
             i++;
-            continue;
-        }
-        (void)snprintf(body, sizeof body, "{\"live\":\"%s\",\"ready\":3,\"wanted\":3}", w->live);
-        reply(w, i, HD_IO_OK, 200, body);
-    }
-}
-
-static void pass(struct world *w, unsigned seconds)
-{
-    for (unsigned i = 0; i < seconds; i++) {
-        w->now.wall_ms += 1000;
-        w->now.boot_ms += 1000;
-        (void)pipeline_tick(w->p, w->now);
-        answer(w);
-        (void)pipeline_tick(w->p, w->now);
+        else
+            reply_route(w, i);
     }
 }
 
@@ -100,7 +27,7 @@ static void pass(struct world *w, unsigned seconds)
 static size_t running(const struct world *w)
 {
     size_t i = 0;
-    while (i < w->n_calls && !computes(&w->call[i]))
+    while (i < w->n_calls && !is_child(&w->call[i]))
         i++;
     assert_true(i < w->n_calls);
     return i;
@@ -130,50 +57,9 @@ static void order(struct world *w, const char *what)
     pipeline_command(w->p, w->now, buf_span(&packet), &said);
 }
 
-static void start(struct world *w)
-{
-    struct pipeline_options o = {.wire = {w, wire_send, wire_cancel, wire_now},
-                                 .store = w->f.s,
-                                 .config = w->config,
-                                 .program = "/bin/haldane",
-                                 .store_path = "/db",
-                                 .admin_token_hash = "8c6976e5b5410415bde908bd4dee15dfb167a9c873fc4bb8a81f6f2ab448a918",
-                                 .boot_id = "boot"};
-    OK(&w->f, pipeline_new(&o, w->now, &w->p, &w->f.err));
-}
-
 static int setup(void **state)
 {
-    static const char yaml[] =
-        "version: 1\ndatasources: {p: {type: prometheus, url: \"http://h\"}}\n"
-        "services:\n  shop:\n    colours: [blue, green]\n    target: {trust: true}\n"
-        "    actuator: {type: webhook, url: \"http://r\", read: {path: /route, value: $.live,"
-        " ready: $.ready, wanted: $.wanted}, write: [{method: PUT, path: /route, body: '{\"to\": \"{{value}}\"}'}]}\n"
-        "    checks: [{use: http-5xx-ratio, max: 1%}]\n"
-        "    guard: {duration: 1h, blind_for: 50m}\n";
-    struct config_mistakes mistakes = {.n = 0};
-    struct world *w = calloc(1, sizeof *w);
-    assert_non_null(w);
-    fixture_dir(&w->f);
-    OK(&w->f, fixture_open(&w->f));
-    enum hd_code code = config_load_text(w->f.arena, "limits.yaml", (struct hd_span){yaml, strlen(yaml)}, NULL,
-                                         &w->config, &mistakes, &w->f.err);
-    if (code)
-        fail_msg("%zu mistakes: %s", mistakes.n, w->f.err.text);
-    w->live = "blue";
-    w->now = (struct hd_now){.wall_ms = 1795220000000, .boot_ms = 1000000};
-    start(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-    pipeline_free(w->p);
-    config_unref(w->config);
-    fixture_clean(&w->f);
-    free(w);
+    *state = world_new("version: 1\ndatasources: {p: {type: prometheus, url: \"http://h\"}}\n" SERVICE, answer);
     return 0;
 }
 
@@ -235,7 +121,7 @@ static void I10_it_gives_way_to_a_revert(void **state)
     assert_int_equal(w->begun, 1);
     w->live = str_is(w->live, "blue") ? "green" : "blue";
     pass(w, 10);
-    w->router_hangs = true;
+    w->hangs = true;
     order(w, "revert");
     pass(w, 1);
     assert_true(pipeline_busy(w->p));
