@@ -351,7 +351,7 @@ static void test_words(void **state)
     g.check[1].outcome = HD_OUTCOME_NO_DATA;
     view_checks(a, sample_checks, &g, &v->check, &v->n_checks);
     guard_render(&guard, a, v, now_ms);
-    export_guard(&post, a, v, "");
+    export_guard(&post, a, v, "", now_ms);
     assert_non_null(strstr(guard.at, "0.2%<span class=\"m\">, 5 min before the switch</span>"));
     assert_non_null(strstr(post.at, "0.2%, 5 min before the switch |"));
     assert_non_null(strstr(guard.at, "no data</span>"));
