@@ -36,8 +36,8 @@ static void print_held(const struct json *answer)
 {
     ARENA_AUTO a = arena_new();
     const char *service = face_text(answer, "service"), *until = table_time(a, face_time(answer, "until"));
-    (void)printf("automatic reverts of %s are held%s%s%s\n", service ? table_clean(a, service) : "the whole fleet",
-                 until ? " until " : "", until ? until : "", until ? " UTC" : "");
+    (void)printf("automatic reverts of %s are held%s%s\n", service ? table_clean(a, service) : "the whole fleet",
+                 until ? " until " : "", until ? until : "");
 }
 
 static int send_deed(struct client *client, const struct cli_args *args, const struct deed *d)

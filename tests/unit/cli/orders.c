@@ -70,7 +70,7 @@ static const struct row {
     {"a daemon in trouble", {"revert", "shop", "--reason", "x"}, {{500, "oops", false}}, 6, 1, "", "status 500", NULL,
      NULL},
     {"hold a service", {"hold", "shop", "--for", "2h", "--reason", "db"}, {{201, HELD, false}}, 0, 1,
-     "automatic reverts of shop are held until 2026-11-20 03:04:10 UTC\n", NULL, "POST /api/v1/services/shop/hold HTTP",
+     "automatic reverts of shop are held until 2026-11-20 03:04:10Z\n", NULL, "POST /api/v1/services/shop/hold HTTP",
      "\r\n\r\n{\"reason\":\"db\",\"for\":\"2h\"}"},
     {"hold the fleet", {"hold", "--for", "30m", "--reason", "db"}, {{201, OK_REPLY, false}}, 0, 1,
      "automatic reverts of the whole fleet are held\n", NULL,

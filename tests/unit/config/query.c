@@ -146,7 +146,8 @@ static void queries_are_filled(void **state)
 /* A ratio counts by the label that tells good from bad; a rate takes series without one. */
 static void only_ratios_want_a_key(void **state)
 {
-    static const char *const checks[][2] = {{"use: http-5xx-ratio, max: 1%", "code"}, {"use: http-request-rate, min: 1", NULL}};
+    static const char *const checks[][2] = {{"use: http-5xx-ratio, max: 1%", "code"},
+                                            {"use: http-request-rate, min: 1", NULL}};
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         ARENA_AUTO a = arena_new();
