@@ -189,9 +189,8 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/recover.c", "g->t_base_ms = resumed_time(g, j);", "(void)resumed_time(g, j);"),)),
     ("restart_forgets_the_polls", "I9", ("lifecycle",), (
         ("src/pipeline/recover.c", "    if (row->engine)\n        g->engine = *row->engine;\n", ""),)),
-    ("restart_forgets_the_counts", "I9", ("lifecycle",), (
-        ("src/pipeline/recover.c", "    load_counts(g, row->counts);\n",
-         "    if (!row->counts.at)\n        load_counts(g, row->counts);\n"),)),
+    ("restart_forgets_the_polls", "I9", ("lifecycle",), (
+        ("src/pipeline/recover.c", "    g->polls = (uint32_t)resume_i64(j, \"polls\", 0);\n", ""),)),
     ("restart_forgets_the_intent", "I6", ("kill_points_orders",), (
         ("src/pipeline/recover.c", "    if (intent) {\n", "    if (intent && !intent->to) {\n"),)),
     ("switch_while_down_unseen", "I9", ("lifecycle",), (
