@@ -92,6 +92,7 @@ static bool frame_of(const struct chart *c, struct frame *ret)
     if (c->switch_ms >= 0 && to > c->switch_ms) {
         int64_t near = c->switch_ms - (to - c->switch_ms) / 10;
         from = from > near ? from : near;
+        from = from < c->switch_ms ? from : c->switch_ms; /* its mark stands where it was */
     }
     *ret = (struct frame){.c = c,
                           .low = low >= 0 ? fmax(0, low - room) : low - room,

@@ -255,8 +255,9 @@ static void guard_row(struct buf *b, const struct store_guard *g, bool service, 
             html_print(b, "; users well %s after the decision",
                        str_duration(g->recovered_ms - g->decided_ms, text));
     } else if (g->until_ms >= 0 && g->decided_ms < 0) { /* when aftercare ends depends */
-        html_print(b, "ends ");
-        html_ago(b, g->until_ms, now_ms);
+        html_print(b, g->until_ms > now_ms ? "ends " : "about to end");
+        if (g->until_ms > now_ms)
+            html_ago(b, g->until_ms, now_ms);
     }
     html_print(b, "</span></td></tr>");
 }

@@ -448,7 +448,7 @@ static void test_moment(void **state)
 static void test_demo(void **state)
 {
     static const char *const want[] = {"An invented example", "<title>Invented example: demo: Rolled back to blue",
-                                       "n=1,250", "affected for about", "limit 1%"},
+                                       "n=1,250", "affected for about", "limit 1%", ">03:01:07Z</text>"},
                       *const never[] = {"href=\"/g/", "href=\"/s/", "/api/v1/", "class=\"button\"", "?at=", "?sort=",
                                         "http-equiv=\"refresh\"", "You are"};
     (void)state;
