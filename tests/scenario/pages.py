@@ -305,7 +305,8 @@ def frozen(d, b, base):
         status, body = d.get(f"/g/{g['id']}?at={query}")
         w.ok(status == 400 and why in body, f"at={query} is refused", body[-400:])
     live = d.guard("live")
-    over = next(e["at"] for e in d.api(f"/guards/{live['id']}/timeline")["items"] if "warm-up over" in e["text"])
+    over = w.wait(lambda: next((e["at"] for e in d.api(f"/guards/{live['id']}/timeline")["items"]
+                                if "warm-up over" in e["text"]), None), 10, "the end of the warm-up")
     for at, warm in ((live["started_at"], True), (over, False)):
         text = page.go(f"{base}/g/{live['id']}?at={at}").eval("document.body.innerText")
         w.equal("warming" in text.split("Checks")[0], warm, f"at {at} it is {'' if warm else 'no longer '}warming up")
