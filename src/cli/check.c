@@ -55,31 +55,41 @@ static void print_ok(const char *file, const struct hd_config *c)
                  n == 1 ? "" : "s");
 }
 
-/* One line for each thing found about a check; true: something that it asks for does not exist. */
-static bool print_lints(struct asker *asker, const struct hd_config *c, const struct hd_policy *policy,
-                        const struct hd_check *check, const struct lint_sides *sides)
+/* Checks that are wrong, by what is wrong with them. */
+struct wrong {
+    size_t missing, foreign;
+};
+
+/* One line for each thing found about a check. */
+static void print_lints(struct asker *asker, const struct hd_config *c, const struct hd_policy *policy,
+                        const struct hd_check *check, const struct lint_sides *sides, struct wrong *to)
 {
     ARENA_AUTO a = arena_new();
     struct lints found;
-    bool missing = true;
+    bool missing = true, foreign = false;
     for (uint32_t i = 0; i < policy->n_colours; i++)
         missing &= sides->series[i] == 0;
     lint_check(asker, a, c, policy, check, sides, &found);
     for (size_t i = 0; i < found.n; i++) {
-        missing |= found.item[i].missing;
+        missing |= found.item[i].kind == LINT_MISSING;
+        foreign |= found.item[i].kind == LINT_FOREIGN;
         (void)printf("%s/%s: %s: %s\n", policy->name, check->name, found.item[i].slug,
                      table_clean(a, found.item[i].text));
     }
-    return missing;
+    to->missing += missing;
+    to->foreign += foreign && !missing;
 }
 
 /* The words at the end, and the exit status. */
-static int sum_up(const char *file, const struct hd_config *c, int status, size_t missing)
+static int sum_up(const char *file, const struct hd_config *c, int status, const struct wrong *w)
 {
     size_t n = count_checks(c);
-    if (missing)
+    if (w->missing)
         return cli_fail(CLI_USAGE, "%s: %zu of %zu checks ask%s for what is not there: a guard would not see it", file,
-                        missing, n, missing == 1 ? "s" : "");
+                        w->missing, n, w->missing == 1 ? "s" : "");
+    if (w->foreign)
+        return cli_fail(CLI_USAGE, "%s: %zu of %zu checks count%s another service too: a bad release of that one would "
+                        "move this one's traffic", file, w->foreign, n, w->foreign == 1 ? "s" : "");
     if (status == CLI_USAGE)
         return cli_fail(status, "%s: what answers is not what it asks for", file);
     if (status)
@@ -97,7 +107,8 @@ static int go_online(const char *file, const struct hd_config *c)
     struct table t = {.arena = a, .columns = LOOK_COLUMNS};
     struct hd_error err;
     struct lint_sides *sides = arena_many(a, count_checks(c) + 1, struct lint_sides);
-    size_t n = 0, missing = 0;
+    struct wrong wrong = {.missing = 0};
+    size_t n = 0;
     int status = CLI_OK;
     if (ask_open(&asker, &err))
         return cli_fail(CLI_INCONCLUSIVE, "%s", err.text);
@@ -117,10 +128,10 @@ static int go_online(const char *file, const struct hd_config *c)
     n = 0;
     for (uint32_t i = 0; i < c->n_services; i++) {
         for (uint32_t k = 0; k < c->services[i].n_checks; k++, n++)
-            missing += print_lints(asker, c, &c->services[i], &c->services[i].checks[k], &sides[n]);
+            print_lints(asker, c, &c->services[i], &c->services[i].checks[k], &sides[n], &wrong);
     }
     (void)fflush(stdout); /* before what goes to stderr */
-    return sum_up(file, c, status, missing);
+    return sum_up(file, c, status, &wrong);
 }
 
 /* The same for programs: every mistake with its place. */
@@ -213,7 +224,8 @@ const struct cli_command cli_check = {
     .notes =
         "FILE \"-\" is standard input. Mistakes go to stderr as FILE:LINE:COLUMN: PATH: TEXT.\n"
         "Exit codes: 0 without errors, 2 with errors. With --online 2 also when the file names what is not\n"
-        "there (a metric, label, bound, colour, backend, the address of another program); 3 when a source or\n"
+        "there (a metric, label, bound, colour, backend, the address of another program) or when a check\n"
+        "counts the series of another service, too; 3 when a source or\n"
         "router cannot be reached, or would refuse a revert: then the file may be right.\n",
     .options = options,
     .most = 1,

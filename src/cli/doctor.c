@@ -186,15 +186,12 @@ static void see_source(struct doctor *d, const struct hd_datasource *source)
          off > SKEW_WARN_MS ? "let both machines keep time (systemd-timesyncd, chrony)" : NULL);
 }
 
-/* The first thing that the check asks for and that does not exist; NULL: there is none. */
-static const char *missing(struct doctor *d, struct hd_arena *a, const struct hd_policy *policy,
-                           const struct hd_check *check, const struct lint_sides *sides)
+/* The first finding of a kind; NULL: there is none. */
+static const char *first_of(const struct lints *found, enum lint_kind kind)
 {
-    struct lints found;
-    lint_check(d->asker, a, d->config, policy, check, sides, &found);
-    for (size_t i = 0; i < found.n; i++) {
-        if (found.item[i].missing)
-            return found.item[i].text;
+    for (size_t i = 0; i < found->n; i++) {
+        if (found->item[i].kind == kind)
+            return found->item[i].text;
     }
     return NULL;
 }
@@ -204,6 +201,7 @@ static void see_check(struct doctor *d, const struct hd_policy *policy, const st
 {
     ARENA_AUTO a = arena_new();
     const char *what = arena_print(d->a, "check %s/%s", policy->name, check->name), *lacks = NULL;
+    struct lints found;
     struct ask_side side[HD_SIDES_MAX];
     struct hd_error err;
     enum hd_code code = ask_check(d->asker, a, d->config, policy, check, WINDOW_MS, side, &err);
@@ -221,15 +219,25 @@ static void see_check(struct doctor *d, const struct hd_policy *policy, const st
         seen += s->outcome == HD_OUTCOME_OK || s->outcome == HD_OUTCOME_TOO_FEW;
         wrong += s->outcome == HD_OUTCOME_ERROR || s->outcome == HD_OUTCOME_TOO_MANY;
         const char *value = table_value(a, s->value, check->unit);
-        buf_print(&b, "%s%s %s", i ? ", " : "", policy->colours[i].name, value ? value : hd_outcome_word(s->outcome));
+        buf_print(&b, "%s%s %s", i ? ", " : "", policy->colours[i].name, value                             ? value
+                  : s->outcome == HD_OUTCOME_OK ? "no traffic"
+                                                : hd_outcome_word(s->outcome));
         if (s->text)
             buf_print(&b, " (%s)", s->text);
     }
+    lint_check(d->asker, a, d->config, policy, check, sides, &found);
     if (absent || wrong)
-        lacks = missing(d, a, policy, check, sides);
+        lacks = first_of(&found, LINT_MISSING);
+    const char *foreign = first_of(&found, LINT_FOREIGN), *mixed = foreign ? foreign : first_of(&found, LINT_MIXED);
     if (lacks)
         buf_print(&b, ": %s", lacks);
     bool blind = wrong || lacks || absent == policy->n_colours;
+    if (mixed && !blind) {
+        find(d, foreign ? FAIL : WARN, what, arena_print(d->a, "%s: %s", buf_at(&b), mixed),
+             foreign ? "else a bad release of the other service would move this one's traffic"
+                     : "if all of them are meant, name them all there");
+        return;
+    }
     find(d, blind ? FAIL : seen ? PASS : WARN, what, buf_at(&b),
          lacks          ? "write the name that is there, or let the source scrape it"
          : blind || !seen ? "haldane check --online says what is missing"
@@ -486,7 +494,8 @@ const struct cli_command cli_doctor = {
         "Configuration, store, disk, daemon, data sources and their clocks, checks, routers, targets,\n"
         "the right to change traffic (rehearsed, nothing is changed), whether haldane would use it by\n"
         "itself right now, notifiers. Run it as the daemon's user: it sees what that user sees. Exit\n"
-        "codes: 0 nothing failed, 1 something did.\n",
+        "codes: 0 nothing failed, 1 something did, whatever it was: `check --online` tells a fault of the\n"
+        "file (2) from what cannot be asked now (3).\n",
     .options = options,
     .most = 1,
     .run = run,

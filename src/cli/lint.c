@@ -37,7 +37,7 @@ struct linting {
     struct lints *found;
 };
 
-HD_PRINTF(4, 5) static void say(struct linting *l, const char *slug, bool missing, const char *format, ...)
+HD_PRINTF(4, 5) static void say(struct linting *l, const char *slug, enum lint_kind kind, const char *format, ...)
 {
     struct lints *f = l->found;
     va_list args;
@@ -49,7 +49,7 @@ HD_PRINTF(4, 5) static void say(struct linting *l, const char *slug, bool missin
             return; /* of the other colour's query */
     }
     if (f->n < LINTS_MAX)
-        f->item[f->n++] = (struct lint){slug, text, missing};
+        f->item[f->n++] = (struct lint){slug, text, kind};
 }
 
 static bool series_of(struct linting *l, const char *expression, struct hd_rows *ret)
@@ -142,7 +142,7 @@ static void lint_metric(struct linting *l, const char *metric)
     struct names like = metrics_like(l, arena_print(l->a, "%.*s_.*", (int)stem, metric));
     if (!like.n && metric[stem])
         like = metrics_like(l, arena_print(l->a, ".+%s", metric + stem));
-    say(l, "metric_absent", true, "there is no series %s; of that family there are: %s", metric,
+    say(l, "metric_absent", LINT_MISSING, "there is no series %s; of that family there are: %s", metric,
         there_are(l, &like, metric));
 }
 
@@ -154,7 +154,7 @@ static bool lint_matcher(struct linting *l, const char *metric, const struct pro
         return false;
     if (number_of(l, arena_print(l->a, "count(%s{%s!=\"\"})", metric, m->label)) == 0) {
         struct names labels = names_in(l, arena_print(l->a, "topk(3, %s)", metric), NULL);
-        say(l, "label_absent", true, "%s has no label '%s'; it has: %s", metric, m->label,
+        say(l, "label_absent", LINT_MISSING, "%s has no label '%s'; it has: %s", metric, m->label,
             there_are(l, &labels, m->label));
         return true;
     }
@@ -165,7 +165,7 @@ static bool lint_matcher(struct linting *l, const char *metric, const struct pro
     const char *wide = arena_print(l->a, ".*(%s).*", m->value);
     bool inside = str_is(m->sign, "=~") &&
                   number_of(l, arena_print(l->a, "count(%s{%s=~%s})", metric, m->label, quoted(l, wide))) > 0;
-    say(l, "value_absent", true, "no series of %s has %s%s%s; there are: %s%s", metric, m->label, m->sign, value,
+    say(l, "value_absent", LINT_MISSING, "no series of %s has %s%s%s; there are: %s%s", metric, m->label, m->sign, value,
         there_are(l, &values, m->value),
         inside ? ". A regular expression covers the whole value: .* is missing at one of its ends" : "");
     return true;
@@ -184,7 +184,7 @@ static void lint_absent(struct linting *l, const struct promql_selector *s)
     for (size_t i = 0; promql_matcher(l->q, s, &i, &m);)
         explained |= lint_matcher(l, s->metric, &m);
     if (!explained)
-        say(l, "no_series", true, "each matcher of %s fits some series, and all of them together none", s->metric);
+        say(l, "no_series", LINT_MISSING, "each matcher of %s fits some series, and all of them together none", s->metric);
 }
 
 static void lint_window(struct linting *l, const struct promql_selector *s, const char *plain)
@@ -198,9 +198,103 @@ static void lint_window(struct linting *l, const struct promql_selector *s, cons
         return;
     int64_t scrape_ms = (int64_t)(LOOK_S * 1000 / scrapes + 500) / 1000 * 1000;
     if (ms < 4 * scrape_ms)
-        say(l, "short_window", false, "[%s] holds fewer than four scrapes of %s, which come every %s: write [%s]",
+        say(l, "short_window", LINT_NOTE, "[%s] holds fewer than four scrapes of %s, which come every %s: write [%s]",
             l->q->token[s->range.from].text, s->metric ? s->metric : "it", str_duration_exact(scrape_ms, now),
             str_duration_exact(4 * scrape_ms, want));
+}
+
+/* --- programs that nobody told apart --- */
+
+/* Labels by which series of different programs differ, the likeliest first. */
+static const struct {
+    const char *label, *many;
+} origin[] = {{"job", "jobs"}, {"proxy", "proxies"}, {"service", "services"}, {"app", "apps"}, {"namespace", "namespaces"}};
+#define ORIGINS (sizeof origin / sizeof *origin)
+
+static const char *label_of(struct linting *l, const char *series, const char *label)
+{
+    struct names one = {.n = 0};
+    collect(l, series, label, &one);
+    return one.n ? one.item[0] : "";
+}
+
+static bool is_in(const struct names *names, const char *word)
+{
+    for (size_t i = 0; i < names->n; i++) {
+        if (str_is(names->item[i], word))
+            return true;
+    }
+    return false;
+}
+
+/* The values of a label in the series of one colour, where there are several; else nothing. */
+static struct names mixed(struct linting *l, const struct hd_rows *rows, const char *label)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        const char *side = l->label ? label_of(l, rows->row[i].series, l->label) : "";
+        struct names names = {.n = 0};
+        for (size_t k = i; k < rows->n; k++) {
+            if (!l->label || str_is(label_of(l, rows->row[k].series, l->label), side))
+                collect(l, rows->row[k].series, label, &names);
+        }
+        if (names.n > 1)
+            return names;
+    }
+    return (struct names){.n = 0};
+}
+
+/* What to write, and where. */
+static const char *told_apart(struct linting *l, const char *label, const char *value)
+{
+    if (!l->check->use)
+        return arena_print(l->a, "write %s=\"%s\" into its braces", label, value);
+    if (str_is(label, "service") || str_is(label, "app")) /* of the library's queries none takes it for this label */
+        return arena_print(l->a, "write %s=\"%s\" into the `match` of each colour, beside what it is told by", label, value);
+    return arena_print(l->a, "add `with: {%s: %s}`", label, value);
+}
+
+static void say_mixed(struct linting *l, const struct promql_selector *s, size_t which, const struct names *names)
+{
+    const char *own = is_in(names, l->policy->name) ? l->policy->name : "...";
+    enum lint_kind kind = LINT_MIXED;
+    for (uint32_t i = 0; i < l->config->n_services; i++) {
+        const char *other = l->config->services[i].name;
+        if (!str_is(other, l->policy->name) && is_in(names, other))
+            kind = LINT_FOREIGN;
+    }
+    say(l, "mixed_series", kind, "one colour has series of %s %s in %s, and all are counted together: %s",
+        origin[which].many, there_are(l, names, ""), s->metric ? s->metric : "a selector",
+        told_apart(l, origin[which].label, own));
+}
+
+/* Series of several programs under one colour. Where the query names the label itself, they are meant. */
+static void lint_mixed(struct linting *l, const struct promql_selector *s, const char *plain)
+{
+    struct promql_matcher m;
+    struct hd_rows rows = {.n = 0};
+    struct names found[ORIGINS] = {{.n = 0}};
+    bool named[ORIGINS] = {false};
+    BUF_AUTO by = BUF_INIT(HD_NAME_MAX + 100);
+    buf_text(&by, l->label ? l->label : "");
+    for (size_t i = 0; promql_matcher(l->q, s, &i, &m);) {
+        for (size_t k = 0; k < ORIGINS; k++)
+            named[k] |= str_is(m.label, origin[k].label);
+    }
+    for (size_t k = 0; k < ORIGINS; k++)
+        buf_print(&by, "%s%s", by.len ? ", " : "", origin[k].label);
+    (void)series_of(l, arena_print(l->a, "topk(%d, count by (%s) (%s))", SEEN_MAX, buf_at(&by), plain), &rows);
+    for (size_t k = 0; k < ORIGINS; k++) {
+        if (!named[k])
+            found[k] = mixed(l, &rows, origin[k].label);
+    }
+    for (int own = 1; own >= 0; own--) { /* that which has the service's name tells most */
+        for (size_t k = 0; k < ORIGINS; k++) {
+            if (found[k].n && (!own || is_in(&found[k], l->policy->name))) {
+                say_mixed(l, s, k, &found[k]);
+                return;
+            }
+        }
+    }
 }
 
 static void lint_selector(struct linting *l, const struct promql_selector *s)
@@ -216,13 +310,15 @@ static void lint_selector(struct linting *l, const struct promql_selector *s)
     if (n == 0)
         lint_absent(l, s);
     else if (raw && n > (double)l->config->limits.series)
-        say(l, "too_many_series", false, "%.0f series, and limits.series is %lld: narrow it with `with: {job: ...}`", n,
+        say(l, "too_many_series", LINT_NOTE, "%.0f series, and limits.series is %lld: narrow it with `with: {job: ...}`", n,
             (long long)l->config->limits.series);
     else if (!raw && n > WIDE)
-        say(l, "too_many_series", false, "%.0f series are added up at every poll: narrow the selector of %s, or "
+        say(l, "too_many_series", LINT_NOTE, "%.0f series are added up at every poll: narrow the selector of %s, or "
             "let a recording rule do it", n, s->metric ? s->metric : "it");
-    if (n > 0)
+    if (n > 0) {
         lint_window(l, s, plain);
+        lint_mixed(l, s, plain);
+    }
 }
 
 static void lint_text(struct linting *l, const char *text)
@@ -307,9 +403,9 @@ static void lint_colour(struct linting *l, uint32_t colour, bool all)
             str_near_offer(&near, values.item[i]);
     }
     bool serves = ppm != HD_UNKNOWN && ppm > 0;
-    say(l, "colour_absent", near.name || serves || all, "no series of %s is of colour %s (%s=%s)%s; there are: %s%s",
-        metric, c->name, l->label, meant, serves ? ", which has traffic" : "",
-        there_are(l, &values, near.name ? meant : ""),
+    say(l, "colour_absent", near.name || serves || all ? LINT_MISSING : LINT_NOTE,
+        "no series of %s is of colour %s (%s=%s)%s; there are: %s%s", metric, c->name, l->label, meant,
+        serves ? ", which has traffic" : "", there_are(l, &values, near.name ? meant : ""),
         near.name || serves || all ? "" : ". If it was never deployed, that is as it should be");
 }
 
@@ -363,7 +459,7 @@ static void lint_bound(struct linting *l)
         buf_print(&list, "%s%s", i ? ", " : "", config_bound_text(l->a, q, bound[i]));
     }
     if (n)
-        say(l, "bound_absent", true, "%s has no bucket at %s; there are: %s; the nearest is %s", metric,
+        say(l, "bound_absent", LINT_MISSING, "%s has no bucket at %s; there are: %s; the nearest is %s", metric,
             config_bound_text(l->a, q, q->bound), buf_at(&list), config_bound_text(l->a, q, nearest));
 }
 

@@ -10,10 +10,16 @@
 
 #define LINTS_MAX 32 /* of one check; more is no news */
 
+enum lint_kind {
+    LINT_NOTE,
+    LINT_MISSING, /* haldane would be blind: something that is asked for does not exist */
+    LINT_MIXED,   /* a side's series are of more than one program */
+    LINT_FOREIGN, /* and one of them is another service of this configuration */
+};
 struct lint {
     const char *slug; /* "label_absent" */
     const char *text; /* what is not as the check wants it, and what there is instead */
-    bool missing;     /* haldane would be blind: something that is asked for does not exist */
+    enum lint_kind kind;
 };
 struct lints {
     struct lint item[LINTS_MAX];

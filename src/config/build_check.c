@@ -477,6 +477,36 @@ static void expand_checks(struct site *s, uint32_t at[])
     raw->n_checks = n < HD_CHECKS_MAX ? n : HD_CHECKS_MAX;
 }
 
+static bool ask_the_same(const struct hd_check *a, const struct hd_check *b)
+{
+    bool same = a->datasource == b->datasource && a->query.text[0];
+    for (size_t i = 0; i < HD_SIDES_MAX; i++)
+        same = same && str_is(a->query.text[i] ? a->query.text[i] : "", b->query.text[i] ? b->query.text[i] : "");
+    return same;
+}
+
+/* The series of two services that nothing tells apart: each would answer for the requests of both. */
+static void lint_shared(struct checking *c)
+{
+    const struct build *b = c->site->b;
+    const char *own = c->site->raw->policy.name;
+    if (!c->provider || !str_is(c->provider->name, "prometheus"))
+        return;
+    for (const struct raw_service *other = b->root->service; other < c->site->raw; other++) {
+        for (uint32_t i = 0; i < other->policy.n_checks; i++) {
+            if (!ask_the_same(&c->raw->check, &other->policy.checks[i]))
+                continue;
+            mistake_warn(b->m, c->node, &c->path,
+                         "asks for the same series as service %s (its check %s): each counts the requests of both, so "
+                         "that a bad release of one moves the other's traffic; name the label that tells them apart, %s",
+                         other->policy.name, other->policy.checks[i].name,
+                         c->raw->check.use ? arena_print(b->a, "such as `with: {job: %s}`, in both", own)
+                                           : arena_print(b->a, "such as job=\"%s\" in each selector, in both", own));
+            return;
+        }
+    }
+}
+
 static const struct node *node_at(const struct node *list, uint32_t index)
 {
     const struct node *n = list && list->kind == NODE_LIST ? list->first : NULL;
@@ -514,6 +544,7 @@ void build_checks(struct site *s)
         imply_limit(&c);
         check_limits(&c);
         freeze(&c);
+        lint_shared(&c);
         frozen[i] = c.raw->check;
         s->b->m->quiet -= told;
     }

@@ -55,6 +55,12 @@ CASES = [
     ("a bound that is a bucket", {"use": "http-slower-than", "bound": "250ms", "max": "1%"}, None),
     ("no colour's label", {"use": "http-5xx-ratio", "with": {"metric": "plain_total"}, "max": "1%"},
      ["label_absent", "no label 'version'", "it has: ", "job"]),
+    ("series of several jobs under one colour", {"use": "http-5xx-ratio", "max": "1%"},
+     ["mixed_series", "series of jobs shop, wide in http_requests_total", "add `with: {job: shop}`"]),
+    ("the same in a query of one's own", {"query": GOOD.replace('job="shop",', ""), "max": "1%"},
+     ["mixed_series", 'write job="shop" into its braces']),
+    ("several that were asked for", {"query": GOOD.replace('job="shop"', 'job=~"shop|wide"'), "max": "1%"}, None),
+    ("a job for each colour", {"use": "http-5xx-ratio", "with": {"metric": "split_total"}, "max": "1%"}, None),
 ]
 
 
@@ -69,6 +75,7 @@ def series():
                                           "path": "/"}, 5, 5
         for le in ("0.1", "0.25", "1", "+Inf"):
             yield "http_request_duration_seconds_bucket", {"job": "shop", "instance": "i", "version": colour, "le": le}, 5, 5
+        yield "split_total", {"job": colour, "instance": "s", "version": colour, "code": "200"}, 5, 5
         yield "slow_total", {"job": "slow", "instance": "s", "version": colour}, 30, 5
     yield "plain_total", {"job": "plain", "instance": "p", "code": "200"}, 5, 5
 
@@ -86,6 +93,27 @@ def check(folder, url, members, colours):
     return lines, f"{done.stdout}{done.stderr}exit {done.returncode}", done.stderr
 
 
+def two_services(out, folder, url):
+    """Each of two services that share the label of the colours has the other's series in its own."""
+    file = os.path.join(folder, "two.json")
+    for told, words in ((False, ["services.wide.checks[0]: warning: asks for the same series as service shop",
+                                 "add `with: {job: shop}`", "add `with: {job: wide}`",
+                                 "2 of 2 checks count another service too"]), (True, [])):
+        name = "each by its job" if told else "nothing tells two services apart"
+        services = {s: {"colours": ["blue", "green"], "target": "trust", "actuator": {"type": "exec", "command": ["/bin/false"]},
+                        "checks": [{"use": "http-5xx-ratio", "max": "1%", **({"with": {"job": s}} if told else {})}]}
+                    for s in ("shop", "wide")}
+        with open(file, "w") as f:
+            json.dump({"version": 1, "datasources": {"prom": {"type": "prometheus", "url": url}}, "services": services}, f)
+        done = subprocess.run([HALDANE, "check", "--online", file], capture_output=True, text=True, timeout=60)
+        said = f"{done.stdout}{done.stderr}exit {done.returncode}"
+        bad = all(w in said for w in words) and done.returncode == 2
+        out.point(bad if words else "mixed" not in said and "warning" not in said, f"check: {name}", words, said)
+        done = subprocess.run([HALDANE, "doctor", file, "-o", "json"], capture_output=True, text=True, timeout=60)
+        grades = {f["grade"] for f in json.loads(done.stdout)["findings"] if f["what"].startswith("check ")}
+        out.point(grades == {"FAIL" if words else "PASS"}, f"doctor: {name}", grades, done.stdout)
+
+
 def main():
     out = tap.Tap()
     if not shutil.which("prometheus"):
@@ -96,6 +124,7 @@ def main():
             lines, said, err = check(folder, server.url, members, *(colours or [["blue", "green"]]))
             good = not lines if words is None else any(all(w in line for w in words) for line in lines)
             out.point(good, name, f"want {words}", said)
+        two_services(out, folder, server.url)
     return out.done()
 
 

@@ -285,6 +285,53 @@ static void warnings_are_no_mistakes(void **state)
     }
 }
 
+/* Two services; the series of the second are those of the first unless something tells them apart. */
+static const struct {
+    const char *name, *shop, *cart, *want;
+} pairs[] = {
+    {"nothing tells them apart", "{use: http-5xx-ratio, max: 1%}", "{use: http-5xx-ratio, max: 5%}",
+     "t:12:14: services.cart.checks[0]: warning: asks for the same series as service shop (its check http-5xx-ratio)"},
+    {"and what would", "{use: http-5xx-ratio, max: 1%}", "{use: http-5xx-ratio, max: 1%}",
+     "such as `with: {job: cart}`, in both"},
+    {"a query of one's own", "{name: x, query: 'sum(x{ {{match}} })', max: 1}",
+     "{name: y, query: 'sum(x{ {{match}} })', max: 1}", "(its check x)"},
+    {"a label does", "{use: http-5xx-ratio, with: {job: shop}, max: 1%}",
+     "{use: http-5xx-ratio, with: {job: cart}, max: 1%}", NULL},
+    {"another metric", "{use: http-5xx-ratio, max: 1%}", "{use: http-5xx-ratio, with: {metric: x_total}, max: 1%}",
+     NULL},
+    {"another check of the same series", "{use: http-5xx-ratio, max: 1%}", "{use: http-request-rate, min: 1}",
+     "services.cart.checks[0]: warning: "},
+    {"another source", "{use: http-5xx-ratio, max: 1%}", "{use: http-5xx-ratio, datasource: other, max: 1%}", NULL},
+};
+
+static void services_have_series_of_their_own(void **state)
+{
+    static const char two[] =
+        "version: 1\ndatasources: {prom: {type: prometheus, url: \"http://127.0.0.1:9090\"},\n"
+        "  other: {type: prometheus, url: \"http://127.0.0.1:9091\"}}\n"
+        "services:\n"
+        "  shop: {colours: [blue, green], datasource: prom,\n"
+        "    actuator: {type: haproxy, socket: /s, backend: shop},\n"
+        "    checks: [%s]}\n"
+        "  cart:\n    colours: [blue, green]\n    datasource: prom\n"
+        "    actuator: {type: haproxy, socket: /s, backend: cart}\n"
+        "    checks: [%s]\n";
+    (void)state;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        ARENA_AUTO a = arena_new();
+        const char *text = arena_print(a, two, pairs[i].shop, pairs[i].cart), *want = pairs[i].want;
+        struct config *c = NULL;
+        struct config_mistakes m;
+        struct hd_error err;
+        enum hd_code code = config_load_text(a, "t", (struct hd_span){text, strlen(text)}, NULL, &c, &m, &err);
+        BUF_AUTO said = BUF_INIT(65536);
+        config_print_mistakes(&m, &said);
+        config_unref(c);
+        if (code || m.n != (want ? 1 : 0) || (want && !strstr(buf_at(&said), want)))
+            fail_msg("%s: wanted: %s\ngot: %s", pairs[i].name, want ? want : "nothing", buf_at(&said));
+    }
+}
+
 /* Whole files that are no config. */
 static const struct {
     const char *name, *text, *want;
@@ -363,6 +410,7 @@ int main(void)
         cmocka_unit_test(the_golden_files),
         cmocka_unit_test(rows_hold),
         cmocka_unit_test(warnings_are_no_mistakes),
+        cmocka_unit_test(services_have_series_of_their_own),
         cmocka_unit_test(files_hold),
         cmocka_unit_test(i8_too_many_mistakes_are_counted),
         cmocka_unit_test(a_literal_secret_is_not_repeated),
