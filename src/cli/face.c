@@ -170,6 +170,8 @@ int face_exit(const struct face_guard *g)
     int state = hd_state_of(g->state);
     if (state == HD_STATE_AFTERCARE && g->recovered_ms >= 0)
         return CLI_REVERTED;
+    if (state == HD_STATE_AFTERCARE && g->needs_human)
+        return CLI_NOT_VERIFIED;
     if (state >= 0 && hd_state_terminal(state))
         return exit_of[state];
     if (state < 0 && *g->state && !g->live) /* a newer daemon's word: ended, and not known how */

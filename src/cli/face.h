@@ -52,7 +52,7 @@ const char *face_check_line(struct hd_arena *, const struct face_check *,
                             const char *stable_colour);
 
 /* How a guard ended, as an exit status; -1: it goes on. After a verified revert users have
- * recovered: settled, though haldane still looks after it. */
+ * recovered, or somebody is told that they have not: settled, though haldane still looks after it. */
 int face_exit(const struct face_guard *);
 /* Looks like a guard's id, in capitals or not. */
 bool face_is_id(const char *word);

@@ -111,14 +111,21 @@ struct engine_input {
 /* Changes the memory that the next step begins with, or the verdict of the last one. */
 void engine_take(const struct engine_input *, struct hd_guard_state *, struct hd_verdict *);
 
-/* Aftercare: is this role well, by the evidence of one poll? PASS, FAIL, or NONE (not enough). Uses
- * the absolute limits of every non-advisory check; `sum` carries gathered counts between polls
- * (zero it at first). */
+/* Aftercare: is this role well, by the evidence of one poll? PASS, FAIL, or NONE (not enough). Each
+ * check that counts for this guard needs `min_samples` and new samples in two polls: within its absolute
+ * limit; without one within what the role's own past tolerates, and nearer to its usual level than to the
+ * one for which the candidate was failed. A check that nothing is known to measure by says nothing. `guard`:
+ * its memory at its end; `sum` carries what is gathered from poll to poll (zero it at first). */
 struct engine_health {
     double events[HD_CHECKS_MAX], exposure[HD_CHECKS_MAX];
+    int64_t ms[HD_CHECKS_MAX];
+    uint32_t polls[HD_CHECKS_MAX]; /* with new samples, since the check was last bad or unknown */
+    uint32_t bad[HD_CHECKS_MAX];   /* judgements in a row that found it bad */
     uint8_t band[HD_CHECKS_MAX];
+    uint32_t worst;                /* the check with the most of them, and its value last judged */
+    double value[HD_CHECKS_MAX];
 };
-enum hd_band engine_health(const struct hd_policy *, enum hd_role, const struct hd_evidence *,
-                           struct engine_health *sum);
+enum hd_band engine_health(const struct hd_policy *, const struct hd_guard_state *guard, enum hd_role,
+                           const struct hd_evidence *, struct engine_health *sum);
 
 #endif

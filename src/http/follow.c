@@ -27,7 +27,7 @@ bool follow_reached(const struct call *c, const struct store_guard *g, const cha
     if (hd_state_terminal(g->state))
         return true;
     if (str_is(until, "settled"))
-        return g->state == HD_STATE_AFTERCARE && g->recovered_ms >= 0;
+        return g->state == HD_STATE_AFTERCARE && (g->recovered_ms >= 0 || g->needs_human);
     return str_is(until, "change") && g->version != c->seen_version;
 }
 

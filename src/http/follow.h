@@ -10,7 +10,7 @@
 /* The query's "55s"; false: refused. */
 bool follow_timeout(struct call *, int64_t *ret_ms);
 /* Has what is waited for happened? `until`: "settled": also when users have recovered after a verified
- * revert, though haldane still looks after it; "change": or the guard is not as it was when the wait
+ * revert, or did not in time, though haldane still looks after it; "change": or the guard is not as it was when the wait
  * began; else, or NULL: it has ended. */
 bool follow_reached(const struct call *, const struct store_guard *, const char *until);
 

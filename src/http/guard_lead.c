@@ -278,6 +278,7 @@ static const char *advice(const struct guard_view *v, const struct way *w)
     switch (g->state) {
     case HD_STATE_NOT_VERIFIED:
         return "Move the traffic by hand with the command below, then see that \"Now\" follows.";
+    case HD_STATE_AFTERCARE:
     case HD_STATE_NOT_RECOVERED:
         return "The traffic is back and users are not well: look for what the release left behind, or "
                "for an outage beside it.";

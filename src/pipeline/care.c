@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * After a verified revert: did users recover, and does the traffic stay where it was put? Judges
- * stable by the absolute limits, re-reads the router with every reading of watch.c, applies the
- * revert once more if a reload undid it, and closes the guard. Never acts against a human.
+ * After a verified revert: did users recover, do they stay well, and does the traffic stay where it was
+ * put? Takes users for well on proof alone (engine_health), pages once when it does not come in time or
+ * ends, takes that back when it comes late, re-reads the router with every reading of watch.c, applies
+ * the revert once more if a reload undid it, and closes the guard. Never acts against a human.
  */
 #include "pipeline/internal.h"
 
@@ -12,23 +13,29 @@
 #include "base/metrics.h"
 #include "base/str.h"
 
-#define WELL_POLLS 2                 /* polls in a row in which stable must be well */
+#define TURNED_BAD 5                 /* judgements in a row: of half an hour's hundreds some are bad by chance */
 #define RECOVERED_PPM 10000u         /* candidate share below 1 % */
 
 /* ms since the proof, on the guard's own clock: a jump of the wall clock closes nothing. */
 static int64_t since_proof(const struct guard *g) { return guard_time(g) - g->verified_t_ms; }
 
+/* When aftercare is over, in the same time. */
+static int64_t ends_ms(const struct guard *g)
+{
+    int64_t within = g->row.recovered_ms < 0 ? g->policy->verify.recover_within_ms : 0;
+    return g->policy->verify.aftercare_ms > within ? g->policy->verify.aftercare_ms : within;
+}
+
 static void schedule(struct guard *g)
 {
-    int64_t until = g->row.recovered_ms >= 0 ? g->policy->verify.aftercare_ms
-                                             : g->policy->verify.recover_within_ms;
+    bool waits = g->row.recovered_ms < 0 && !g->unwell;
+    int64_t until = waits ? g->policy->verify.recover_within_ms : ends_ms(g);
     due_set(g->p, DUE_CARE, g->service->index, g->p->now.boot_ms + until - since_proof(g));
 }
 
 void care_begin(struct guard *g)
 {
     memset(&g->health, 0, sizeof g->health);
-    g->well = 0;
     schedule(g);
     due_set(g->p, DUE_POLL, g->service->index,
             boot_of_wall(g->p, sched_next_multiple(g->p->now.wall_ms, g->policy->guard.interval_ms)));
@@ -37,8 +44,10 @@ void care_begin(struct guard *g)
 
 static void recovered(struct guard *g)
 {
+    bool late = g->unwell;
     g->row.recovered_ms = g->p->now.wall_ms;
     g->row.needs_human = false;
+    g->unwell = g->turned = false;
     event_resolve(g, true);
     guard_headline(g);
     g->dirty = true;
@@ -49,23 +58,52 @@ static void recovered(struct guard *g)
                (double)(g->row.recovered_ms - g->row.decided_ms) / 1000);
     char took[STR_TIME_MAX];
     BUF_AUTO text = BUF_INIT(200);
-    buf_print(&text, "%s after the decision", str_duration(g->row.recovered_ms - g->row.decided_ms, took));
+    buf_print(&text, "%s%s after the decision", late ? "well again " : "",
+              str_duration(g->row.recovered_ms - g->row.decided_ms, took));
     event_guard(g, "state", HD_REASON_RECOVERED, buf_at(&text), true);
     schedule(g);
 }
 
+/* Users are not well, and somebody is told, once. */
+static void unwell(struct guard *g, const char *why)
+{
+    g->row.recovered_ms = -1;
+    g->unwell = true;
+    guard_needs_human(g, HD_REASON_NOT_RECOVERED, why);
+    schedule(g);
+}
+
+/* What is bad by the last judgements; nothing when none was. */
+static const char *worst_now(const struct guard *g, struct buf *b)
+{
+    const struct hd_check *c = &g->policy->checks[g->health.worst];
+    if (g->health.bad[g->health.worst]) {
+        buf_print(b, "%s of %s is at ", c->name, guard_colour(g, HD_STABLE));
+        reason_value(b, g->health.value[g->health.worst], c->unit);
+    } else {
+        buf_text(b, "nothing proves that they are");
+    }
+    return buf_at(b);
+}
+
+static void turned_bad(struct guard *g)
+{
+    char at[STR_TIME_MAX];
+    BUF_AUTO b = BUF_INIT(400);
+    buf_print(&b, "they were at %s UTC, and are not any more: ", str_clock(g->row.recovered_ms, at));
+    (void)worst_now(g, &b);
+    g->turned = true;
+    unwell(g, buf_at(&b));
+}
+
 void care_evidence(struct guard *g, const struct hd_evidence *e)
 {
-    if (g->row.recovered_ms >= 0)
-        return;
-    enum hd_band band = engine_health(g->policy, HD_STABLE, e, &g->health);
-    if (band == HD_BAND_FAIL)
-        g->well = 0;
-    else if (band == HD_BAND_PASS)
-        g->well++;
+    enum hd_band band = engine_health(g->policy, &g->engine, HD_STABLE, e, &g->health);
     uint32_t share = reading_share(&g->service->last, guard_colour(g, HD_CANDIDATE));
-    if (g->well >= WELL_POLLS && share < RECOVERED_PPM)
+    if (g->row.recovered_ms < 0 && band == HD_BAND_PASS && share < RECOVERED_PPM)
         recovered(g);
+    else if (g->row.recovered_ms >= 0 && g->health.bad[g->health.worst] >= TURNED_BAD)
+        turned_bad(g);
 }
 
 static void undone_by_reload(struct guard *g, const struct store_reading *now)
@@ -100,14 +138,26 @@ void care_reading(struct guard *g, const struct store_reading *now, bool reloade
               well ? HD_REASON_CHANGED_BY_OTHER : HD_REASON_UNDONE, now->owner);
 }
 
+static void given_up(struct guard *g)
+{
+    BUF_AUTO why = BUF_INIT(500);
+    (void)worst_now(g, &why);
+    buf_print(&why, "; aftercare is over, haldane looks no longer: haldane ack %s ends this notice", g->row.id);
+    guard_end(g, HD_STATE_NOT_RECOVERED, HD_REASON_NOT_RECOVERED, buf_at(&why));
+}
+
 void care_due(struct guard *g)
 {
     if (g->row.state != HD_STATE_AFTERCARE)
         return;
-    if (g->row.recovered_ms >= 0 && since_proof(g) >= g->policy->verify.aftercare_ms)
+    bool well = g->row.recovered_ms >= 0;
+    BUF_AUTO why = BUF_INIT(400);
+    if (since_proof(g) >= ends_ms(g) && well)
         guard_end(g, HD_STATE_REVERTED, HD_REASON_NONE, "aftercare is over: it stayed so");
-    else if (g->row.recovered_ms < 0 && since_proof(g) >= g->policy->verify.recover_within_ms)
-        guard_end(g, HD_STATE_NOT_RECOVERED, HD_REASON_NOT_RECOVERED, buf_at(&g->why));
+    else if (since_proof(g) >= ends_ms(g))
+        given_up(g);
+    else if (!well && !g->unwell && since_proof(g) >= g->policy->verify.recover_within_ms)
+        unwell(g, worst_now(g, &why));
     else
         schedule(g);
 }

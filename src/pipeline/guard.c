@@ -522,6 +522,8 @@ static void pack_resume(struct guard *g)
     json_put_i64(&o, "verified_t_ms", g->verified_t_ms);
     json_put_text(&o, "goal", g->goal);
     json_put_bool(&o, "reapplied", g->reapplied);
+    json_put_bool(&o, "unwell", g->unwell);
+    json_put_bool(&o, "turned", g->turned);
     json_put_bool(&o, "from_rejected", g->from_rejected);
     json_put_bool(&o, "automatic", g->act.automatic);
     json_put_bool(&o, "ordered", g->ordered);

@@ -82,6 +82,17 @@ static bool headline_ordered(const struct guard *g, struct buf *b)
     }
 }
 
+/* False: it is looked after by now as any other. */
+static bool headline_unwell(const struct guard *g, struct buf *b)
+{
+    if (g->row.state != HD_STATE_AFTERCARE && g->row.state != HD_STATE_NOT_RECOVERED)
+        return false;
+    buf_print(b, g->turned ? "Rolled back to %s; users were well, and are NOT any more - act now"
+                           : "Rolled back to %s, but users have NOT recovered - act now",
+              guard_colour(g, HD_STABLE));
+    return true;
+}
+
 /* One sentence, at most 120 characters, that answers "am I needed?". */
 void guard_headline(struct guard *g)
 {
@@ -102,6 +113,8 @@ void guard_headline(struct guard *g)
                   g->row.recovered_ms >= 0 ? " and recovered" : "");
         return;
     }
+    if (g->unwell && headline_unwell(g, b))
+        return;
     if (g->ordered && headline_ordered(g, b))
         return;
     switch (g->row.state) {

@@ -246,7 +246,8 @@ struct guard {
     /* aftercare */
     struct engine_health health;
     int64_t verified_t_ms;      /* guard time of the proof */
-    uint32_t well;              /* polls in a row in which stable was well */
+    bool unwell;                /* users are not well, and somebody was told */
+    bool turned;                /* after they had been */
     bool reapplied;
     bool taken_over;            /* somebody moved the traffic after the revert */
     bool rolled_back;           /* somebody moved it back to stable before one */

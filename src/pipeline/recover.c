@@ -137,6 +137,8 @@ static void load_resume(struct guard *g, const char *text)
     g->told_blind = (uint64_t)resume_i64(j, "told_blind", 0);
     g->told_shared = (uint64_t)resume_i64(j, "told_shared", 0);
     g->reapplied = resume_bool(j, "reapplied");
+    g->unwell = resume_bool(j, "unwell");
+    g->turned = resume_bool(j, "turned");
     g->from_rejected = resume_bool(j, "from_rejected");
     g->act.automatic = resume_bool(j, "automatic");
     g->ordered = resume_bool(j, "ordered");

@@ -342,7 +342,7 @@ static void readable_again(struct service *s)
 {
     struct guard *g = s->guard;
     s->unread_told = false;
-    if (!g || g->told_blind || g->told_shared || !g->row.needs_human || approval_open(g))
+    if (!g || g->told_blind || g->told_shared || g->unwell || !g->row.needs_human || approval_open(g))
         return;
     g->row.needs_human = false;
     g->dirty = true;

@@ -33,6 +33,7 @@ static const struct end {
     {"{\"state\":\"verifying\",\"live\":true}", -1},
     {"{\"state\":\"aftercare\",\"live\":true,\"recovered_at\":null}", -1},
     {"{\"state\":\"aftercare\",\"live\":true,\"recovered_at\":\"2026-11-20T03:04:10.123Z\"}", 1},
+    {"{\"state\":\"aftercare\",\"live\":true,\"needs_human\":true,\"recovered_at\":null}", 4},
     {"{\"state\":\"passed\"}", 0},
     {"{\"state\":\"reverted\"}", 1},
     {"{\"state\":\"not_verified\"}", 4},

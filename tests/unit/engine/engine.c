@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/reason.h"
+#include "engine/stream.h"
 
 enum { POLL_MS = 5000, POLLS = 60, DURATION_MS = POLLS * POLL_MS };
 
@@ -694,44 +695,98 @@ static void time_never_runs_back(void **state)
     assert_int_equal(o.state.polls, 2);
 }
 
+static void sequential(struct setup *s) /* 1.2 times as bad, and 0.1 % on top, is no reason to go back */
+{
+    relative(s);
+    s->check[0].worse_than_baseline = NAN;
+    s->check[0].tolerance = 1.2;
+    s->check[0].tolerance_abs = 0.001;
+    s->check[0].fail_after.kind = HD_RULE_SEQUENTIAL;
+}
+
+/* What a guard knew at its end of its first check. */
+enum knew { NOTHING, BEFORE, PAST, BAD_5, BEFORE_AND_BAD_5, PAST_AND_BAD_1, ALL_AND_BAD_2, EARLIER };
+
+static void learn(enum knew knew, struct hd_check_state *s)
+{
+    if (knew == BEFORE || knew == BEFORE_AND_BAD_5 || knew == ALL_AND_BAD_2) { /* 0.1 % */
+        s->before_events = 10;
+        s->before_exposure = 10000;
+        s->before_ms = 300000;
+        s->before_judged = 5;
+        s->before_value = 1;
+    }
+    if (knew == PAST || knew == PAST_AND_BAD_1 || knew == ALL_AND_BAD_2)
+        stream_words(s)->ceiling = 0.02;
+    s->tripped = knew == BAD_5 || knew == BEFORE_AND_BAD_5 || knew == PAST_AND_BAD_1 || knew == ALL_AND_BAD_2;
+    if (s->tripped)
+        s->worst_value = knew == PAST_AND_BAD_1 ? 0.01 : knew == ALL_AND_BAD_2 ? 0.021 : 0.05;
+    s->earlier = knew == EARLIER;
+}
+
 static void health(void **state)
 {
     (void)state;
     static const struct {
         const char *name;
         void (*tune)(struct setup *);
+        enum knew knew;
         const char *stable;
         enum hd_band want; /* after the last letter */
+        uint32_t bad;      /* judgements in a row that found it bad */
     } rows[] = {
-        {"well", NULL, "g", HD_BAND_PASS},
-        {"near is well", NULL, "w", HD_BAND_PASS},
-        {"bad", NULL, "b", HD_BAND_FAIL},
-        {"few requests: not known yet", NULL, "fff", HD_BAND_NONE},
-        {"gathered over polls", NULL, "ffff", HD_BAND_PASS},
-        {"gathered bad", NULL, "FFFF", HD_BAND_FAIL},
-        {"no new samples: as it was", NULL, "g-", HD_BAND_PASS},
-        {"samples seen before are not counted", NULL, "go", HD_BAND_PASS},
-        {"no data any more", NULL, "gn", HD_BAND_NONE},
-        {"NaN", NULL, "x", HD_BAND_NONE},
-        {"recovers", NULL, "bg", HD_BAND_PASS},
-        {"advisory checks do not count", advisory, "b", HD_BAND_PASS},
-        {"relative limits do not count", relative, "b", HD_BAND_PASS},
-        {"gauge", gauge, "b", HD_BAND_FAIL},
-        {"no checks: not known", no_checks, "g", HD_BAND_NONE},
+        {"well", NULL, NOTHING, "gg", HD_BAND_PASS, 0},
+        {"one poll is no proof", NULL, NOTHING, "g", HD_BAND_NONE, 0},
+        {"nor is the same one again", NULL, NOTHING, "g-", HD_BAND_NONE, 0},
+        {"near is well", NULL, NOTHING, "ww", HD_BAND_PASS, 0},
+        {"bad at once", NULL, NOTHING, "b", HD_BAND_FAIL, 1},
+        {"few requests: not known yet", NULL, NOTHING, "fff", HD_BAND_NONE, 0},
+        {"gathered over polls", NULL, NOTHING, "ffff", HD_BAND_PASS, 0},
+        {"gathered bad", NULL, NOTHING, "FFFF", HD_BAND_FAIL, 1},
+        {"no new samples: as it was", NULL, NOTHING, "gg-", HD_BAND_PASS, 0},
+        {"samples seen before are not counted", NULL, NOTHING, "ggo", HD_BAND_PASS, 0},
+        {"no data any more", NULL, NOTHING, "ggn", HD_BAND_NONE, 0},
+        {"after no data it is proven anew", NULL, NOTHING, "ggng", HD_BAND_NONE, 0},
+        {"NaN", NULL, NOTHING, "x", HD_BAND_NONE, 0},
+        {"recovers", NULL, NOTHING, "bgg", HD_BAND_PASS, 0},
+        {"not with the first good poll", NULL, NOTHING, "bg", HD_BAND_FAIL, 0},
+        {"turns bad again", NULL, NOTHING, "ggbbb", HD_BAND_FAIL, 3},
+        {"advisory checks do not count", advisory, NOTHING, "bb", HD_BAND_PASS, 0},
+        {"nor what was bad before the switch", two_checks, EARLIER, "bb", HD_BAND_PASS, 0},
+        {"a relative limit needs a baseline", relative, NOTHING, "gg", HD_BAND_NONE, 0},
+        {"within a relative limit", relative, BEFORE, "gg", HD_BAND_PASS, 0},
+        {"beyond a relative limit", relative, BEFORE, "b", HD_BAND_FAIL, 1},
+        {"of two limits both must be broken", both_limits, NOTHING, "b", HD_BAND_FAIL, 1},
+        {"gauge", gauge, NOTHING, "b", HD_BAND_FAIL, 1},
+        {"gauge that is well", gauge, NOTHING, "gg", HD_BAND_PASS, 0},
+        {"sequential: by nothing it cannot be said", sequential, NOTHING, "gggg", HD_BAND_NONE, 0},
+        {"sequential: by its past", sequential, PAST, "gg", HD_BAND_PASS, 0},
+        {"sequential: beyond its past", sequential, PAST, "b", HD_BAND_FAIL, 1},
+        {"sequential: by the minutes before", sequential, BEFORE, "gg", HD_BAND_PASS, 0},
+        {"sequential: beyond the minutes before", sequential, BEFORE, "m", HD_BAND_FAIL, 1},
+        {"sequential: no error is far from bad", sequential, BAD_5, "gg", HD_BAND_PASS, 0},
+        {"sequential: as bad as the candidate", sequential, BAD_5, "b", HD_BAND_FAIL, 1},
+        {"sequential: far from bad", sequential, BEFORE_AND_BAD_5, "gg", HD_BAND_PASS, 0},
+        {"sequential: what is not beyond its past was not bad", sequential, PAST_AND_BAD_1, "ww", HD_BAND_PASS, 0},
+        {"sequential: nearer to the bad one than to its own", sequential, ALL_AND_BAD_2, "m", HD_BAND_FAIL, 1},
+        {"no checks: not known", no_checks, NOTHING, "gg", HD_BAND_NONE, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct setup s = setup_new(rows[i].tune);
+        struct hd_guard_state memory;
         s.policy.checks = s.check;
+        engine_state_init(&s.policy, &memory);
+        learn(rows[i].knew, &memory.check[0]);
         struct engine_health sum = {.events = {0}};
         enum hd_band band = HD_BAND_NONE;
         for (const char *c = rows[i].stable; *c; c++) {
             struct hd_measurement m[] = {measure(0, HD_CANDIDATE, 'b'), measure(0, HD_STABLE, *c),
                                          measure(1, HD_STABLE, 'g')};
             struct hd_evidence e = {.m = m, .n = 3};
-            band = engine_health(&s.policy, HD_STABLE, &e, &sum);
+            band = engine_health(&s.policy, &memory, HD_STABLE, &e, &sum);
         }
-        if (band != rows[i].want)
-            fail_msg("%s: %s", rows[i].name, hd_band_word((int)band));
+        if (band != rows[i].want || sum.bad[sum.worst] != rows[i].bad)
+            fail_msg("%s: %s, bad %u", rows[i].name, hd_band_word((int)band), sum.bad[sum.worst]);
     }
 }
 

@@ -406,7 +406,7 @@ static void odd_numbers_do_no_harm(void **state)
             assert_true(v.n <= HD_REASONS_MAX);
             assert_true(isnan(v.score) || (v.score >= 0 && v.score <= 100));
             struct engine_health sum = {.events = {0}};
-            (void)engine_health(&g.policy, HD_STABLE, e, &sum);
+            (void)engine_health(&g.policy, &s, HD_STABLE, e, &sum);
         }
     }
 }
