@@ -434,7 +434,8 @@ struct weigh weigh_view(const struct hd_guard_state *g)
     v.share = w->share_ppm / 1e6;
     v.shared = w->stable_ms > 0 && !(w->both_ms > 0);
     v.pause = v.log_e >= -log(ALPHA_PAUSE);
-    double kept = plus_unspent(&w->main, w->kept_log_a);
+    /* Never less than what decides; said here too for a guard that a haldane without `kept` began. */
+    double kept = fmax(plus_unspent(&w->main, w->kept_log_a), v.log_e);
     v.doubt = kept >= -log(ALPHA_PAUSE) ? fmin(kept / v.threshold, 1) : 0;
     /* Unless stable, before it lost its traffic, has shown already that it is better. */
     v.cannot_tell = w->alone > 0 && w->mute > 0 && !(w->both_ms > 0);

@@ -677,6 +677,35 @@ static void doubt_at_the_end_is_no_pass(void **state)
     assert_true(doubted > 2 && passed > 20 && waited > 2);
 }
 
+/* A state that a haldane before this one saved has no such evidence beside: it is no pass for that. */
+static void an_older_state_keeps_its_doubt(void **state)
+{
+    (void)state;
+    int doubted = 0;
+    for (uint64_t seed = 1; seed <= 150; seed++) {
+        struct world w;
+        struct rng r = {seed * 15485863 + 5};
+        double bad = .001 + .007 * uniform(&r);
+        world_init(&w, 1);
+        w.policy.guard.duration_ms = 60 * POLL_MS;
+        world_start(&w);
+        for (uint32_t t = 1; t <= 120 && !w.ended; t++) {
+            struct counts_of_poll c = {.side = {{{0, 0}}}};
+            c.side[HD_CANDIDATE][0] = draw(&r, 100, bad);
+            c.side[HD_STABLE][0] = draw(&r, 900, .002);
+            if (t == 58)
+                memset(w.state.check[0].words + offsetof(struct stream_words, kept) / sizeof(double), 0,
+                       sizeof(struct seq_stream));
+            poll(&w, t, &c);
+        }
+        bool pause = weigh_view(&w.state).pause;
+        if (pause && w.state.kind == HD_VERDICT_PASS)
+            fail_msg("seed %llu passes with ln E %g", (unsigned long long)seed, weigh_view(&w.state).log_e);
+        doubted += pause && w.state.kind == HD_VERDICT_INCONCLUSIVE;
+    }
+    assert_true(doubted > 2);
+}
+
 /* A unit twice as fine on both sides changes nothing of a gauge's verdict; nor does the order in
  * which measurements come. */
 static void order_and_units_do_not_matter(void **state)
@@ -815,6 +844,7 @@ int main(void)
         cmocka_unit_test(a_burst_at_the_end_saves_nobody),
         cmocka_unit_test(a_burst_in_the_middle_lets_nobody_pass),
         cmocka_unit_test(doubt_at_the_end_is_no_pass),
+        cmocka_unit_test(an_older_state_keeps_its_doubt),
         cmocka_unit_test(errors_without_requests),
         cmocka_unit_test(sides_take_turns),
         cmocka_unit_test(order_and_units_do_not_matter),
