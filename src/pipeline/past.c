@@ -171,14 +171,15 @@ static bool ask(struct past_talk *t)
 const struct past_releases *past_releases(const struct guard *g, struct hd_arena *a)
 {
     struct past_releases *r = arena_of(a, struct past_releases);
-    struct store_switch *list;
+    struct store_switch unknown = {.ended_ms = g->row.switch_from_ms, .rejected = true}, *list;
     struct hd_error err;
-    size_t n = 1;
+    size_t n;
     r->since_ms = g->row.switch_from_ms;
     if (store_switches_onto(g->p->o.store, a, g->service->name, guard_colour(g, HD_STABLE), r->since_ms,
                             HD_PAST_SWITCHES_MAX, &list, &n, &err)) {
         log_warn(g->service->name, "which releases of %s were rejected: %s", guard_colour(g, HD_STABLE), err.text);
-        list = &(struct store_switch){.ended_ms = r->since_ms, .rejected = true}; /* any might have been */
+        list = &unknown; /* any might have been */
+        n = 1;
     }
     struct past_switch *on = arena_many(a, n, struct past_switch);
     for (size_t i = 0; i < n; i++) {
