@@ -71,6 +71,12 @@ static double usual_share(const struct check_view *c, const struct store_evidenc
     return c->complement && before > 0 ? 1 - before : before;
 }
 
+/* Of how many polls one that was read tells: the newest were all read. */
+static double stands_for(const struct guard_view *v, const struct hd_evidence *e)
+{
+    return e->poll + STORE_SPREAD_NEWEST > v->polls ? 1 : (double)v->polls_every;
+}
+
 void export_affected(const struct guard_view *v, struct affected *ret)
 {
     *ret = (struct affected){.check = failed_check(v)};
@@ -81,7 +87,7 @@ void export_affected(const struct guard_view *v, struct affected *ret)
             if (m->check != ret->check->index || m->role != HD_CANDIDATE || !m->fresh ||
                 !(m->exposure > 0))
                 continue;
-            double errors = errors_of(ret->check, m), each = (double)v->polls_every;
+            double errors = errors_of(ret->check, m), each = stands_for(v, &e->evidence);
             ret->requests += each * m->exposure;
             ret->errors += each * errors;
             ret->beyond += each * fmax(0, errors - m->exposure * usual_share(ret->check, e));

@@ -283,8 +283,6 @@ static enum hd_code poll_at(struct store *s, int64_t seq, int64_t until_ms, int6
     return code;
 }
 
-#define NEWEST 8 /* polls: a page shows the last ones of each check by themselves */
-
 enum hd_code store_evidence_spread(struct store *s, struct hd_arena *arena, const char *guard, int64_t until_ms, size_t most,
                                    struct store_evidence_spread *ret, struct hd_error *err)
 {
@@ -297,7 +295,7 @@ enum hd_code store_evidence_spread(struct store *s, struct hd_arena *arena, cons
                           " (after = 0 OR (after = 1 AND poll <= ?2 AND (poll % ?3 = 0 OR poll > ?4)))"
                           " ORDER BY wall_ms, after, poll",
                           ARGS(INT_ARG(seq), INT_ARG(last), INT_ARG((int64_t)spread.every),
-                               INT_ARG(spread.every > 1 ? last - NEWEST : 0)),
+                               INT_ARG(spread.every > 1 ? last - STORE_SPREAD_NEWEST : 0)),
                           read_evidence, sizeof *spread.list};
     if (sql_many(s, arena, &q, (void **)&spread.list, &spread.n, err))
         return err->code;

@@ -300,6 +300,7 @@ enum hd_code store_evidence_after(struct store *, struct hd_arena *, const char 
 /* What is enough to draw a guard, however long it was: all bins from before the switch, and of its polls at
  * or before `until_ms` (INT64_MAX: all) one in `every`, such that they are at most `most`, and the newest ones.
  * By time. */
+#define STORE_SPREAD_NEWEST 8 /* polls: a page shows the last ones of each check by themselves */
 struct store_evidence_spread {
     struct store_evidence *list;
     size_t n, every, polls; /* polls: how many there are up to then */

@@ -110,9 +110,37 @@ static void test_graph(void **state)
     }
 }
 
+/* A long guard of which one poll in three was read and the newest ones: a poll that was read by itself, as those
+ * are that made it fail, counts once. */
+static void test_affected_of_a_long_guard(void **state)
+{
+    enum { POLLS = 6000, EVERY = 3, BAD = 4 };
+    static struct store_evidence e[POLLS];
+    static struct hd_measurement m[POLLS];
+    struct hd_check_state s = {.before_events = 0, .before_exposure = 1000};
+    struct check_view c = {.name = "errors", .kind = "counts", .tone = TONE_FAIL, .state = &s};
+    struct affected a;
+    size_t n = 0;
+    (void)state;
+    for (uint32_t k = 1; k <= POLLS; k++) {
+        if (k % EVERY && k + STORE_SPREAD_NEWEST <= POLLS)
+            continue;
+        m[n] = (struct hd_measurement){.role = HD_CANDIDATE, .fresh = true, .exposure = 100, .value = NAN,
+                                       .events = k + BAD > POLLS ? 50 : 0};
+        e[n] = (struct store_evidence){.evidence = {.poll = k, .m = &m[n], .n = 1}};
+        n++;
+    }
+    struct guard_view v = {.check = &c, .n_checks = 1, .evidence = e, .n_evidence = n, .polls = POLLS,
+                           .polls_every = EVERY};
+    export_affected(&v, &a);
+    assert_true(a.beyond > 50 * BAD - 1 && a.beyond < 50 * BAD + 1);
+    assert_true(fabs(a.requests - 100.0 * POLLS) <= 100.0 * EVERY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_text), cmocka_unit_test(test_affected),
-                                       cmocka_unit_test(test_graph)};
+                                       cmocka_unit_test(test_graph),
+                                       cmocka_unit_test(test_affected_of_a_long_guard)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
