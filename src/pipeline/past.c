@@ -180,6 +180,9 @@ const struct past_releases *past_releases(const struct guard *g, struct hd_arena
         log_warn(g->service->name, "which releases of %s were rejected: %s", guard_colour(g, HD_STABLE), err.text);
         list = &unknown; /* any might have been */
         n = 1;
+    } else if (!n && g->from_rejected) { /* for longer than is looked back */
+        list = &unknown;
+        n = 1;
     }
     struct past_switch *on = arena_many(a, n, struct past_switch);
     for (size_t i = 0; i < n; i++) {
