@@ -44,14 +44,17 @@ static int worst_verdict(const struct group *g)
     return worst;
 }
 
-static void answer(struct call *c, const struct group *g)
+static enum hd_code answer(struct call *c, const struct group *g, struct hd_error *err)
 {
+    struct store_budgets budgets;
     bool terminal = true, reverted = false, needs_human = false;
     for (size_t i = 0; i < g->n; i++) {
         terminal &= hd_state_terminal(g->guard[i].state);
         reverted |= g->guard[i].verified_ms >= 0;
         needs_human |= g->guard[i].needs_human;
     }
+    if (store_budgets(c->store, c->arena, c->now_ms, &budgets, err))
+        return err->code;
     struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
     json_begin(&o, NULL, '{');
     json_put_text(&o, "id", c->param);
@@ -60,18 +63,21 @@ static void answer(struct call *c, const struct group *g)
     json_put_bool(&o, "reverted", reverted);
     json_put_bool(&o, "needs_human", needs_human);
     json_begin(&o, "guards", '[');
-    for (size_t i = 0; i < g->n; i++)
-        show_guard_row(&o, &g->guard[i], NULL, NULL, c->facts->public_url);
+    for (size_t i = 0; i < g->n; i++) {
+        struct stance stance;
+        if (stance_of_guard(c->store, c->arena, &g->guard[i], &budgets, c->now_ms, &stance, err))
+            return err->code;
+        show_guard_row(&o, &g->guard[i], NULL, &stance, c->facts->public_url);
+    }
     json_end(&o, ']');
     json_end(&o, '}');
+    return HD_OK;
 }
 
 enum hd_code group_show(struct call *c, struct hd_error *err)
 {
     struct group g;
-    if (load(c, c->arena, &g, err))
-        answer(c, &g);
-    return err->code;
+    return load(c, c->arena, &g, err) ? answer(c, &g, err) : err->code;
 }
 
 enum hd_code group_wait(struct call *c, struct hd_error *err)
@@ -92,7 +98,7 @@ enum hd_code group_wait(struct call *c, struct hd_error *err)
     for (size_t i = 0; i < g.n; i++)
         reached &= follow_reached(c, &g.guard[i], until);
     if (reached || c->now_ms >= c->until_ms)
-        answer(c, &g);
+        return answer(c, &g, err);
     return HD_OK;
 }
 

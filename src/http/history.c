@@ -225,11 +225,18 @@ enum hd_code history_json(struct call *c, struct hd_error *err)
     enum hd_code code = load(c, &list, &n, err);
     if (code || c->reply.status)
         return code;
+    struct store_budgets budgets;
+    if (store_budgets(c->store, c->arena, c->now_ms, &budgets, err))
+        return err->code;
     struct json_out o = json_out(call_answer(c, 200, CALL_JSON));
     json_begin(&o, NULL, '{');
     json_begin(&o, "items", '[');
-    for (size_t i = 0; i < n; i++)
-        show_guard_row(&o, &list[i], NULL, NULL, c->facts->public_url);
+    for (size_t i = 0; i < n; i++) {
+        struct stance stance;
+        if (stance_of_guard(c->store, c->arena, &list[i], &budgets, c->now_ms, &stance, err))
+            return err->code;
+        show_guard_row(&o, &list[i], NULL, &stance, c->facts->public_url);
+    }
     json_end(&o, ']');
     json_put_text(&o, "next", n == HD_ROWS_MAX ? list[n - 1].id : NULL);
     json_end(&o, '}');

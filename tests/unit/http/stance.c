@@ -107,7 +107,7 @@ static const struct row {
 static const char *const faces[] = {
     GET("/"), GET("/s/cart"), GET("/g/" SAMPLE_WATCHING), GET("/settings"),
     GET("/api/v1/guards/" SAMPLE_WATCHING), GET("/api/v1/guards?state=live"), GET("/api/v1/services/cart"),
-    GET("/api/v1/services"), GET("/api/v1/fleet"),
+    GET("/api/v1/services"), GET("/api/v1/fleet"), GET("/api/v1/groups/spring"), GET("/s/cart/guards.json"),
 };
 
 static const char *get(const char *request)
@@ -162,6 +162,7 @@ static void make(void (*set)(struct world *))
                     .n_sides = 2, .side = {{"blue", 0, 5, 5}, {GREEN, 1000000, 5, 5}}}};
     w.guard.headline = "Watching green (from blue)";
     w.guard.until_ms = now_ms + 10 * MINUTE;
+    w.guard.group = "spring";
     sample_ok(store_open(&o, &w.s, &err), &err);
     sample_ok(store_begin(w.s, &err), &err);
     if (set)
