@@ -355,7 +355,7 @@ enum hd_code store_intents(struct store *, struct hd_arena *, const char *guard,
                            size_t *ret_n, struct hd_error *err);
 /* When automatic reverts since `since_ms` were journaled, that were sent, or perhaps sent: one that is
  * still only `journaled` counts (service NULL: all). A re-apply does not. Oldest first; the newest
- * HD_ROWS_MAX. */
+ * HD_REVERTS_PER_HOUR_MAX. */
 enum hd_code store_reverts(struct store *, struct hd_arena *, const char *service, int64_t since_ms,
                            int64_t **ret, size_t *ret_n, struct hd_error *err);
 /* Has this (service, candidate, version) been reverted automatically since it was last re-armed?

@@ -178,6 +178,24 @@ static void test_count_over_all(void **state)
     assert_true(at[0] == 500 && at[1] == 1000); /* oldest first */
 }
 
+/* As many as the largest reverts_per_hour are counted, or it would never be used up. */
+static void test_I6_counts_to_the_cap(void **state)
+{
+    struct fixture *f = *state;
+    struct store_intent i = intent();
+    size_t n = 0;
+    int64_t *at;
+    fixture_begin(f);
+    for (int k = 0; k <= HD_REVERTS_PER_HOUR_MAX; k++) {
+        i.journaled_ms = 1000 + k;
+        add(f, &i);
+    }
+    OK(f, store_reverts(f->s, f->arena, NULL, 0, &at, &n, &f->err));
+    store_rollback(f->s);
+    assert_int_equal(n, HD_REVERTS_PER_HOUR_MAX);
+    assert_true(at[0] == 1001 && at[n - 1] == 1000 + HD_REVERTS_PER_HOUR_MAX);
+}
+
 static enum hd_code reject(struct fixture *f, bool rejected, const char *why, int64_t at_ms)
 {
     const struct store_rejection r = {"green", why, NULL, at_ms, rejected};
@@ -216,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {T(test_round_trip), T(test_open_ones),
                                        T(test_I6_what_counts), T(test_count_over_all),
+                                       T(test_I6_what_counts), T(test_I6_counts_to_the_cap),
                                        T(test_I6_rearmed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
