@@ -76,16 +76,20 @@ static void try_shape(size_t shape, struct hd_span body)
                            .side = {side, side}};
     struct hd_response response = {.status = act == hd_actuator_find("webhook") ? 200 : 0,
                                    .body = body};
-    struct hd_exchange said[HD_ASK_MAX];
+    struct hd_exchange said[HD_TALK_MAX];
     struct hd_talk talk = {said, 0};
-    struct hd_ask ask = {0};
     struct hd_live live = {.value = NULL};
     struct hd_error err = {0};
+    enum hd_code code = HD_OK;
     MUST(act->check(&site, &err) == HD_OK);
-    MUST(act->observe(a, &site, NULL, &talk, &ask, &live, &err) == HD_OK && ask.n > 0);
-    for (; talk.n < ask.n; talk.n++)
-        said[talk.n] = (struct hd_exchange){ask.request[talk.n], &response};
-    enum hd_code code = act->observe(a, &site, NULL, &talk, &ask, &live, &err);
+    for (bool asks = true; asks && !code;) { /* it may ask once more for what the answer lacks */
+        struct hd_ask ask = {.n = 0};
+        code = act->observe(a, &site, NULL, &talk, &ask, &live, &err);
+        asks = ask.n > 0;
+        MUST(talk.n ? !(asks && live.value) && talk.n + ask.n <= HD_TALK_MAX : asks && !code);
+        for (size_t i = 0; i < ask.n; i++)
+            said[talk.n++] = (struct hd_exchange){ask.request[i], &response};
+    }
     if (code == HD_OK)
         check_live(a, act, &site, &talk, &live);
     else
