@@ -122,7 +122,7 @@ static void take_role(struct unpack *in, struct counts_role *role)
     for (int i = 0; i < COUNTS_STEPS && !in->bad;) {
         int n = (int)unpack_varint(in, (uint64_t)(COUNTS_STEPS - i));
         int64_t step = take_time(in);
-        in->bad |= n == 0;
+        in->bad |= n == 0 || step < 0;
         for (; n > 0; n--)
             role->step[i++] = step;
     }

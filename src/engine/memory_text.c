@@ -55,8 +55,10 @@ static void take_role(struct reader *in, struct counts_role *role)
     role->covered_ms = take_time(in, ' ');
     role->newest_ms = take_time(in, ' ');
     role->steps = take_word(in, ' ');
-    for (int i = 0; i < COUNTS_STEPS; i++)
+    for (int i = 0; i < COUNTS_STEPS; i++) {
         role->step[i] = take_time(in, i + 1 < COUNTS_STEPS ? ' ' : '\n');
+        in->bad |= role->step[i] < 0;
+    }
 }
 
 static void take_series(struct reader *in, struct counts_series *s)
