@@ -334,7 +334,9 @@ const struct cli_command cli_mark = {
     .name = "mark",
     .synopsis = "SERVICE|ID false_alarm|right [--reason TEXT]",
     .help = "say of a verdict that it was a false alarm, or right",
-    .notes = "A service stands for its newest guard.\n",
+    .notes =
+        "A service stands for its newest guard. Of one that passed, \"right\" says that an alarm would have\n"
+        "been right: its release was bad, and its time is no past for the next one.\n",
     .options = reason_options,
     .least = 2,
     .most = 2,
