@@ -15,10 +15,13 @@
 #include "http/orders.h"
 #include "http/who.h"
 
-/* Where to go after it: a path of ours, or the fleet. */
+/* Where to go after it: a path of ours, or the fleet. Browsers drop a tab or a line's end: with one between
+ * them two slashes lead to another host. */
 static const char *next_of(const char *asked)
 {
-    bool ours = asked && asked[0] == '/' && asked[1] != '/' && !strpbrk(asked, "\\\r\n");
+    bool ours = asked && asked[0] == '/' && asked[1] != '/';
+    for (const char *c = asked; ours && *c; c++)
+        ours = (unsigned char)*c > ' ' && *c != 0x7F && *c != '\\';
     return ours ? asked : "/";
 }
 

@@ -263,6 +263,8 @@ static const struct {
     {"login", GET("/login?next=/g/x"), 200, "name=\"next\" value=\"/g/x\"", NULL, NULL},
     {"login elsewhere", GET("/login?next=//evil.example"), 200, "name=\"next\" value=\"/\"", NULL,
      NULL},
+    {"login elsewhere, by a tab that browsers drop", GET("/login?next=/%09/evil.example"), 200, "name=\"next\" value=\"/\"", NULL,
+     NULL},
     {"log in", POST("/login", FORM, "token=hld_a&next=%2Fg%2Fx"), 303,
      "Location: /g/x\r\nSet-Cookie: haldane=hls_b; Path=/; HttpOnly; SameSite=Lax; Max-Age=43200\r\n",
      "\"do\":\"login\",\"token\":\"hld_a\"", "\"status\":201,\"body\":{\"session\":\"hls_b\"}"},
