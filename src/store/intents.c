@@ -86,7 +86,8 @@ enum hd_code store_reverts(struct store *s, struct hd_arena *arena, const char *
     struct sql_query q = {"SELECT journaled_ms FROM (SELECT journaled_ms FROM intent WHERE journaled_ms >= ?1"
                           " AND automatic AND kind = 'revert' AND (?2 IS NULL OR service = ?2) AND " SENT
                           " ORDER BY journaled_ms DESC LIMIT ?3) ORDER BY journaled_ms",
-                          ARGS(INT_ARG(since_ms), TEXT_ARG(service), INT_ARG(HD_REVERTS_PER_HOUR_MAX)), read_ms, sizeof **ret};
+                          ARGS(INT_ARG(since_ms), TEXT_ARG(service), INT_ARG(HD_REVERTS_PER_HOUR_MAX)), read_ms,
+                          sizeof **ret};
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }
 
