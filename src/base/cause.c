@@ -80,7 +80,7 @@ void cause_say(struct buf *b, const struct cause_facts *f)
         buf_print(b, CANNOT_TELL "%s and %s turned bad together, after the switch.", s, c);
         break;
     case CAUSE_EARLIER:
-        buf_text(b, "No: the limit was broken before the switch already.");
+        buf_text(b, "Likely not: the limit was broken before the switch too.");
         break;
     case CAUSE_ALERT:
         buf_text(b, CANNOT_TELL "an alert said that it fails, and compares it with nothing.");

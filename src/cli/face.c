@@ -120,6 +120,7 @@ void face_check(const struct json *j, struct face_check *ret)
         .blind = face_bool(j, "blind"),
         .critical = face_bool(j, "critical"),
         .advisory = face_bool(j, "advisory"),
+        .earlier = face_bool(j, "earlier"),
         .sequential = str_is(text_or(j, "rule", ""), "sequential"),
     };
 }

@@ -39,7 +39,7 @@ struct face_check {
     double value, stable, n;
     bool before; /* stable's value is from before the switch */
     int64_t broken, judged, shared, warmup;
-    bool tripped, blind, critical, advisory;
+    bool tripped, blind, critical, advisory, earlier; /* earlier: broken before the switch, does not count */
     bool sequential; /* weighed over all polls; none is over a limit by itself */
 };
 void face_check(const struct json *, struct face_check *ret);

@@ -43,7 +43,9 @@ static struct word word_of(const struct face_check *c)
 {
     struct word w = {"", TONE_PLAIN, false};
     bool fails = c->tripped || str_is(c->band, "fail");
-    if (c->tripped && c->sequential) {
+    if (c->earlier && !c->advisory && !c->blind && (fails || str_is(c->band, "pass") || str_is(c->band, "warn"))) {
+        w = (struct word){"not counted", TONE_DOUBTFUL, fails};
+    } else if (c->tripped && c->sequential) {
         w = (struct word){"FAIL", c->advisory ? TONE_DOUBTFUL : TONE_BAD, false};
     } else if (fails && !c->broken) {
         w = (struct word){"over", TONE_DOUBTFUL, false}; /* its limit, and no poll counts: warm-up, or both sides */
@@ -85,7 +87,8 @@ static void look_at_checks(struct progress *p, const struct face_guard *g, int64
             continue;
         p->shown[i] = key;
         line(p, g, wall_ms, w.tone, w.text,
-             arena_print(a, "%s %s", c.name, face_check_line(a, &c, g->stable.colour)), to);
+             arena_print(a, "%s %s%s", c.name, face_check_line(a, &c, g->stable.colour),
+                         c.earlier && !c.advisory ? ": it was broken before the switch too" : ""), to);
     }
 }
 

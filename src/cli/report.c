@@ -32,7 +32,7 @@ static enum mark mark_of_check(const struct face_check *c)
 {
     bool bad = c->tripped || str_is(c->band, "fail");
     if (bad)
-        return c->advisory ? SKIPPED : FAILED;
+        return c->advisory || c->earlier ? SKIPPED : FAILED;
     return c->blind || !(str_is(c->band, "pass") || str_is(c->band, "warn")) ? SKIPPED : PASSED;
 }
 
@@ -42,6 +42,8 @@ static const char *check_text(struct hd_arena *a, const struct face_guard *g,
     const char *said = table_clean(a, face_check_line(a, c, g->stable.colour));
     if (c->advisory)
         return arena_print(a, "advisory: %s", said);
+    if (c->earlier)
+        return arena_print(a, "does not count, bad before the switch too: %s", said);
     return c->blind ? arena_print(a, "blind: %s", said) : said;
 }
 

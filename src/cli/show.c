@@ -92,6 +92,8 @@ static void print_checks(struct hd_arena *a, const struct face_guard *g)
         if (c.sequential && str_is(band, "pass"))
             band = "weighed";
         const char *note = c.critical ? "critical" : c.advisory ? "advisory" : NULL;
+        if (c.earlier && !c.advisory)
+            note = "does not count: bad before the switch too";
         table_row(&t, arena_print(a, "  %s", c.name), band, table_value(a, c.value, c.unit),
                   stable_text(a, &c), c.limit, table_count(a, c.n),
                   arena_print(a, "%s%s%s", polls_text(a, &c), note ? ", " : "", note ? note : ""));

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "engine/rules.h"
+#include "engine/stream.h"
 #include "engine/weigh.h"
 
 #define POLLS_LAST 3 /* one of the last three polls must have been observed */
@@ -46,14 +47,22 @@ unsigned decide_lacks(const struct hd_policy *p, const struct hd_guard_state *g,
     return lacks;
 }
 
-bool decide_before_bad(const struct hd_check_state *s)
-{
-    return s->before_judged >= 2 && 2 * (uint64_t)s->before_broken > s->before_judged;
-}
-
 bool decide_both_turned(const struct hd_guard_state *g, const struct hd_check_state *s)
 {
-    return g->full_switch && s->before_judged > 0 && !decide_before_bad(s);
+    return g->full_switch && s->before_judged > 0 && !s->earlier;
+}
+
+/* Once it is seen well for long enough, `earlier` is over (engine.c): what is still here was not. */
+bool decide_not_well_again(const struct hd_policy *p, const struct hd_guard_state *g, uint32_t check)
+{
+    const struct hd_check *c = &p->checks[check];
+    const struct hd_check_state *s = &g->check[check];
+    if (c->advisory || !s->earlier)
+        return false;
+    if (!stream_is_sequential(p, check))
+        return s->broken || s->shared;
+    struct judge_sums all = {s->sum_events, s->sum_exposure, s->watched_ms, s->value};
+    return judge_absolute(c, judge_value(c, &all)) != JUDGE_HOLDS;
 }
 
 /* 100 x the weighted share of pass, a warning one half; what is not known counts nothing, or with
@@ -118,25 +127,27 @@ static bool observed(const struct hd_policy *p, const struct hd_guard_state *g)
     return p->n_checks > 0;
 }
 
-/* Does the deadline find no answer: both colours bad, not enough observed, every check that could decide
- * broken before the switch, or evidence that is enough to stop giving the candidate more traffic. */
+/* Does the deadline find no answer: both colours bad, not enough observed, a check that was broken before
+ * the switch not well again, every check that could decide of that kind, or evidence that is enough to
+ * stop giving the candidate more traffic. */
 static bool undecided(const struct hd_policy *p, const struct hd_guard_state *g,
                       enum hd_cause *ret_cause)
 {
-    bool shared = false, both = false, deciding = false, earlier = false;
+    bool shared = false, both = false, deciding = false, earlier = false, still = false;
     for (uint32_t i = 0; i < p->n_checks; i++) {
         const struct hd_check_state *s = &g->check[i];
         earlier |= !p->checks[i].advisory && s->earlier;
+        still |= decide_not_well_again(p, g, i);
         if (!decide_counts(&p->checks[i], s))
             continue;
         deciding = true;
         shared |= s->shared_run > 0;
         both |= s->shared_run > 0 && decide_both_turned(g, s);
     }
-    bool none_left = earlier && !deciding;
+    still |= earlier && !deciding;
     *ret_cause = both ? HD_CAUSE_UNKNOWN : shared ? HD_CAUSE_SHARED
-                 : none_left ? HD_CAUSE_EARLIER : HD_CAUSE_UNKNOWN;
-    return shared || none_left || weigh_view(g).doubt > 0 || !observed(p, g);
+                 : still ? HD_CAUSE_EARLIER : HD_CAUSE_UNKNOWN;
+    return shared || still || weigh_view(g).doubt > 0 || !observed(p, g);
 }
 
 /* With `wait` the guard goes on until it can say, at most as long again as it was meant to last. */
@@ -174,6 +185,7 @@ bool decide(const struct hd_policy *p, struct hd_guard_state *g)
     bool told = p->on_inconclusive == HD_ON_INCONCLUSIVE_PAGE ||
                 p->on_inconclusive == HD_ON_INCONCLUSIVE_WAIT;
     for (uint32_t i = 0; i < p->n_checks; i++)
-        told |= decide_counts(&p->checks[i], &g->check[i]) && g->check[i].shared_run > 0;
+        told |= decide_not_well_again(p, g, i) ||
+                (decide_counts(&p->checks[i], &g->check[i]) && g->check[i].shared_run > 0);
     return told;
 }

@@ -17,7 +17,9 @@ bool decide_required(const struct hd_policy *, uint32_t check);
 unsigned decide_lacks(const struct hd_policy *, const struct hd_guard_state *, uint32_t check);
 /* Stable, full of traffic and well before the switch, turned bad together with the candidate. */
 bool decide_both_turned(const struct hd_guard_state *, const struct hd_check_state *);
-bool decide_before_bad(const struct hd_check_state *);
+/* Advisory for its past alone, broken since the switch as well, and not seen well for long enough since:
+ * it fails nothing, and nothing passes beside it. */
+bool decide_not_well_again(const struct hd_policy *, const struct hd_guard_state *, uint32_t check);
 
 /* pass_score is set, and this score (NaN: none) does not reach it. */
 bool decide_low_score(const struct hd_policy *, double score);

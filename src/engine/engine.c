@@ -58,6 +58,11 @@ static int64_t add_ms(int64_t sum, int64_t more, int64_t max)
     return more <= 0 ? sum : more < max - sum ? sum + more : max;
 }
 
+static bool before_bad(const struct hd_check_state *s)
+{
+    return s->before_judged >= 2 && 2 * (uint64_t)s->before_broken > s->before_judged;
+}
+
 /* One minute before the switch: what stable counted is the baseline; did it break the limit? */
 static void take_bin(const struct hd_check *c, const struct hd_measurement *m,
                      struct hd_check_state *s)
@@ -75,8 +80,9 @@ static void take_bin(const struct hd_check *c, const struct hd_measurement *m,
     s->before_judged++;
     if (c->query.kind == HD_QUERY_GAUGE)
         s->before_value += (m->value - s->before_value) / s->before_judged;
-    s->before_broken += judge_absolute(c, judge_value(c, &bin)) != JUDGE_HOLDS;
-    s->earlier = decide_before_bad(s);
+    bool broken = judge_absolute(c, judge_value(c, &bin)) != JUDGE_HOLDS;
+    s->before_broken += broken;
+    s->earlier = broken && before_bad(s); /* bins come oldest first: a clean last one ends it */
 }
 
 /* How much time the measurement covers: counters say it; a gauge stands for one interval. Never
@@ -160,6 +166,19 @@ static void show(const struct judgement *j, struct hd_check_state *s)
     s->reason = j->decided ? HD_REASON_NONE : HD_REASON_NO_BASELINE;
 }
 
+/* Seen well for as many polls as a trip takes, it is no longer what it was before the switch: from now
+ * on it counts like any other, and what it broke till then is forgotten. */
+static void look_well_again(const struct hd_rule *rule, bool well, struct hd_check_state *s)
+{
+    s->well_again = s->earlier && well ? s->well_again + 1 : 0;
+    if (s->well_again < rules_k(rule))
+        return;
+    s->earlier = s->tripped = 0;
+    s->well_again = s->broken = 0;
+    s->tripped_ms = 0;
+    s->recent = 0;
+}
+
 /* True: both colours have been bad for as long as a trip would have taken; a human is told now. */
 static bool step_rule(const struct poll *p, uint32_t i, const struct judgement *j,
                       struct hd_check_state *s)
@@ -168,13 +187,16 @@ static bool step_rule(const struct poll *p, uint32_t i, const struct judgement *
     if (j->shared) {
         s->shared++;
         s->shared_run++;
+        s->well_again = 0;
         return s->shared_run == rules_k(rule) && decide_counts(&p->policy->checks[i], s);
     }
     /* A side without traffic has calm gauges, whatever befell the rest. */
     bool idle = p->alone && p->policy->checks[i].query.kind == HD_QUERY_GAUGE;
     s->shared_run = 0;
     s->well_run = j->broken ? s->well_run + (j->baseline == JUDGE_CONCURRENT && !idle) : 0;
-    if (!rules_step(rule, j, s) || s->tripped)
+    bool met = rules_step(rule, j, s);
+    look_well_again(rule, !j->broken, s);
+    if (!met || s->tripped)
         return false;
     uint32_t of;
     s->tripped = 1;

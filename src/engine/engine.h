@@ -30,6 +30,7 @@
     F(u32, before_broken)   /* before-switch bins that broke the limit */                          \
     F(u8, tripped)          /* 1: fail_after was met */                                            \
     F(u8, earlier)          /* 1: broke its limit before the switch: advisory for this guard */    \
+    F(u32, well_again)      /* while `earlier`: judged polls in a row within the limit */          \
     F(u8, band)             /* enum hd_band now */                                                 \
     F(u8, outcome)          /* enum hd_outcome of the candidate's last measurement */              \
     F(u8, baseline)         /* which one was used last: 0 none, 1 concurrent, 2 before */          \

@@ -123,7 +123,9 @@ static void put_standing(struct ranked *r, const struct hd_policy *p,
     const struct hd_check *c = &p->checks[i];
     const struct hd_check_state *s = &g->check[i];
     bool counts = decide_counts(c, s), sequential = stream_is_sequential(p, i);
-    if (s->tripped && sequential)
+    if (decide_not_well_again(p, g, i))
+        put(r, g->kind == HD_VERDICT_NONE ? BROKEN_NOW : UNDECIDED, figures(HD_REASON_NOT_WELL_AGAIN, p, g, i));
+    else if (s->tripped && sequential)
         put(r, FIRST, evidence(HD_REASON_EVIDENCE, p, g, i));
     else if (s->shared_run && sequential)
         put(r, SHARED_NOW, figures(HD_REASON_NO_WORSE, p, g, i));

@@ -48,14 +48,20 @@ static double errors_of(const struct check_view *c, const struct hd_measurement 
     return c->complement ? m->exposure - m->events : m->events;
 }
 
+/* The check that failed; else one that does not count, and broke its limit all the same. */
 static const struct check_view *failed_check(const struct guard_view *v)
 {
+    const struct check_view *over = NULL;
     for (size_t i = 0; i < v->n_checks; i++) {
         const struct check_view *c = &v->check[i];
-        if (str_is(c->kind, "counts") && c->tone == TONE_FAIL)
+        if (!str_is(c->kind, "counts"))
+            continue;
+        if (c->tone == TONE_FAIL)
             return c;
+        if (!over && c->state && (c->state->tripped || c->state->broken || c->state->shared))
+            over = c;
     }
-    return NULL;
+    return over;
 }
 
 /* Share of errors of the other side in this poll, else in the minutes before the switch. */
@@ -104,7 +110,7 @@ static void affected(struct buf *b, const struct guard_view *v)
     buf_text(b, "| users affected | ");
     if (!a.polls) {
         buf_text(b, a.check ? "unknown: the polls are no longer stored |\n"
-                            : "no check that counts requests failed |\n");
+                            : "no check that counts requests broke its limit |\n");
         return;
     }
     reason_count(b, round(a.beyond));

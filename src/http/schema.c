@@ -152,6 +152,7 @@ static const struct property {
     {"Check", "blind", "bool"},
     {"Check", "critical", "bool"},
     {"Check", "advisory", "bool"},
+    {"Check", "earlier", "bool"},
     {"Check", "query", "text?"},
     {"Intent", "seq", "int"},
     {"Intent", "kind", "text"},

@@ -142,6 +142,7 @@ static void put_check(struct json_out *o, const struct check_view *c)
     json_put_bool(o, "blind", c->state && c->state->blind);
     json_put_bool(o, "critical", c->critical);
     json_put_bool(o, "advisory", c->advisory);
+    json_put_bool(o, "earlier", c->state && c->state->earlier);
     json_put_text(o, "query", c->query);
     json_end(o, '}');
 }

@@ -96,14 +96,17 @@ static void judge_words(struct check_view *c)
         c->word = "fail";
     } else if (s->tripped || c->band == HD_BAND_FAIL) {
         c->tone = TONE_WARN;
-        c->word = s->earlier    ? "bad before the switch"
-                  : c->advisory ? "fail, advisory"
+        c->word = c->advisory ? "fail, advisory"
+                  : s->earlier ? "does not count: bad before the switch too"
                   : s->shared_run && !c->sequential ? "over on both sides"
                   : s->warm && s->warm == s->judged ? "over its limit, in warm-up"
                                 : "over its limit";
     } else if (s->blind) {
         c->tone = TONE_WARN;
         c->word = "blind";
+    } else if (s->earlier && c->band != HD_BAND_NONE && !c->advisory) {
+        c->tone = TONE_WARN;
+        c->word = "does not count yet: bad before the switch";
     } else if (c->band == HD_BAND_WARN) {
         c->tone = TONE_WARN;
         c->word = "near its limit";

@@ -16,6 +16,12 @@ static enum cause_said cause_now(const struct guard *g)
                                           .first = g->verdict.n ? g->verdict.reason[0].number : 0});
 }
 
+/* Bad before the switch and bad since leads all else that is known. */
+static bool not_well_again(const struct guard *g)
+{
+    return g->verdict.n && g->verdict.reason[0].number == HD_REASON_NOT_WELL_AGAIN;
+}
+
 static void headline_watching(const struct guard *g, struct buf *b)
 {
     const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
@@ -27,6 +33,8 @@ static void headline_watching(const struct guard *g, struct buf *b)
         buf_print(b, "Both %s and %s are failing: likely not the deploy - act now", stable, candidate);
     else if (g->told_blind)
         buf_print(b, "Watching %s (from %s), partly blind - look", candidate, stable);
+    else if (not_well_again(g))
+        buf_print(b, "Watching %s (from %s): over a limit that was broken before the switch too", candidate, stable);
     else if (m)
         buf_print(b, "Watching %s (from %s) again: it was rejected at %s", candidate, stable,
                   str_moment(m->at_ms, g->p->now.wall_ms, at));
@@ -43,6 +51,9 @@ static void headline_inconclusive(const struct guard *g, struct buf *b)
     else if (cause_now(g) == CAUSE_TURNED)
         buf_print(b, "Both %s and %s turned bad after the switch; cannot tell why - act now", stable,
                   candidate);
+    else if (not_well_again(g))
+        buf_print(b, "%s is over a limit that was broken before the switch too%s", candidate,
+                  g->row.needs_human ? " - decide yourself" : "");
     else
         buf_print(b, "Not enough evidence about %s%s", candidate,
                   g->row.needs_human ? " - decide yourself" : "");

@@ -80,7 +80,11 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
     ("min_samples_ignored", "enough", ENGINE, (
         ("src/engine/judge.c", "return s->exposure >= judge_need(c);", "return s->exposure > 0;"),)),
     ("earlier_ignored", "cause earlier", ENGINE, (
-        ("src/engine/engine.c", "    s->earlier = decide_before_bad(s);\n", ""),)),
+        ("src/engine/engine.c", "s->earlier = broken && before_bad(s);", "s->earlier = false;"),)),
+    ("earlier_passes", "cause earlier", ENGINE, (
+        ("src/engine/decide.c", "        still |= decide_not_well_again(p, g, i);\n", ""),)),
+    ("earlier_for_ever", "cause earlier", ENGINE, (
+        ("src/engine/engine.c", "    s->earlier = s->tripped = 0;\n", ""),)),
     ("shared_trips", "cause shared", ENGINE, (
         ("src/engine/engine.c", "    if (j->shared) {\n", "    if (j->shared && p->full) {\n"),)),
     ("warmup_ignored", "warm-up", ENGINE, (

@@ -55,7 +55,7 @@ static void sentences(void **state)
         {"turned together", OPEN, 0, R(BOTH_BAD_AFTER_SWITCH), false,
          CANNOT "blue and green turned bad together, after the switch.", false, true},
         {"earlier", OPEN, HD_CAUSE_EARLIER, R(ADVISORY), false,
-         "No: the limit was broken before the switch already.", true, false},
+         "Likely not: the limit was broken before the switch too.", true, false},
         {"not enough", OPEN, 0, R(TOO_FEW_SAMPLES), false, "", true, false},
     };
     (void)state;

@@ -133,6 +133,24 @@ static const struct step weighed[] = {
      "22:13:20 shop  evidence      against green: 100 % of what a revert needs\n"},
 };
 
+/* What was broken before the switch is never told as good, and each poll that is over is said. */
+#define EARLIER(band, value, broken, earlier)                                                      \
+    HEAD "\"state\":\"watching\",\"headline\":\"W\",\"checks\":[{\"name\":\"5xx\",\"outcome\":\"ok\","         \
+    "\"band\":\"" band "\",\"value\":" value ",\"limit\":\"<= 1%\",\"unit\":\"share\",\"n\":4120,"             \
+    "\"polls\":{\"broken\":" broken ",\"judged\":9},\"tripped\":false,\"earlier\":" earlier "}]}"
+
+static const struct step earlier[] = {
+    {EARLIER("pass", "0.003", "0", "true"),
+     "22:13:20 shop  guard         01JD2K0000000000000000000A \n"
+     "22:13:20 shop  not counted   5xx 0.3% (<= 1%) n=4,120: it was broken before the switch too\n"
+     "22:13:20 shop  watching      W\n"},
+    {EARLIER("fail", "0.28", "1", "true"),
+     "22:13:20 shop  not counted   5xx 28% (<= 1%) n=4,120: it was broken before the switch too\n"},
+    {EARLIER("fail", "0.29", "2", "true"),
+     "22:13:20 shop  not counted   5xx 29% (<= 1%) n=4,120: it was broken before the switch too\n"},
+    {EARLIER("pass", "0.001", "0", "false"), "22:13:20 shop  pass          5xx 0.1% (<= 1%) n=4,120\n"},
+};
+
 static void walk(const struct step *step, size_t n)
 {
     struct progress p = {.colour = false};
@@ -153,6 +171,7 @@ static void lines(void **state)
     (void)state;
     walk(steps, sizeof steps / sizeof *steps);
     walk(weighed, sizeof weighed / sizeof *weighed);
+    walk(earlier, sizeof earlier / sizeof *earlier);
 }
 
 static void colour_only_when_asked(void **state)

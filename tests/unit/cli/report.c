@@ -35,6 +35,11 @@ static const struct row {
      "::warning title=haldane shop inconclusive::not enough\n"
      "::warning title=a%2Cb%3Ac::advisory: 4.8%25 (<= 1%25) n=4,120\n"
      "::warning title=slow::blind: 4.8%25 (<= 1%25) n=4,120\n", "failures=\"0\" errors=\"0\" skipped=\"3\""},
+    {"broken before the switch fails nothing", "{" HEAD "\"state\":\"inconclusive\",\"headline\":\"over\",\"checks\":["
+     CHECK("5xx", "fail", ",\"earlier\":true") "]}", NULL, CLI_INCONCLUSIVE,
+     "::warning title=haldane shop inconclusive::over\n"
+     "::warning title=5xx::does not count, bad before the switch too: 4.8%25 (<= 1%25) n=4,120\n",
+     "failures=\"0\" errors=\"0\" skipped=\"2\""},
     {"foreign text", "{" HEAD "\"state\":\"passed\",\"headline\":\"<a b='1'>\\\"&\\n::error::x\"}", NULL, CLI_ADVISED,
      NULL, "message=\"&lt;a b='1'&gt;&quot;&amp;"},
     {"never answered", "{\"service\":\"shop\",\"state\":\"not known\"}", "nobody listens", CLI_UNREACHABLE,

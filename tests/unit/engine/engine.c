@@ -247,6 +247,16 @@ static void warm_critical(struct setup *s)
 static void many_samples(struct setup *s) { s->check[0].min_samples = 1e6; }
 static void waits(struct setup *s) { s->policy.on_inconclusive = HD_ON_INCONCLUSIVE_WAIT; }
 static void passes_open(struct setup *s) { s->policy.on_inconclusive = HD_ON_INCONCLUSIVE_PASS; }
+static void passes_open_of_two(struct setup *s)
+{
+    two_checks(s);
+    passes_open(s);
+}
+static void sequential_first(struct setup *s)
+{
+    two_checks(s);
+    s->check[0].fail_after.kind = HD_RULE_SEQUENTIAL;
+}
 static void score_95(struct setup *s) { s->policy.guard.pass_score = 95; }
 static void score_95_blind_half(struct setup *s)
 {
@@ -354,11 +364,33 @@ static const struct scene scenes[] = {
     {"shared pages even when inconclusive passes", passes_open, "b", "b", NULL, OPEN, SHARED, 60,
      HD_REASON_SHARED, 2},
     /* earlier */
-    {"broken before: advisory, and nothing else decides", NULL, "b", "g", "bbgbb", OPEN,
-     HD_CAUSE_EARLIER, 60,
-     HD_REASON_ADVISORY, 1},
-    {"broken before: the other check decides", two_checks, "b", "g", "bbgbb", PASS, UNKNOWN, 60,
+    {"broken before and still: nothing else decides", NULL, "b", "g", "bbgbb", OPEN, HD_CAUSE_EARLIER, 60,
+     HD_REASON_NOT_WELL_AGAIN, 1},
+    {"broken before and still: no pass by the other check", two_checks, "b", "g", "bbgbb", OPEN,
+     HD_CAUSE_EARLIER, 60, HD_REASON_NOT_WELL_AGAIN, 1},
+    {"broken before and still: no pass by policy", passes_open_of_two, "b", "g", "bb", OPEN, HD_CAUSE_EARLIER,
+     60, HD_REASON_NOT_WELL_AGAIN, 1},
+    {"broken before, well for two polls, broken to the end: no pass", two_checks, "ggb", "g", "bb", OPEN,
+     HD_CAUSE_EARLIER, 60, HD_REASON_NOT_WELL_AGAIN, 1},
+    {"broken before, in and out to the end: no pass", two_checks, "~bgg", "g", "bb", OPEN, HD_CAUSE_EARLIER, 60,
+     HD_REASON_NOT_WELL_AGAIN, 1},
+    {"broken before, shared to the end: no pass", two_checks, "b", "b", "bb", OPEN, HD_CAUSE_EARLIER, 60,
+     HD_REASON_NOT_WELL_AGAIN, 1},
+    {"broken before and still, by the sequential rule: no pass", sequential_first, "b", "g", "bb", OPEN,
+     HD_CAUSE_EARLIER, 60, HD_REASON_NOT_WELL_AGAIN, 1},
+    {"broken before, well at once: it passes", NULL, "g", "g", "bb", PASS, UNKNOWN, 60, GOOD, 0},
+    {"broken before, tripped uncounted, well again: it passes", NULL, "bbbbbg", "g", "bb", PASS, UNKNOWN, 60,
      GOOD, 0},
+    {"broken before, seen well for three polls: it counts again", NULL, "gggbbb", "g", "bb", FAIL, RELEASE, 6,
+     ABOVE, 0},
+    {"as long as a trip takes by its own rule", three_of_five, "gggbgbgb", "g", "bb", FAIL, RELEASE, 8, ABOVE, 0},
+    {"what broke till then is forgotten", four_total, "bbbggggbbb", "g", "bb", FAIL, RELEASE, 11, ABOVE, 0},
+    {"a shared poll is not well", NULL, "ggbggbg", "ggbg", "bb", PASS, UNKNOWN, 60, GOOD, 0},
+    {"polls without samples are not well", NULL, "g-gbbb", "g", "bb", OPEN, HD_CAUSE_EARLIER, 60,
+     HD_REASON_NOT_WELL_AGAIN, 1},
+    {"well again, then both bad after a full switch", NULL, "gggb", "gggb", "bb", OPEN, UNKNOWN, 60,
+     HD_REASON_BOTH_BAD_AFTER_SWITCH, 2, "1", 995000},
+    {"the newest minute before was clean: it is over", NULL, "bbb", "g", "bbbbg", FAIL, RELEASE, 3, ABOVE, 0},
     {"half broken before is not earlier", NULL, "bbb", "g", "bgbg", FAIL, RELEASE, 3, ABOVE, 0},
     {"one bin is too few", NULL, "bbb", "g", "b", FAIL, RELEASE, 3, ABOVE, 0},
     {"bins without samples are not judged", NULL, "bbb", "g", "bfff", FAIL, RELEASE, 3, ABOVE, 0},
@@ -552,6 +584,9 @@ static void reasons_read_well(void **state)
         {"earlier", NULL, "b", "g", "bb", 1, HD_REASON_EARLIER,
          "errors broke its limit before the switch already (5% against 1%): "
          "advisory for this guard"},
+        {"earlier, and still", NULL, "b", "g", "bb", 1, HD_REASON_NOT_WELL_AGAIN,
+         "errors on green 5% (limit 1%) does not count: its limit was broken before the switch too, "
+         "and it is not well again"},
         {"advisory", advisory, "bbb", "g", NULL, 3, HD_REASON_ADVISORY,
          "errors on green broke its limit (5% against 1%); it is advisory"},
         {"the outcome's own reason", NULL, "e", "g", NULL, 1, HD_REASON_UNREACHABLE,

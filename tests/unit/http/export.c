@@ -44,20 +44,24 @@ static void test_affected(void **state)
     static const struct {
         const char *name;
         bool complement, failed;
+        uint32_t broken;
         double candidate[2][2], stable[2][2], before[2];
         double want;
         uint32_t polls;
     } row[] = {
-        {"beside stable", false, true, {{50, 100}, {20, 100}}, {{1, 100}, {0, 100}}, {0, 0}, 69, 2},
-        {"against before", false, true, {{50, 100}, {20, 100}}, {{0, 0}, {0, 0}}, {10, 1000}, 68, 2},
-        {"better than usual is not paid back", false, true, {{0, 100}, {20, 100}}, {{50, 100}, {0, 100}},
+        {"beside stable", false, true, 3, {{50, 100}, {20, 100}}, {{1, 100}, {0, 100}}, {0, 0}, 69, 2},
+        {"against before", false, true, 3, {{50, 100}, {20, 100}}, {{0, 0}, {0, 0}}, {10, 1000}, 68, 2},
+        {"better than usual is not paid back", false, true, 3, {{0, 100}, {20, 100}}, {{50, 100}, {0, 100}},
          {0, 0}, 20, 2},
-        {"successes counted", true, true, {{50, 100}, {80, 100}}, {{100, 100}, {100, 100}}, {0, 0}, 70, 2},
-        {"nothing failed", false, false, {{50, 100}, {20, 100}}, {{1, 100}, {0, 100}}, {0, 0}, 0, 0},
+        {"successes counted", true, true, 3, {{50, 100}, {80, 100}}, {{100, 100}, {100, 100}}, {0, 0}, 70, 2},
+        {"over its limit, and it does not count", false, false, 1, {{50, 100}, {20, 100}}, {{0, 0}, {0, 0}},
+         {100, 1000}, 50, 2},
+        {"nothing failed", false, false, 0, {{50, 100}, {20, 100}}, {{1, 100}, {0, 100}}, {0, 0}, 0, 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        struct hd_check_state s = {.before_events = row[i].before[0], .before_exposure = row[i].before[1]};
+        struct hd_check_state s = {.broken = row[i].broken,
+                                   .before_events = row[i].before[0], .before_exposure = row[i].before[1]};
         struct check_view c = {.name = "errors", .kind = "counts", .complement = row[i].complement,
                                .tone = row[i].failed ? TONE_FAIL : TONE_PASS, .state = &s};
         struct hd_measurement m[2][2];

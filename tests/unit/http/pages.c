@@ -313,6 +313,10 @@ static void test_polls(void **state)
          "1 of 5 polls; not judged: warm-up, 4 polls"},
         {{.judged = 7, .shared = 7, .shared_run = 7, .band = HD_BAND_FAIL}, "over on both sides",
          "7 polls over on both sides: no count for or against"},
+        {{.judged = 4, .broken = 3, .tripped = 1, .earlier = 1, .band = HD_BAND_FAIL},
+         "does not count: bad before the switch too", "3 of 4 polls"},
+        {{.judged = 4, .broken = 3, .earlier = 1, .band = HD_BAND_PASS},
+         "does not count yet: bad before the switch", "3 of 4 polls"},
         {{.judged = 7, .shared = 2, .warm = 3, .broken = 1, .band = HD_BAND_FAIL}, "over its limit",
          "1 of 2 polls; 2 more over on both sides: no count for or against; not judged: warm-up, 3 polls"},
     };
