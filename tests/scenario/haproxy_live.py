@@ -237,7 +237,8 @@ def forgets(a):
 
 def maps(h):
     backend = f"{h.map} shop"
-    wait(lambda: look(h.sock, backend)["blue.ready"] == "2", "checks of the pools")
+    wait(lambda: (look(h.sock, backend)["blue.ready"], look(h.sock, backend)["green.ready"]) == ("2", "1"),
+         "checks of the pools, which see by themselves that green2 is dead")
     live = look(h.sock, backend)
     record("map_blue", h.sock, backend)
     equal(live["value"], "shop=blue", "the map's entry is the value")
