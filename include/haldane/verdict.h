@@ -34,7 +34,8 @@ struct hd_past {
     double rho;               /* correlation of the requests of one step */
     double between;           /* relative spread of its level beyond chance */
     double events, exposure;  /* counts of the past, as independent requests; RATE: exposure in us */
-    double limit;             /* GAUGE: what counts as bad */
+    double limit;             /* GAUGE: what counts as bad; else what is usual (NaN: not kept by an
+                               * older version): half of the past is no worse, whatever its incidents */
     double bad[2], polls[2];  /* GAUGE: steps, and bad ones, after a good [0] and a bad [1] one */
 };
 

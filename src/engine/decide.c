@@ -128,12 +128,12 @@ static bool observed(const struct hd_policy *p, const struct hd_guard_state *g)
 }
 
 /* Does the deadline find no answer: both colours bad, not enough observed, a check that was broken before
- * the switch not well again, every check that could decide of that kind, or evidence that is enough to
- * stop giving the candidate more traffic. */
+ * the switch not well again, every check that could decide of that kind, evidence that is enough to stop
+ * giving the candidate more traffic, or values that no evidence could tell from a past like this. */
 static bool undecided(const struct hd_policy *p, const struct hd_guard_state *g,
                       enum hd_cause *ret_cause)
 {
-    bool shared = false, both = false, deciding = false, earlier = false, still = false;
+    bool shared = false, both = false, deciding = false, earlier = false, still = false, unproven = false;
     for (uint32_t i = 0; i < p->n_checks; i++) {
         const struct hd_check_state *s = &g->check[i];
         earlier |= !p->checks[i].advisory && s->earlier;
@@ -141,13 +141,14 @@ static bool undecided(const struct hd_policy *p, const struct hd_guard_state *g,
         if (!decide_counts(&p->checks[i], s))
             continue;
         deciding = true;
+        unproven |= weigh_is_unproven(p, g, i);
         shared |= s->shared_run > 0;
         both |= s->shared_run > 0 && decide_both_turned(g, s);
     }
     still |= earlier && !deciding;
     *ret_cause = both ? HD_CAUSE_UNKNOWN : shared ? HD_CAUSE_SHARED
                  : still ? HD_CAUSE_EARLIER : HD_CAUSE_UNKNOWN;
-    return shared || still || weigh_view(g).doubt > 0 || !observed(p, g);
+    return shared || still || unproven || weigh_view(g).doubt > 0 || !observed(p, g);
 }
 
 /* With `wait` the guard goes on until it can say, at most as long again as it was meant to last. */

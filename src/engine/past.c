@@ -83,6 +83,23 @@ static void learn_gauge(const struct hd_check *c, const struct history *h, struc
     }
 }
 
+/* Half of the blocks keep to it: incidents do not move it, as long as they are not the rule. */
+static double usual_of(const struct history *h)
+{
+    double share[2 * STEPS_MIN], seen[2 * STEPS_MIN];
+    size_t size = h->n / STEPS_MIN, n = h->n / size;
+    for (size_t i = 0; i < n; i++) {
+        struct seq_arm sum = {0, 0};
+        for (size_t k = i * size; k < (i + 1) * size; k++) {
+            sum.events += h->events[k];
+            sum.exposure += h->exposure[k];
+        }
+        seen[i] = sum.exposure > 0;
+        share[i] = seen[i] > 0 ? sum.events / sum.exposure : 0;
+    }
+    return quantile(&(struct history){share, seen, n}, 0.5);
+}
+
 bool past_learn(const struct hd_policy *p, uint32_t check, const struct history *h,
                 int64_t step_ms, struct hd_past *ret)
 {
@@ -105,6 +122,7 @@ bool past_learn(const struct hd_policy *p, uint32_t check, const struct history 
         past.between = learned.between;
         past.events = learned.events;
         past.exposure = learned.exposure;
+        past.limit = usual_of(h);
     }
     *ret = past;
     return true;

@@ -18,6 +18,10 @@
 #define OK_SLOW 5e-3
 #define OK_Z 1.645          /* of the lower limit of the past: 95 % */
 #define MICROSECONDS 1e6
+#define ABOVE_RATIO 2.0     /* far above: twice the tolerated share, */
+#define ABOVE_SHARE 0.02    /* at least so much more, */
+#define ABOVE_RATE 1e-7     /* a rate: six events a minute, in events per microsecond; */
+#define ABOVE_Z 3.0         /* and no few requests by chance */
 #define GAUGE_Q_MAX 0.9     /* bad again after a bad one, where the past has seen too few */
 #define BLOCK_MS 60000.0    /* a gauge without a past: means of a minute against each other */
 #define COIN 0.5            /* the chance that the one is the higher if both are alike */
@@ -123,6 +127,7 @@ void stream_learn(const struct hd_policy *p, const struct hd_past *past, double 
     if (!(past->exposure > 0) || !(past->events >= 0) || !(past->rho >= 0))
         return;
     /* What must be kept of a past in longer steps is the long-run inflation, not rho. */
+    w->usual = isfinite(past->limit) ? past->limit : past->events / past->exposure;
     double steps = (double)past->step_ms / (double)interval_ms;
     w->rho = fmin(past->rho * fmax(steps, 1), 1);
     struct past known = {past->rho, past->between, past->events, past->exposure};
@@ -297,6 +302,95 @@ void stream_step(const struct hd_policy *p, uint32_t check, bool alone, struct s
         gauge_step(&p->checks[check], w, ret);
     else
         counted_step(&p->checks[check], alone, w, ret);
+}
+
+/* --- may it pass? --- */
+
+/* The share or rate that is tolerated by what is usual, by the past and by stable beside it; NaN: unknown. A
+ * null that incidents have raised is none here. */
+static double usually_tolerated(const struct hd_check *c, const struct hd_check_state *s)
+{
+    const struct stream_words *w = (const struct stream_words *)(const void *)s->words;
+    struct stream_shape shape = stream_shape(c);
+    double usual = w->ceiling > 0 ? w->usual : NAN;
+    if (isfinite(shape.limit))
+        return shape.limit;
+    if (c->query.kind == HD_QUERY_COUNTS && s->stable_exposure >= judge_need(c)) {
+        double now = s->stable_events / s->stable_exposure;
+        usual = fmax(usual, shape.flip ? 1 - now : now);
+    }
+    return shape.ratio * usual + shape.offset;
+}
+
+static bool is_worse(const struct hd_check *c, struct seq_arm a, double limit)
+{
+    return !stream_shape(c).low && isfinite(limit) && a.exposure > 0 &&
+           lower(a.events, a.exposure, ABOVE_Z) > limit;
+}
+
+static bool is_above(const struct hd_check *c, const struct hd_check_state *s, struct seq_arm a)
+{
+    double limit = usually_tolerated(c, s);
+    if (c->query.kind == HD_QUERY_RATE)
+        return is_worse(c, a, fmax(ABOVE_RATIO * limit, ABOVE_RATE)) && isfinite(limit);
+    /* Of a share that is usual at 30 % not twice, but half of what is left. */
+    return is_worse(c, a, limit + fmax(ABOVE_SHARE, fmin((ABOVE_RATIO - 1) * limit, (1 - limit) / 2)));
+}
+
+void stream_compare(const struct hd_policy *p, uint32_t check, bool beside, struct hd_check_state *s)
+{
+    const struct hd_check *c = &p->checks[check];
+    struct stream_words *w = stream_words(s);
+    if (c->query.kind == HD_QUERY_GAUGE)
+        return;
+    bool goes_on = w->mine.exposure > 0 ? is_above(c, s, w->mine) : w->above > 0;
+    w->above = goes_on ? w->above + 1 : 0;
+    if (!(w->mine.exposure > 0))
+        return;
+    bool worse = is_worse(c, w->mine, usually_tolerated(c, s));
+    s->broken += worse;
+    s->consecutive = worse ? s->consecutive + 1 : 0;
+    s->well_run = worse ? s->well_run + beside : 0;
+}
+
+bool stream_is_above(const struct hd_policy *p, uint32_t check, const struct hd_check_state *s)
+{
+    const struct hd_check *c = &p->checks[check];
+    struct seq_arm all = {s->sum_events, s->sum_exposure};
+    if (c->query.kind == HD_QUERY_GAUGE)
+        return false;
+    if (c->query.kind == HD_QUERY_RATE)
+        all = (struct seq_arm){s->sum_exposure, (double)s->watched_ms * 1000};
+    else if (stream_shape(c).flip)
+        all.events = all.exposure - all.events;
+    return is_above(c, s, all);
+}
+
+/* By bisection: the mixture gains about n x KL(share, limit), less what its parts cost. */
+double stream_least(const struct hd_policy *p, uint32_t check, const struct stream_words *w, double limit,
+                    double log_e)
+{
+    const struct hd_check *c = &p->checks[check];
+    bool turned = stream_shape(c).flip != c->query.complement;
+    double q = clamp(turned ? 1 - limit : limit, SHARE_MIN, SHARE_MAX), low = q, high = 1;
+    if (c->query.kind != HD_QUERY_COUNTS || !isfinite(limit))
+        return NAN;
+    for (int i = 0; i < 40; i++) {
+        double share = (low + high) / 2;
+        double gain = share * log(share / q) + (share < 1 ? (1 - share) * log((1 - share) / (1 - q)) : 0);
+        if (w->effective * gain < log_e + log(2.0 * SEQ_TILTS))
+            low = share;
+        else
+            high = share;
+    }
+    return turned ? 1 - high : high;
+}
+
+bool stream_is_beyond(const struct hd_check *c, double value, double limit)
+{
+    struct stream_shape s = stream_shape(c);
+    bool turned = c->query.kind == HD_QUERY_COUNTS && s.flip != c->query.complement;
+    return turned || s.low ? value < limit : value > limit;
 }
 
 bool stream_has_null(const struct hd_check *c, const struct hd_check_state *s, bool alone,

@@ -25,6 +25,8 @@ struct stream_words {
     double gauge_limit, gauge_q[2], gauge_bit, gauge_ms; /* ms: length of a block; 0: no past */
     double block_ms;              /* GAUGE: since the last step */
     struct seq_stream kept;       /* as main, but that a burst takes nothing along: may it pass? */
+    double usual;                 /* by the past, robust against its incidents; bad ones per exposure */
+    double above;                 /* polls in a row, up to the last, far above what is tolerated */
 };
 _Static_assert(sizeof(struct stream_words) <= ENGINE_WORDS * sizeof(double), "words of a check");
 
@@ -63,6 +65,17 @@ void stream_step(const struct hd_policy *, uint32_t check, bool alone, struct st
 /* Is there a null to test the candidate against, in a judgement of what `s` has gathered? */
 bool stream_has_null(const struct hd_check *, const struct hd_check_state *s, bool alone,
                      bool stable_usable);
+/* Before the step: is this poll worse than usual, or far above it, whatever the past lets be proven? `beside`:
+ * stable was watched. */
+void stream_compare(const struct hd_policy *, uint32_t check, bool beside, struct hd_check_state *);
+/* The same of the whole guard. */
+bool stream_is_above(const struct hd_policy *, uint32_t check, const struct hd_check_state *);
+/* The least value of the candidate that the requests so far would have proven, with the null at `limit` and
+ * a meter of `log_e` to fill; both in the check's own unit. NaN: it counts no requests. */
+double stream_least(const struct hd_policy *, uint32_t check, const struct stream_words *, double limit,
+                    double log_e);
+/* Is the value on the bad side of the limit? */
+bool stream_is_beyond(const struct hd_check *, double value, double limit);
 /* The tolerated value now, in the check's own unit; NaN: unknown. `stable`: the baseline's value. */
 double stream_limit(const struct hd_policy *, uint32_t check, const struct stream_words *,
                     bool alone, double stable);

@@ -141,6 +141,8 @@ static void put_standing(struct ranked *r, const struct hd_policy *p,
         put(r, NOT_SEEN, row(HD_REASON_BLIND, i));
     else if (s->band == HD_BAND_FAIL)
         put(r, counts ? BROKEN_NOW : TOLERATED, figures(broken_reason(s), p, g, i));
+    else if (sequential && s->band != HD_BAND_NONE && stream_is_beyond(c, s->value, s->limit))
+        put(r, NEAR_LIMIT, figures(HD_REASON_UNPROVEN, p, g, i));
     else if (s->band == HD_BAND_WARN)
         put(r, NEAR_LIMIT, figures(HD_REASON_NEAR, p, g, i));
     else if (s->band == HD_BAND_PASS)
@@ -153,10 +155,31 @@ static void put_standing(struct ranked *r, const struct hd_policy *p,
         put(r, TOLERATED, earlier(c, s, i));
 }
 
+/* Far above the usual, and no evidence: the whole guard's value, and what the least would have been that is
+ * one. */
+static struct hd_reason restless(const struct hd_policy *p, const struct hd_guard_state *g, uint32_t i)
+{
+    const struct hd_check_state *s = &g->check[i];
+    struct judge_sums all = {s->sum_events, s->sum_exposure, s->watched_ms, NAN};
+    struct hd_reason r = figures(HD_REASON_RESTLESS, p, g, i);
+    double whole = judge_value(&p->checks[i], &all), least = weigh_least(p, g, i);
+    if (stream_is_above(p, i, s))
+        r.value = whole;
+    r.n = s->sum_exposure;
+    r.k = (uint32_t)fmin(weigh_effective(g, i), UINT32_MAX);
+    if (isfinite(least) && !stream_is_beyond(&p->checks[i], r.value, least) && 2 * r.k < r.n)
+        r.limit = least;
+    else
+        r.number = HD_REASON_FAR_ABOVE;
+    return r;
+}
+
 static void put_lacks(struct ranked *r, const struct hd_policy *p, const struct hd_guard_state *g,
                       uint32_t i)
 {
     unsigned lacks = decide_required(p, i) ? decide_lacks(p, g, i) : 0;
+    if (decide_counts(&p->checks[i], &g->check[i]) && weigh_is_unproven(p, g, i))
+        put(r, UNDECIDED, restless(p, g, i));
     if (lacks & DECIDE_FEW_SAMPLES)
         put(r, UNDECIDED, few_samples(p, i, g->check[i].sum_exposure));
     if (lacks & DECIDE_FEW_POLLS) {

@@ -239,6 +239,13 @@ static void step_kept(const struct hd_policy *p, const struct hd_guard_state *g,
     seq_take_capped(kept, log_weight, f, open ? INFINITY : most);
 }
 
+/* Stable's samples come with its own scrapes, not with every poll. */
+static bool is_beside(const struct hd_guard_state *g, const struct stream_words *s)
+{
+    double talked_ms = const_words_of(g)->talked_ms;
+    return s->theirs.exposure > 0 || (talked_ms > 0 && (double)g->t_ms - talked_ms <= (double)g->scrape_ms);
+}
+
 static void step_streams(const struct hd_policy *p, struct hd_guard_state *g, double log_weight,
                          struct sums *sums)
 {
@@ -251,6 +258,7 @@ static void step_streams(const struct hd_policy *p, struct hd_guard_state *g, do
         struct stream_factors f;
         if (!stream_is_sequential(p, i))
             continue;
+        stream_compare(p, i, is_beside(g, s), &g->check[i]);
         stream_step(p, i, w->alone > 0, s, &f);
         seq_take(&s->main, log_weight, f.main);
         seq_take(&s->both, log_weight, f.both);
@@ -313,7 +321,8 @@ static void trip(const struct hd_policy *p, struct hd_guard_state *g, bool attri
         return;
     s->tripped = 1;
     s->tripped_ms = g->t_ms;
-    s->well_run = attributed;
+    /* Beside most of the bad polls, not only in the first; where no poll was bad by itself, now. */
+    s->well_run = !attributed ? 0 : s->consecutive ? s->well_run : !w->mute;
     s->band = HD_BAND_FAIL;
     s->worst_value = value_now(&p->checks[i], s);
     s->worst_stable = s->stable_value;
@@ -354,7 +363,7 @@ static void show(const struct hd_policy *p, struct hd_guard_state *g, const stru
         if (s->tripped || s->band == HD_BAND_NONE)
             continue;
         bool pause = share_of(g, sums, i) >= -log(ALPHA_PAUSE);
-        s->band = pause ? HD_BAND_WARN : HD_BAND_PASS;
+        s->band = pause || stream_words(s)->above > 0 ? HD_BAND_WARN : HD_BAND_PASS;
     }
 }
 
@@ -409,11 +418,38 @@ bool weigh_step(const struct poll *p, struct hd_guard_state *g)
     return attribute(policy, g);
 }
 
+static double above_run(const struct hd_guard_state *g, uint32_t i)
+{
+    return ((const struct stream_words *)(const void *)g->check[i].words)->above;
+}
+
 bool weigh_holds_back(const struct hd_policy *p, const struct hd_guard_state *g)
 {
     const struct weigh_words *w = const_words_of(g);
-    return w->threshold > 0 && w->crossed_ms <= 0 && w->main.run < limiter(p, g) - 1 &&
-           w->main.log_a > 0 && w->main.log_a >= SEQ_BURST * w->threshold * (1 - 1e-9);
+    if (!(w->threshold > 0) || w->crossed_ms > 0)
+        return false;
+    for (uint32_t i = 0; i < p->n_checks; i++) {
+        double run = weighs(p, i) ? above_run(g, i) : 0;
+        if (run > 0 && run < limiter(p, g))
+            return true;
+    }
+    return w->main.run < limiter(p, g) - 1 && w->main.log_a > 0 &&
+           w->main.log_a >= SEQ_BURST * w->threshold * (1 - 1e-9);
+}
+
+bool weigh_is_unproven(const struct hd_policy *p, const struct hd_guard_state *g, uint32_t i)
+{
+    return weighs(p, i) && (above_run(g, i) >= limiter(p, g) || stream_is_above(p, i, &g->check[i]));
+}
+
+double weigh_least(const struct hd_policy *p, const struct hd_guard_state *g, uint32_t i)
+{
+    const struct weigh_words *w = const_words_of(g);
+    const struct hd_check_state *s = &g->check[i];
+    double weight[HD_CHECKS_MAX];
+    weights_of(p, g, weight);
+    return weight[i] > 0 ? stream_least(p, i, (const struct stream_words *)(const void *)s->words, s->limit,
+                                        w->threshold - log(weight[i])) : NAN;
 }
 
 /* --- for show --- */

@@ -22,6 +22,12 @@ bool weigh_step(const struct poll *, struct hd_guard_state *);
 /* The limiter of bursts holds evidence back right now: the next polls say whether it was one. */
 bool weigh_holds_back(const struct hd_policy *, const struct hd_guard_state *);
 
+/* A check's candidate is far above what is usual, in the whole guard or since longer than a blip may last,
+ * and it was not proven: no pass, whatever made the evidence so weak. */
+bool weigh_is_unproven(const struct hd_policy *, const struct hd_guard_state *, uint32_t check);
+/* The least value that would have been proven by now; NaN: not known. */
+double weigh_least(const struct hd_policy *, const struct hd_guard_state *, uint32_t check);
+
 /* Where the evidence stands; from the state alone. */
 struct weigh {
     bool any;             /* the guard has sequential checks, and was polled */

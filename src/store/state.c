@@ -42,9 +42,9 @@ static const struct field word_fields[ENGINE_WORDS] = {
     WORD(16), WORD(17), WORD(18), WORD(19), WORD(20), WORD(21), WORD(22), WORD(23),
     WORD(24), WORD(25), WORD(26), WORD(27), WORD(28), WORD(29), WORD(30), WORD(31),
     WORD(32), WORD(33), WORD(34), WORD(35), WORD(36), WORD(37), WORD(38), WORD(39),
-    WORD(40), WORD(41), WORD(42), WORD(43),
+    WORD(40), WORD(41), WORD(42), WORD(43), WORD(44), WORD(45), WORD(46), WORD(47),
 };
-_Static_assert(ENGINE_WORDS == 44, "a row for each word");
+_Static_assert(ENGINE_WORDS == 48, "a row for each word");
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
 static const size_t widths[] = {[TYPE_u8] = 1, [TYPE_u32] = 4, [TYPE_u64] = 8, [TYPE_i64] = 8,

@@ -230,7 +230,9 @@ static const struct scene scenes[] = {
     {"an objective needs neither", 1000000, .05, 0, 500, -1, -1, .01, 0, 0, HD_VERDICT_FAIL,
      HD_CAUSE_UNKNOWN, 9, 0, HD_REASON_EVIDENCE},
     {"seen beside stable before that lost its traffic", 1000000, .3, .001, 500, 500, .001, NAN, 0, 0,
-     HD_VERDICT_FAIL, HD_CAUSE_RELEASE, 12, 0, HD_REASON_EVIDENCE, 2},
+     HD_VERDICT_FAIL, HD_CAUSE_RELEASE, 12, 0, HD_REASON_EVIDENCE, 4},
+    {"seen beside stable in the first polls only", 1000000, .3, .001, 500, 500, .001, NAN, 0, 0,
+     HD_VERDICT_FAIL, HD_CAUSE_UNKNOWN, 12, 0, HD_REASON_EVIDENCE, 2},
     {"within the objective", 1000000, .005, 0, 500, -1, -1, .01, 0, 0, HD_VERDICT_PASS,
      HD_CAUSE_UNKNOWN, 0, 0, 0},
     {"over the objective like stable", 500000, .05, .05, 500, 500, .001, .01, 0, 0,
@@ -706,6 +708,132 @@ static void an_older_state_keeps_its_doubt(void **state)
     assert_true(doubted > 2);
 }
 
+/* --- a past with incidents --- */
+
+struct incident {
+    int from, until; /* steps */
+    double share;
+};
+
+/* Three hours of `requests` a step at `usual`, but for the incidents. */
+static void learn_incidents(struct world *w, struct rng *r, double requests, double usual,
+                            const struct incident *in, size_t n, struct hd_past *ret)
+{
+    static double events[STEPS], exposure[STEPS];
+    for (int k = 0; k < STEPS; k++) {
+        double share = usual;
+        for (size_t i = 0; i < n; i++)
+            share = k >= in[i].from && k < in[i].until ? in[i].share : share;
+        struct seq_arm a = draw(r, requests, share);
+        events[k] = a.events;
+        exposure[k] = a.exposure;
+    }
+    assert_true(past_learn(&w->policy, 0, &(struct history){events, exposure, STEPS}, POLL_MS, ret));
+    step(w, &(struct hd_evidence){.before = true, .past = ret, .n_past = 1});
+}
+
+/* A candidate far above what is usual never passes because the past had incidents; and one that is as
+ * usual passes all the same. */
+static void no_past_lets_a_bad_release_pass(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        struct incident in[3];
+        double bad;      /* the candidate's share */
+        int since, last; /* it is bad from this poll on; polls */
+    } rows[] = {
+        {"an incident just before the switch", {{2100, 2145, .22}}, .30, 1, 24},
+        {"incidents, and clean for the last minutes", {{300, 460, .3}, {1200, 1280, .5}, {1700, 1760, .9}}, .30, 3, 12},
+        {"an incident of an hour", {{200, 920, .4}}, .30, 1, 40},
+        {"bad for nearly half of it", {{0, 1000, .9}}, .30, 1, 40},
+        {"only the last polls, longer than a blip", {{0, 900, .6}}, .30, 110, 120},
+    };
+    for (size_t i = 0; i < 2 * (sizeof rows / sizeof *rows); i++) {
+        bool well = i % 2;
+        struct rng r = {i * 7919 + 3};
+        struct world w;
+        struct hd_past past;
+        world_init(&w, 1);
+        w.share_ppm = 1000000;
+        w.policy.guard.duration_ms = rows[i / 2].last * POLL_MS;
+        world_start(&w);
+        learn_incidents(&w, &r, 400, .001, rows[i / 2].in, 3, &past);
+        for (uint32_t t = 1; t <= 200 && !w.ended; t++) {
+            bool bad = !well && (int)t >= rows[i / 2].since;
+            struct counts_of_poll c = {.side = {[HD_STABLE] = {{0, -1}}}};
+            c.side[HD_CANDIDATE][0] = draw(&r, 400, bad ? rows[i / 2].bad : .001);
+            poll(&w, t, &c);
+        }
+        bool told = w.state.kind == HD_VERDICT_FAIL || says(&w.verdict, HD_REASON_RESTLESS) ||
+                    says(&w.verdict, HD_REASON_FAR_ABOVE);
+        if (!w.ended || (w.state.kind == HD_VERDICT_PASS) != well || told == well ||
+            (!well && says(&w.verdict, HD_REASON_WITHIN)))
+            fail_msg("%s, %s: %s, first reason %u", rows[i / 2].name, well ? "well" : "bad",
+                     hd_verdict_word(w.state.kind), w.verdict.reason[0].number);
+    }
+}
+
+/* Any past whose half is at most 5 %, any candidate at 30 %. */
+static void thirty_percent_never_passes(void **state)
+{
+    (void)state;
+    int inconclusive = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct rng r = {seed * 104729 + 7};
+        struct world w;
+        struct hd_past past;
+        struct incident in[3];
+        int room = (int)(STEPS * .45 / 3), polls = 12 + (int)(60 * uniform(&r));
+        double requests = 100 + 900 * uniform(&r), usual = .05 * uniform(&r);
+        for (int k = 0; k < 3; k++) {
+            in[k].from = (int)(uniform(&r) * STEPS);
+            in[k].until = in[k].from + (int)(uniform(&r) * room);
+            in[k].share = uniform(&r);
+        }
+        world_init(&w, 1);
+        w.share_ppm = 1000000;
+        w.policy.guard.duration_ms = polls * POLL_MS;
+        world_start(&w);
+        learn_incidents(&w, &r, requests, usual, in, 3, &past);
+        for (uint32_t t = 1; t <= 200 && !w.ended; t++) {
+            struct counts_of_poll c = {.side = {[HD_STABLE] = {{0, -1}}}};
+            c.side[HD_CANDIDATE][0] = draw(&r, requests, .3);
+            poll(&w, t, &c);
+        }
+        inconclusive += w.state.kind == HD_VERDICT_INCONCLUSIVE;
+        if (!w.ended || w.state.kind == HD_VERDICT_PASS)
+            fail_msg("seed %llu: %s", (unsigned long long)seed, hd_verdict_word(w.state.kind));
+    }
+    assert_true(inconclusive > 5);
+}
+
+/* Stable's traffic is gone after the first poll: it was not watched beside the bad ones. */
+static void stable_of_one_poll_blames_nobody(void **state)
+{
+    (void)state;
+    for (int leaves = 0; leaves < 2; leaves++) {
+        struct rng r = {23};
+        struct world w;
+        world_init(&w, 1);
+        w.share_ppm = 1000000;
+        w.scrape_ms = POLL_MS;
+        world_start(&w);
+        learn(&w, &r, 125, .002);
+        for (uint32_t t = 1; t <= 60 && !w.ended; t++) {
+            struct counts_of_poll c = {.side = {[HD_STABLE] = {{0, t > 1 && leaves ? 0 : 125}}}};
+            c.side[HD_CANDIDATE][0] = draw(&r, 125, t > 1 ? .3 : .1);
+            poll(&w, t, &c);
+        }
+        if (w.state.kind == HD_VERDICT_PASS ||
+            (w.state.cause == HD_CAUSE_RELEASE) == (leaves > 0))
+            fail_msg("%s: %s, cause %u at %d", leaves ? "gone" : "there", hd_verdict_word(w.state.kind),
+                     w.state.cause, w.ended);
+        assert_true(w.state.check[0].broken + 1 >= (uint32_t)w.ended - 1);
+        assert_true(w.state.check[0].consecutive + 1 >= (uint32_t)w.ended - 1);
+    }
+}
+
 /* A unit twice as fine on both sides changes nothing of a gauge's verdict; nor does the order in
  * which measurements come. */
 static void order_and_units_do_not_matter(void **state)
@@ -845,6 +973,9 @@ int main(void)
         cmocka_unit_test(a_burst_in_the_middle_lets_nobody_pass),
         cmocka_unit_test(doubt_at_the_end_is_no_pass),
         cmocka_unit_test(an_older_state_keeps_its_doubt),
+        cmocka_unit_test(no_past_lets_a_bad_release_pass),
+        cmocka_unit_test(thirty_percent_never_passes),
+        cmocka_unit_test(stable_of_one_poll_blames_nobody),
         cmocka_unit_test(errors_without_requests),
         cmocka_unit_test(sides_take_turns),
         cmocka_unit_test(order_and_units_do_not_matter),

@@ -175,7 +175,7 @@ static void test_load(void **state)
         {"another format", "{}", HD_PARSE},
         {"a newer version", "haldane-state 2\nguard\nwords\nend\n", HD_VERSION},
         {"a field of a newer version", G " colour=1\nwords\nend\n", HD_VERSION},
-        {"a word too many", G "\nwords 44=0x1p+0\nend\n", HD_VERSION},
+        {"a word too many", G "\nwords 48=0x1p+0\nend\n", HD_VERSION},
         {"no value", G " polls\nwords\nend\n", HD_PARSE},
         {"an empty value", G " polls=\nwords\nend\n", HD_PARSE},
         {"not a number", G " polls=x\nwords\nend\n", HD_PARSE},
