@@ -402,7 +402,7 @@ static enum hd_code try_guard(struct task *k, struct tried *x, int64_t most)
     if (code && code != HD_ABSENT)
         return code;
     if (code || !t.n) {
-        x->left_out = "its evidence was evicted";
+        x->left_out = code ? "its evidence was evicted" : "it ended before anything was measured";
         return HD_OK;
     }
     if ((int64_t)t.n > most) {

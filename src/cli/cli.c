@@ -42,7 +42,7 @@ static const struct cli_command *const commands[] = {
 
 const struct cli_exit_row cli_exit_rows[] = {
     {CLI_OK, "passed, or done"},
-    {CLI_REVERTED, "failed, and reverted and verified; of doctor: something failed"},
+    {CLI_REVERTED, "failed, and reverted and verified; of doctor and drill: it would not work"},
     {CLI_USAGE, "wrong arguments or configuration"},
     {CLI_INCONCLUSIVE, "inconclusive: not enough evidence"},
     {CLI_NOT_VERIFIED, "a revert is not verified, was not possible, or users have not recovered after it"},

@@ -77,6 +77,7 @@ void face_guard(const struct json *j, struct face_guard *ret)
         .needs_human = face_bool(j, "needs_human"),
         .score = face_number(j, "score"),
         .meter = face_number(json_get(j, "weigh"), "meter"),
+        .leading = face_text(json_get(j, "weigh"), "leading"),
         .stable = side_of(json_get(j, "stable")),
         .candidate = side_of(json_get(j, "candidate")),
         .switch_ms = face_time(json_get(j, "switch"), "to"),

@@ -27,6 +27,7 @@ struct face_guard {
     const char *would_not; /* why haldane would not take it back by itself now; NULL: it would, or not said */
     bool live, needs_human;
     double score, meter; /* meter: of the evidence a revert needs; NaN: no sequential rule */
+    const char *leading; /* the check that gives most of it; NULL: none */
     struct face_side stable, candidate;
     int64_t switch_ms, started_ms, until_ms, ended_ms, bad_since_ms;
     int64_t decided_ms, sent_ms, verified_ms, recovered_ms;

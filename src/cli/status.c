@@ -75,6 +75,35 @@ static const char *doubt_text(struct hd_arena *a, const struct face_guard *g, co
     return arena_print(a, "%s%shaldane will NOT take this back (%s): watch it yourself", over, *over ? "; " : "", not);
 }
 
+#define WEIGHED_MAX 16 /* guards that are asked for their evidence */
+
+/* Of a guard whose evidence is weighed: "evidence 32% of what a revert needs: http-5xx-ratio 28% (...)". No check is
+ * over a limit before it suffices, and it would look as healthy as any. NULL: it has none. */
+static const char *weighed_text(struct hd_arena *a, struct client *client, const struct json *guard)
+{
+    ANSWER_AUTO whole = {0};
+    struct face_guard g;
+    bool weighed = false;
+    const struct json *reasons = json_get(guard, "reasons");
+    for (const struct json *r = json_first(reasons); r; r = json_next(r))
+        weighed |= str_begins(face_text(r, "slug") ? face_text(r, "slug") : "", "evidence_");
+    face_guard(guard, &g);
+    if (!weighed || client_call(client, arena_print(a, "/guards/%s", client_encode(a, g.id)), NULL, NULL, &whole))
+        return NULL;
+    face_guard(whole.body, &g);
+    if (!g.live || !(g.meter > 0))
+        return NULL;
+    const char *least = g.meter < 0.01 ? "under 1%" : table_value(a, g.meter, "share");
+    for (const struct json *j = json_first(g.checks); j; j = json_next(j)) {
+        struct face_check c;
+        face_check(j, &c);
+        if (g.leading && str_is(c.name, g.leading))
+            return arena_print(a, "evidence %s of what a revert needs: %s %s", least, c.name,
+                               face_check_line(a, &c, g.stable.colour));
+    }
+    return arena_print(a, "evidence %s of what a revert needs", least);
+}
+
 /* Every guard of the service that needs somebody, but the one that is shown already. */
 static void put_needing(struct table *t, const char *service, const struct json *needing, const char *shown)
 {
@@ -87,8 +116,8 @@ static void put_needing(struct table *t, const char *service, const struct json 
 }
 
 /* The live guard, else the newest that ended and still needs somebody; below it the others that do. */
-static void put_service(struct table *t, const struct json *service, const struct json *guards,
-                        const struct json *needing)
+static void put_service(struct table *t, struct client *client, size_t *asked, const struct json *service,
+                        const struct json *guards, const struct json *needing)
 {
     struct hd_arena *a = t->arena;
     const char *name = face_text(service, "name");
@@ -105,6 +134,9 @@ static void put_service(struct table *t, const struct json *service, const struc
     const char *doubt = doubt_text(a, &g, j, service);
     if (doubt)
         table_row(t, " ", " ", " ", " ", " ", " ", doubt);
+    const char *weighed = live && !g.needs_human && (*asked)++ < WEIGHED_MAX ? weighed_text(a, client, j) : NULL;
+    if (weighed)
+        table_row(t, " ", " ", " ", " ", " ", " ", weighed);
     put_needing(t, name, needing, g.id);
     for (const struct json *h = json_first(json_get(service, "holds")); h; h = json_next(h))
         table_row(t, " ", " ", " ", " ", " ", " ", held_text(a, h));
@@ -116,14 +148,15 @@ static void put_service(struct table *t, const struct json *service, const struc
     }
 }
 
-static void print_status(const struct json *services, const struct json *guards,
+static void print_status(struct client *client, const struct json *services, const struct json *guards,
                          const struct json *needing)
 {
     ARENA_AUTO a = arena_new();
     struct table t = {.arena = a, .columns = 7};
+    size_t asked = 0;
     table_row(&t, "SERVICE", "MODE", "TRAFFIC", "GUARD", "ID", "HUMAN", "HEADLINE");
     for (const struct json *s = json_first(services); s; s = json_next(s))
-        put_service(&t, s, guards, needing);
+        put_service(&t, client, &asked, s, guards, needing);
     table_print(&t, stdout);
 }
 
@@ -159,9 +192,9 @@ static int run(const struct cli_args *args)
         buf_print(&wrapped, "[%s]", buf_at(&services.raw));
         if (json_parse(buf_span(&wrapped), &list, &err))
             return cli_fail(CLI_UNREACHABLE, "%s", err.text);
-        print_status(list, json_get(guards.body, "items"), json_get(needing.body, "items"));
+        print_status(client, list, json_get(guards.body, "items"), json_get(needing.body, "items"));
     } else {
-        print_status(json_get(services.body, "items"), json_get(guards.body, "items"),
+        print_status(client, json_get(services.body, "items"), json_get(guards.body, "items"),
                      json_get(needing.body, "items"));
     }
     return CLI_OK;

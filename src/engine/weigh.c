@@ -463,6 +463,7 @@ struct weigh weigh_view(const struct hd_guard_state *g)
     v.log_e = seq_meter_log_e(&w->main);
     v.threshold = w->threshold;
     v.meter = v.log_e <= 0 ? 0 : v.log_e >= v.threshold ? 1 : v.log_e / v.threshold;
+    v.leading = w->blame > 0 ? (uint32_t)w->blame - 1 : 0;
     v.crossed_ms = (int64_t)w->crossed_ms;
     v.healthy_ms = (int64_t)w->healthy_ms;
     v.routing_ms = (int64_t)w->routing_ms;

@@ -37,6 +37,7 @@ struct weigh {
     int64_t healthy_ms;   /* proven healthy */
     int64_t routing_ms;   /* the requests do not follow the router's settings */
     double routed, share; /* of the requests; by the router */
+    uint32_t leading;     /* the check that gives most of it */
     bool pause;           /* enough to stop giving it more traffic */
     double doubt;         /* > 0: too much for a pass; 0..1 as the meter, with what a burst took along */
     bool shared;          /* stable is worse than its own past allows, and the candidate no worse */

@@ -171,6 +171,7 @@ static const struct property {
     {"Weigh", "meter", "number?"},
     {"Weigh", "log_e", "number?"},
     {"Weigh", "needed", "number?"},
+    {"Weigh", "leading", "text?"},
     {"Weigh", "sufficed_at", "time?"},
     {"Weigh", "healthy_at", "time?"},
     {"Weigh", "pause", "bool"},

@@ -110,13 +110,13 @@ static void drill_row(struct buf *b, const struct page *p)
 {
     row(b, "Drill");
     if (p->drilled) {
-        html_print(b, !p->drill.ok       ? "a revert would <strong>not</strong> have worked "
-                      : p->drill.refused ? "a revert would have worked, and haldane would <strong>not</strong> have "
-                                           "made it by itself "
-                                         : "a revert would have worked ");
-        html_time(b, p->drill.at_ms, p->call->now_ms);
-        html_print(b, ", ");
         html_ago(b, p->drill.at_ms, p->call->now_ms);
+        html_print(b, ", ");
+        html_time(b, p->drill.at_ms, p->call->now_ms);
+        html_print(b, !p->drill.ok       ? ", a revert would <strong>not</strong> have worked"
+                      : p->drill.refused ? ", a revert would have worked, and haldane would <strong>not</strong> have "
+                                           "made it by itself"
+                                         : ", a revert would have worked");
         html_print(b, " <span class=\"m\">%s%s%s</span>", p->drill.refused ? p->drill.refused : "",
                    p->drill.refused ? "; " : "", p->drill.text);
     } else {

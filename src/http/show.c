@@ -168,9 +168,11 @@ static void put_intent(struct json_out *o, const struct store_intent *i)
 }
 
 /* How far the evidence of a sequential rule is; null: the guard has none. */
-static void put_weigh(struct json_out *o, const struct store_guard *g)
+static void put_weigh(struct json_out *o, const struct guard_view *v)
 {
+    const struct store_guard *g = &v->guard;
     struct weigh w = {.any = false};
+    const char *leading = NULL;
     if (g->engine)
         w = weigh_view(g->engine);
     if (!w.any) {
@@ -181,6 +183,9 @@ static void put_weigh(struct json_out *o, const struct store_guard *g)
     json_put_double(o, "meter", w.meter);
     json_put_double(o, "log_e", w.log_e);
     json_put_double(o, "needed", w.threshold);
+    for (size_t i = 0; i < v->n_checks && w.meter > 0; i++)
+        leading = v->check[i].index == w.leading ? v->check[i].name : leading;
+    json_put_text(o, "leading", leading);
     json_put_time(o, "sufficed_at", w.crossed_ms ? g->switch_to_ms + w.crossed_ms : -1);
     json_put_time(o, "healthy_at", w.healthy_ms ? g->switch_to_ms + w.healthy_ms : -1);
     json_put_bool(o, "pause", w.pause);
@@ -214,7 +219,7 @@ void show_guard(struct json_out *o, const struct guard_view *v, const char *publ
     for (size_t i = 0; i < v->n_checks; i++)
         put_check(o, &v->check[i]);
     json_end(o, ']');
-    put_weigh(o, &v->guard);
+    put_weigh(o, v);
     if (v->n_intents)
         put_intent(o, &v->intent[v->n_intents - 1]);
     else

@@ -122,7 +122,7 @@ static void row(struct buf *b, const struct watching *w, int64_t now_ms)
     serving(b, w);
     html_print(b, "</td><td data-l=\"what\" class=\"w\"><a href=\"/g/%s\">%s</a><div class=\"m\">%s", g->id, g->headline,
                g->why);
-    if (w->worst >= HD_BAND_WARN) {
+    if (w->worst >= HD_BAND_WARN && g->verified_ms < 0) { /* else of a side that has no traffic any more */
         enum tone tone = w->worst == HD_BAND_FAIL ? TONE_FAIL : TONE_WARN;
         html_print(b, " <span class=\"s %s\">", html_tone_word(tone));
         html_icon(b, tone);

@@ -68,7 +68,8 @@ static void conclude(struct drill *d, bool ok, const char *why)
     struct service *s = d->s;
     ARENA_AUTO a = arena_new();
     const char *refused = ok ? refusal(d, a) : NULL;
-    keep(&s->drilled, why ? why : buf_at(&d->text));
+    const char *found = why ? why : buf_at(&d->text);
+    keep(&s->drilled, d->target < 0 ? found : arena_print(a, "to %s: %s", d->policy->colours[d->target].name, found));
     keep(&s->drill_refused, refused);
     s->drilled_ok = ok;
     s->drilled_ms = s->p->now.wall_ms;

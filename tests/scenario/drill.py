@@ -71,7 +71,8 @@ def main(world):
     w.equal(router.relay.sets(), [], "or was ordered to move")
     drilled = d.api("/services/shop")["drill"]
     w.ok(drilled["ok"] and drilled["at"] > "2020", "the API has its date", drilled)
-    w.ok("a revert would have worked" in d.get("/s/shop")[1], "and so has the page")
+    page = d.get("/s/shop")[1]
+    w.ok("a revert would have worked" in page and ">to green: " in page, "and so has the page: when, and to which side")
     code, said = drill(world, d, "shop", "--to", "green", "-o", "json")
     w.ok(code == 0 and json.loads(said)["revert"], "to a side by its name", said)
     w.equal(drill(world, d, "shop", "--to", "red")[0], 2, "to a side that is none")

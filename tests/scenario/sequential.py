@@ -95,6 +95,11 @@ def picked(world, d, prometheus):
     w.ok("no histogram of blue was there" in said("strange"), "strange: says why it cannot be told", said("strange"))
 
 
+def status(world, d, name):
+    return subprocess.run([world.binary, "status", name, "--url", f"http://127.0.0.1:{d.port}"], capture_output=True,
+                          text=True, timeout=20).stdout
+
+
 def pasts(d, name):
     """How many pasts of a service's guards are evidence in the store."""
     return d.rows("SELECT count(*) AS n FROM evidence JOIN guard ON guard.seq = evidence.guard"
@@ -125,6 +130,8 @@ def main(world):
     prometheus.say("blip", green=BAD)
     time.sleep(2)
     prometheus.say("blip", green=BASE)
+    w.wait(lambda: "of what a revert needs: http-5xx-ratio" in status(world, d, "objective"), 10,
+           "status says how near a live guard is, and by which check")
     before = whole(d, "shared")["weigh"]
     w.wait(lambda: pasts(d, "half"), 20, "the past of what has samples")
     w.equal((pasts(d, "half"), pasts(d, "late")), (1, 0), "what has no samples teaches nothing")

@@ -37,6 +37,8 @@ static const struct hd_option options[] = {
     {NULL},
 };
 
+#define API "/api/v1" /* the address is of what stands before it */
+
 /* Parameters we send ourselves. */
 static const char *const own_params[] = {"query", "time", "start", "end", "step", "timeout", NULL};
 
@@ -54,6 +56,14 @@ static enum hd_code prometheus_check(const void *v, struct hd_error *err)
                 return hd_fail(err, HD_INVALID, "params: `%s` is set by haldane itself",
                                own_params[k]);
         }
+    }
+    for (uint32_t i = 0; i < cfg->at.n_bases; i++) {
+        const char *base = cfg->at.bases[i];
+        size_t n = strlen(base);
+        while (n && base[n - 1] == '/')
+            n--;
+        if (n >= strlen(API) && strncmp(base + n - strlen(API), API, strlen(API)) == 0)
+            return hd_fail(err, HD_INVALID, "url: drop " API " at its end: haldane adds it");
     }
     return hd_endpoint_check(&cfg->at, err);
 }
@@ -155,13 +165,13 @@ static enum hd_code ask(struct hd_arena *a, const struct prometheus_cfg *cfg,
         /* Without it, VictoriaMetrics says what time it was 30 s ago (its latency offset). */
         form_add(&form, "query", "time()");
         form_add(&form, "nocache", "1");
-        r = make_request(a, cfg, q, "/api/v1/query", "ask the time", &form);
+        r = make_request(a, cfg, q, API "/query", "ask the time", &form);
     } else if (turn.end_ms) {
         range_form(&form, q, turn.end_ms);
-        r = make_request(a, cfg, q, "/api/v1/query_range", "query a range", &form);
+        r = make_request(a, cfg, q, API "/query_range", "query a range", &form);
     } else {
         instant_form(&form, q);
-        r = make_request(a, cfg, q, "/api/v1/query", "query", &form);
+        r = make_request(a, cfg, q, API "/query", "query", &form);
     }
     if (form.full)
         return hd_fail(err, HD_LIMIT, "a query with its parameters is longer than %d bytes",

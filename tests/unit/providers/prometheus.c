@@ -387,6 +387,31 @@ static void test_check(void **state)
     assert_ptr_equal(p->endpoint(cfg), cfg);
 }
 
+/* The address of the API in place of the server's. */
+static void test_check_url(void **state)
+{
+    static const struct {
+        const char *url;
+        bool wrong;
+    } rows[] = {{"http://prom:9090", false},
+                {"http://vm:8481/select/0/prometheus/", false},
+                {"http://prom:9090/api/v1x", false},
+                {"http://prom:9090/api/v1", true},
+                {"http://prom:9090/api/v1//", true}};
+    (void)state;
+    const struct hd_provider *p = hd_provider_find("prometheus");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ARENA_AUTO a = arena_new();
+        struct hd_error err;
+        void *cfg = new_cfg(a, p);
+        const char *const *urls = &rows[i].url;
+        cfg_put(cfg, p, "url", &urls, sizeof urls, 1);
+        assert_int_equal(p->check(cfg, &err), rows[i].wrong ? HD_INVALID : HD_OK);
+        if (rows[i].wrong)
+            assert_string_equal(err.text, "url: drop /api/v1 at its end: haldane adds it");
+    }
+}
+
 static void test_graph(void **state)
 {
     static const struct {
@@ -415,6 +440,7 @@ static void test_graph(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_check_url),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_query_length),
         cmocka_unit_test(test_replies),
