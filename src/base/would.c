@@ -62,6 +62,8 @@ struct would would_decide(const struct would_facts *f)
 {
     const struct would_rules *r = &f->rules;
     int64_t cool_ms = f->cooling_ms + r->cooldown_ms, unsafe_ms = r->rollback_unsafe_until_ms;
+    if (f->unwatched)
+        return because(f, HD_REASON_UNWATCHED, f->unwatched, -1);
     if (r->mode == HD_MODE_SHADOW)
         return because(f, HD_REASON_MODE_SHADOW, NULL, -1);
     if (r->unsafe)

@@ -38,6 +38,7 @@ struct would_facts {
     int64_t held_until_ms;
     bool held_all;         /* the hold is on the whole fleet */
     bool reverted_before;  /* this very version */
+    const char *unwatched; /* what has traffic though it was rejected, with no guard; NULL: nothing */
     int64_t cooling_ms;    /* the newest automatic revert of this service; -1: none */
     const int64_t *reverts, *decisions; /* of all services in the last hour, and minute; oldest first */
     size_t n_reverts, n_decisions;

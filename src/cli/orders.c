@@ -57,6 +57,7 @@ static int send_deed(struct client *client, const struct cli_args *args, const s
     if (status)
         return status;
     const char *id = face_text(answer.body, "id"), *headline = face_text(answer.body, "headline");
+    const char *unwatched = face_text(answer.body, "unwatched");
     id = id ? id : d->guard;
     if (cli_json(args))
         (void)puts(buf_at(&answer.raw));
@@ -67,6 +68,8 @@ static int send_deed(struct client *client, const struct cli_args *args, const s
                      headline && *headline ? table_clean(a, headline) : "");
     else
         (void)printf("%s\n", d->done);
+    if (unwatched && !cli_json(args))
+        (void)printf("%s\n", table_clean(a, unwatched));
     return CLI_OK;
 }
 

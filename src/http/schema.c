@@ -71,6 +71,7 @@ static const struct property {
     {"Ordered", "?verdict", "=verdict"},
     {"Ordered", "?score", "number?"},
     {"Ordered", "?why", "text?"},
+    {"Ordered", "?unwatched", "text"},
 
     {"Side", "colour", "text?"},
     {"Side", "version", "text?"},

@@ -63,6 +63,22 @@ static const char *refusal(struct drill *d, struct hd_arena *a)
     return w.reason ? may_say(&w, s->p, a) : NULL;
 }
 
+/* Which checks would not take a release back: by the file, and by what was bad before the live switch. */
+static void say_advisory(struct drill *d)
+{
+    const struct guard *g = d->s->guard;
+    const struct hd_policy *policy = g ? g->policy : d->policy;
+    const char *before = "; will not be taken back by ";
+    for (uint32_t i = 0; i < policy->n_checks; i++) {
+        bool earlier = g && g->engine.check[i].earlier;
+        if (!policy->checks[i].advisory && !earlier)
+            continue;
+        buf_print(&d->text, "%s%s (%s)", before, policy->checks[i].name,
+                  earlier ? "advisory: it was bad before the switch" : "advisory");
+        before = ", ";
+    }
+}
+
 static void conclude(struct drill *d, bool ok, const char *why)
 {
     struct service *s = d->s;
@@ -99,6 +115,7 @@ static void read_again(void *user, struct talk *t, enum hd_code code, const stru
         if (!d->plan.n)
             buf_text(&d->text, "; the router cannot be asked whether it would take it");
         buf_text(&d->text, "; it reads as before");
+        say_advisory(d);
         conclude(d, true, NULL);
     }
 }

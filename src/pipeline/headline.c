@@ -9,6 +9,8 @@
 #include "base/cause.h"
 #include "base/str.h"
 
+#include <string.h>
+
 /* By the worst reason of the last poll; the engine's alone, orders have none. */
 static enum cause_said cause_now(const struct guard *g)
 {
@@ -104,8 +106,7 @@ static bool headline_unwell(const struct guard *g, struct buf *b)
     return true;
 }
 
-/* One sentence, at most 120 characters, that answers "am I needed?". */
-void guard_headline(struct guard *g)
+static void render(struct guard *g)
 {
     const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
     struct buf *b = &g->headline;
@@ -188,5 +189,19 @@ void guard_headline(struct guard *g)
         break;
     default:
         break;
+    }
+}
+
+/* One sentence, at most 120 characters, that answers "am I needed?"; who is not is not called. */
+void guard_headline(struct guard *g)
+{
+    struct buf *b = &g->headline;
+    size_t call = strlen(STORE_ACT_NOW);
+    render(g);
+    if (!g->row.needs_human && str_ends(buf_at(b), STORE_ACT_NOW)) {
+        ARENA_AUTO a = arena_new();
+        const char *rest = arena_text_n(a, buf_at(b), b->len - call);
+        buf_clear(b);
+        buf_text(b, rest);
     }
 }

@@ -360,6 +360,10 @@ void mark_passed(struct guard *);
 bool mark_rearm(struct service *, const char *colour); /* NULL: every side; false: none is rejected */
 const struct side_mark *mark_of(const struct service *, const char *colour); /* NULL: not rejected */
 const char *service_rejected(const struct service *, const char *colour); /* why, or NULL */
+/* A rejected side has traffic and no guard watches it: which guard ended so, and what a human does; NULL. */
+const char *mark_unwatched(const struct service *, struct hd_arena *);
+/* The newest reading shows a rejected side without traffic that had some: its notice is over. */
+void mark_left(struct service *, const struct store_reading *last, const struct store_reading *now);
 void mark_take_up(struct service *);
 bool mark_waits(const struct service *);
 enum hd_code mark_write(const struct service *, struct hd_error *err);
@@ -539,6 +543,8 @@ void event_add(struct pipeline *, const struct guard *, const char *service, con
 void event_guard(struct guard *, const char *kind, int reason, const char *text, bool tell);
 /* An operator's word about a guard that has ended; `row` is the store's. */
 void event_past(struct pipeline *, const struct store_guard *row, const char *text);
+/* What needed a human there has ended, and why. */
+void event_settle(struct pipeline *, const struct store_guard *row, const char *text);
 /* What needed a human has ended: for this guard, or for every guard of its service. */
 void event_resolve(struct guard *, bool whole_service);
 void notify_due(struct pipeline *);

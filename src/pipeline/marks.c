@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/str.h"
 
+#define LEFT_PPM (HD_WHOLE_PPM / 100) /* less is no traffic: a canary's drain, a health check */
+
 static bool in_policy(const struct service *s, const char *colour)
 {
     const struct hd_policy *policy = policy_of(s);
@@ -60,6 +62,34 @@ const char *service_rejected(const struct service *s, const char *colour)
 {
     const struct side_mark *m = mark_of(s, colour);
     return m ? m->why : NULL;
+}
+
+const char *mark_unwatched(const struct service *s, struct hd_arena *a)
+{
+    for (size_t i = 0; i < HD_SIDES_MAX && !s->guard; i++) {
+        const struct side_mark *m = &s->mark[i];
+        struct store_guard row;
+        if (!m->rejected || reading_share(&s->last, m->colour) < LEFT_PPM ||
+            store_guard(s->p->o.store, a, m->guard, &row, NULL))
+            continue;
+        return arena_print(a, "guard %s already ended %s, and %s still has traffic; revert by hand: haldane revert %s "
+                           "--reason TEXT", row.id, hd_state_word(row.state), m->colour, s->name);
+    }
+    return NULL;
+}
+
+void mark_left(struct service *s, const struct store_reading *last, const struct store_reading *now)
+{
+    ARENA_AUTO a = arena_new();
+    for (size_t i = 0; i < HD_SIDES_MAX; i++) {
+        const struct side_mark *m = &s->mark[i];
+        struct store_guard row;
+        if (!m->rejected || reading_share(last, m->colour) < LEFT_PPM || reading_share(now, m->colour) >= LEFT_PPM ||
+            store_guard(s->p->o.store, a, m->guard, &row, NULL) || !row.needs_human || !hd_state_terminal(row.state))
+            continue;
+        event_settle(s->p, &row, arena_print(a, "%s has no traffic any more%s%s", m->colour,
+                                             now->owner ? ": " : "", now->owner ? now->owner : ""));
+    }
 }
 
 void mark_reject(struct guard *g, const char *why)

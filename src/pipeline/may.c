@@ -179,6 +179,7 @@ struct would may_go(const struct service *s, const struct hd_policy *policy, con
 {
     struct would_facts f;
     take_rules(s, NULL, policy, c, a, &f);
+    f.unwatched = mark_unwatched(s, a);
     take_target(s, policy->colours[target].name, &f);
     f.ready = live->side[target].ready;
     f.wanted = live->side[target].wanted;

@@ -120,6 +120,17 @@ void event_past(struct pipeline *p, const struct store_guard *row, const char *t
     e->row.text = arena_text(e->arena, text);
 }
 
+void event_settle(struct pipeline *p, const struct store_guard *row, const char *text)
+{
+    for (int resolving = 0; resolving < 2; resolving++) { /* what is told, and what it ends */
+        struct event_item *e = event_new(p, row->service, row->id, "reading", HD_REASON_NONE);
+        e->row.state = arena_text(e->arena, hd_state_word(row->state));
+        e->row.headline = arena_print(e->arena, "Settled: %s", text);
+        e->row.text = "";
+        e->row.resolved = resolving;
+    }
+}
+
 void event_resolve(struct guard *g, bool whole_service)
 {
     struct event_item *e = event_new(g->p, g->service->name, whole_service ? NULL : g->row.id, "state", 0);

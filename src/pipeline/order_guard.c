@@ -261,6 +261,14 @@ void cancel_order(struct order *o)
     guard_end(g, HD_STATE_CANCELLED, HD_REASON_OPERATOR, order_text(o, "reason"));
 }
 
+static const char *acknowledged_by(const struct order *o)
+{
+    char at[STR_TIME_MAX];
+    const char *actor = order_text(o, "actor");
+    return arena_print(o->arena, "; acknowledged by %s at %s UTC", actor ? actor : o->by.name,
+                       str_clock(o->p->now.wall_ms, at));
+}
+
 /* A human has seen it: the banner goes, Alertmanager resolves. */
 void acknowledge_order(struct order *o)
 {
@@ -275,7 +283,7 @@ void acknowledge_order(struct order *o)
     }
     enum hd_code code = store_begin(p->o.store, &err);
     if (!code)
-        code = store_acknowledge(p->o.store, o->guard, &err);
+        code = store_acknowledge(p->o.store, o->guard, acknowledged_by(o), &err);
     if (!code)
         code = store_resolve_acts(p->o.store, o->guard, NULL, p->now.wall_ms, &err);
     if (!code)

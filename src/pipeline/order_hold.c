@@ -84,6 +84,31 @@ const struct store_hold *order_named_hold(const struct order *o)
     return NULL;
 }
 
+/* A hold that ends brings no ended guard back: who relied on one is told. */
+static void released(struct order *o)
+{
+    struct pipeline *p = o->p;
+    BUF_AUTO left = BUF_INIT(4096);
+    BUF_AUTO b = BUF_INIT(8192);
+    for (size_t i = 0; i < p->n_services; i++) {
+        const char *text = !o->service || str_is(o->service, p->services[i]->name)
+                               ? mark_unwatched(p->services[i], o->arena) : NULL;
+        if (text)
+            buf_print(&left, "%s%s: %s", left.len ? "; " : "", p->services[i]->name, text);
+    }
+    const char *reason = order_text(o, "reason");
+    event_add(p, NULL, o->service, "operator", HD_REASON_NONE, "Automatic reverts are released",
+              arena_print(o->arena, "%s%s%s", reason ? reason : "", reason && left.len ? "; " : "", buf_at(&left)), true);
+    struct json_out out = json_out(&b);
+    json_begin(&out, NULL, '{');
+    json_put_bool(&out, "ok", true);
+    if (left.len)
+        json_put_text(&out, "unwatched", buf_at(&left));
+    json_end(&out, '}');
+    o->body = arena_text(o->arena, buf_at(&b));
+    o->status = 200;
+}
+
 void release_order(struct order *o)
 {
     struct pipeline *p = o->p;
@@ -101,10 +126,8 @@ void release_order(struct order *o)
     if (!commit(o, code, &err))
         return;
     if (n)
-        event_add(p, NULL, o->service, "operator", HD_REASON_NONE, "Automatic reverts are released",
-                  order_text(o, "reason"), true);
-    o->status = n ? 200 : 404;
-    if (!n)
+        released(o);
+    else
         order_problem(o, 404, "no_hold", "there is no such hold in force");
 }
 

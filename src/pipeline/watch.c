@@ -316,6 +316,7 @@ void watch_take(struct service *s, const struct hd_live *live)
         guard_reading(s->guard, &last, &now, reloaded);
     else if (last.service && !same)
         detect(s, &last, &now, half_way ? s->carried_home : -1);
+    mark_left(s, &last, &now);
     if (s->our_value && ((last.service && last.ours && !now.ours) ||
                          s->p->now.wall_ms - s->ours_ms > OURS_LATE_MS))
         service_ours(s, NULL); /* somebody moved on from it: the same value later is theirs */

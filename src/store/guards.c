@@ -93,10 +93,12 @@ enum hd_code store_put_guard(struct store *s, const struct store_guard *guard, s
     return code ? code : put_memory(s, seq, guard, err);
 }
 
-enum hd_code store_acknowledge(struct store *s, const char *id, struct hd_error *err)
+enum hd_code store_acknowledge(struct store *s, const char *id, const char *words, struct hd_error *err)
 {
-    enum hd_code code = sql_write(s, "UPDATE guard SET version = version + 1, needs_human = 0 WHERE id = ?1",
-                                  ARGS(TEXT_ARG(id)), err);
+    enum hd_code code = sql_write(s,
+                                  "UPDATE guard SET version = version + 1, needs_human = 0,"
+                                  " headline = replace(headline, '" STORE_ACT_NOW "', ?2) WHERE id = ?1",
+                                  ARGS(TEXT_ARG(id), TEXT_ARG(words)), err);
     if (!code && sqlite3_changes(s->db) == 0)
         return hd_fail(err, HD_ABSENT, "no guard %s is stored", id);
     return code;

@@ -109,6 +109,8 @@ enum hd_code store_reading_with_traffic(struct store *, struct hd_arena *, const
                                         struct store_reading *ret, struct hd_error *err);
 
 /* --- guards --- */
+#define STORE_ACT_NOW " - act now" /* how a sentence ends that calls for a human */
+
 struct store_guard {
     char id[27];            /* ULID */
     int64_t version;        /* grows with every update: the ETag */
@@ -148,8 +150,9 @@ struct store_guard {
 enum hd_code store_add_guard(struct store *, const struct store_guard *, struct hd_error *err);
 /* Everything but its pin and its checks. HD_ABSENT: no such guard. */
 enum hd_code store_put_guard(struct store *, const struct store_guard *, struct hd_error *err);
-/* A human has seen it; nothing else of the row changes. HD_ABSENT: no such guard. */
-enum hd_code store_acknowledge(struct store *, const char *id, struct hd_error *err);
+/* A human has seen it: `words` take the place of the call to act in its sentence; nothing else of the row
+ * changes. HD_ABSENT: no such guard. */
+enum hd_code store_acknowledge(struct store *, const char *id, const char *words, struct hd_error *err);
 enum hd_code store_guard(struct store *, struct hd_arena *, const char *id, struct store_guard *ret,
                          struct hd_error *err);
 enum store_analyses { STORE_GUARDS, STORE_GUARDS_AND_ANALYSES, STORE_ANALYSES };
