@@ -21,6 +21,7 @@
 #define ABOVE_RATIO 2.0     /* far above: twice the tolerated share, */
 #define ABOVE_SHARE 0.02    /* at least so much more, */
 #define ABOVE_RATE 1e-7     /* a rate: six events a minute, in events per microsecond; */
+#define LEAST_USUAL 1e-300  /* 0 is not known */
 #define ABOVE_Z 3.0         /* and no few requests by chance */
 #define GAUGE_Q_MAX 0.9     /* bad again after a bad one, where the past has seen too few */
 #define BLOCK_MS 60000.0    /* a gauge without a past: means of a minute against each other */
@@ -126,8 +127,8 @@ void stream_learn(const struct hd_policy *p, const struct hd_past *past, double 
     }
     if (!(past->exposure > 0) || !(past->events >= 0) || !(past->rho >= 0))
         return;
+    w->usual = fmax(isfinite(past->limit) ? past->limit : past->events / past->exposure, LEAST_USUAL);
     /* What must be kept of a past in longer steps is the long-run inflation, not rho. */
-    w->usual = isfinite(past->limit) ? past->limit : past->events / past->exposure;
     double steps = (double)past->step_ms / (double)interval_ms;
     w->rho = fmin(past->rho * fmax(steps, 1), 1);
     struct past known = {past->rho, past->between, past->events, past->exposure};
@@ -312,7 +313,7 @@ static double usually_tolerated(const struct hd_check *c, const struct hd_check_
 {
     const struct stream_words *w = (const struct stream_words *)(const void *)s->words;
     struct stream_shape shape = stream_shape(c);
-    double usual = w->ceiling > 0 ? w->usual : NAN;
+    double usual = w->usual > 0 ? w->usual : NAN; /* a state of an older version has none */
     if (isfinite(shape.limit))
         return shape.limit;
     if (c->query.kind == HD_QUERY_COUNTS && s->stable_exposure >= judge_need(c)) {

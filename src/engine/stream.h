@@ -25,7 +25,7 @@ struct stream_words {
     double gauge_limit, gauge_q[2], gauge_bit, gauge_ms; /* ms: length of a block; 0: no past */
     double block_ms;              /* GAUGE: since the last step */
     struct seq_stream kept;       /* as main, but that a burst takes nothing along: may it pass? */
-    double usual;                 /* by the past, robust against its incidents; bad ones per exposure */
+    double usual;                 /* by the past, robust against its incidents; bad ones per exposure; 0: unknown */
     double above;                 /* polls in a row, up to the last, far above what is tolerated */
 };
 _Static_assert(sizeof(struct stream_words) <= ENGINE_WORDS * sizeof(double), "words of a check");
