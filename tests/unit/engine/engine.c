@@ -385,7 +385,7 @@ static const struct scene scenes[] = {
      ABOVE, 0},
     {"as long as a trip takes by its own rule", three_of_five, "gggbgbgb", "g", "bb", FAIL, RELEASE, 8, ABOVE, 0},
     {"what broke till then is forgotten", four_total, "bbbggggbbb", "g", "bb", FAIL, RELEASE, 11, ABOVE, 0},
-    {"a shared poll is not well", NULL, "ggbggbg", "ggbg", "bb", PASS, UNKNOWN, 60, GOOD, 0},
+    {"a shared poll is not well", NULL, "ggbgb", "ggbg", "bb", OPEN, HD_CAUSE_EARLIER, 60, HD_REASON_NOT_WELL_AGAIN, 1},
     {"polls without samples are not well", NULL, "g-gbbb", "g", "bb", OPEN, HD_CAUSE_EARLIER, 60,
      HD_REASON_NOT_WELL_AGAIN, 1},
     {"well again, then both bad after a full switch", NULL, "gggb", "gggb", "bb", OPEN, UNKNOWN, 60,
