@@ -159,6 +159,22 @@ static enum compat_found look_service(struct call *c, const struct compat_ask *a
     return tell(c, v);
 }
 
+/* A name that the configuration does not hold is a mistake of who asks, but not when it once was there,
+ * or when a daemon that has just begun has yet to write down its services. */
+static enum compat_found look_gone(struct call *c, const struct compat_ask *ask, const char *unknown,
+                                   struct compat_view *v)
+{
+    const struct store_filter filter = {.service = ask->service, .verdict = -1, .limit = 1};
+    struct store_service *services;
+    struct store_guard *rows;
+    struct hd_error err;
+    size_t n, n_rows;
+    if (store_services(c->store, c->arena, &services, &n, &err) ||
+        store_guards(c->store, c->arena, &filter, &rows, &n_rows, &err))
+        return failed(c, v, &err);
+    return say(v, !n ? COMPAT_BLIND : n_rows ? COMPAT_OTHER : COMPAT_UNKNOWN, unknown);
+}
+
 enum compat_found compat_look(struct call *c, const struct compat_ask *ask,
                               const struct hd_error *unread, struct compat_view *ret)
 {
@@ -173,9 +189,10 @@ enum compat_found compat_look(struct call *c, const struct compat_ask *ask,
         return say(ret, COMPAT_UNKNOWN, "name a guard or a service");
     if (service_unknown(c, ask->service, &unknown, &err))
         return failed(c, ret, &err);
-    if (unknown)
-        return say(ret, COMPAT_UNKNOWN, unknown);
-    return ask->run ? look_run(c, ask, ret) : look_service(c, ask, ret);
+    enum compat_found found = ask->run  ? look_run(c, ask, ret)
+                              : unknown ? COMPAT_NOTHING
+                                        : look_service(c, ask, ret);
+    return unknown && found == COMPAT_NOTHING ? look_gone(c, ask, unknown, ret) : found;
 }
 
 bool compat_refused(struct call *c, unsigned status, const struct json *body)

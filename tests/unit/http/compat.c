@@ -291,6 +291,47 @@ static void test_old(void **state)
     }
 }
 
+/* A service that is not configured: a mistake of who asks only when it never was there. */
+static void test_gone(void **state)
+{
+    static const struct {
+        const char *name, *ask;
+        bool others, was_there; /* other services are configured; this one has had a guard */
+        const char *phase;
+    } row[] = {
+        {"never there", ARGO "?service=pass", true, false, "\"Failed\",\"verdict\":\"none\""},
+        {"never there, a run", ARGO "?service=pass&run=r1", true, false, "\"Failed\",\"verdict\":\"none\""},
+        {"taken out by a reload", ARGO "?service=pass", true, true, "\"Inconclusive\",\"verdict\":\"none\""},
+        {"taken out, its run", ARGO "?service=pass&run=r1", true, true, "\"Successful\",\"verdict\":\"pass\""},
+        {"nothing is written yet", ARGO "?service=pass", false, false, "\"Running\",\"verdict\":\"none\""},
+    };
+    struct hd_error err;
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct bench b;
+        struct store *s = NULL;
+        int64_t now_ms = clock_now().wall_ms;
+        bench_open(&b, -1, 5000, 0);
+        set_tick(&column[0]);
+        const struct store_options o = {.path = b.path};
+        const struct store_service other = {.name = "other", .colours = "[]", .checks = "[]", .about = "{}"};
+        sample_ok(store_open(&o, &s, &err), &err);
+        sample_ok(store_begin(s, &err), &err);
+        if (row[i].others)
+            sample_ok(store_put_services(s, &other, 1, &err), &err);
+        if (row[i].was_there)
+            put_kind(s, PASS, now_ms);
+        sample_ok(store_commit(s, &err), &err);
+        assert_null(store_close(s));
+        BUF_AUTO request = BUF_INIT(500);
+        buf_print(&request, "GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", row[i].ask);
+        const char *reply = ask(&b, buf_at(&request));
+        if (!strstr(reply, row[i].phase))
+            fail_msg("%s:\n%s", row[i].name, reply);
+        bench_close(&b);
+    }
+}
+
 /* --- orders --- */
 
 static const struct order_row {
@@ -413,6 +454,7 @@ static void test_orders(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdicts), cmocka_unit_test(test_old),
+        cmocka_unit_test(test_gone),
                                        cmocka_unit_test(test_orders)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
