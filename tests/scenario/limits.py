@@ -67,7 +67,7 @@ def on_the_page(d, said):
     status, page = d.get("/s/shop/limits")
     own = next(r for r in said["backtest"]["sweep"] if r["own"])
     w.ok(status == 200 and f"{own['value_text']} (in force): {own['text']}" in page, "the page says it in words", page[:3000])
-    w.ok(page.count("<svg class=\"chart\"") == 1 and "<rect class=\"rf\"" in page and "<table class=\"data" in page,
+    w.ok(page.count("<svg class=\"chart\"") == 1 and "<rect class=\"rf\"" in page and "<table class=\"list data\">" in page,
          "and draws it, with its table beside", page[:3000])
     service = d.get("/s/shop")[1]
     w.ok("/s/shop/limits" in service and f"{own['value_text']} (in force): {own['text']}" in service,
