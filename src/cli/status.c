@@ -79,7 +79,7 @@ static const char *doubt_text(struct hd_arena *a, const struct face_guard *g, co
 
 /* Of a guard whose evidence is weighed: "evidence 32% of what a revert needs: http-5xx-ratio 28% (...)". No check is
  * over a limit before it suffices, and it would look as healthy as any. NULL: it has none. */
-static const char *weighed_text(struct hd_arena *a, struct client *client, const struct json *guard)
+static const char *weighed_text(struct hd_arena *a, struct client *client, size_t *asked, const struct json *guard)
 {
     ANSWER_AUTO whole = {0};
     struct face_guard g;
@@ -88,7 +88,8 @@ static const char *weighed_text(struct hd_arena *a, struct client *client, const
     for (const struct json *r = json_first(reasons); r; r = json_next(r))
         weighed |= str_begins(face_text(r, "slug") ? face_text(r, "slug") : "", "evidence_");
     face_guard(guard, &g);
-    if (!weighed || client_call(client, arena_print(a, "/guards/%s", client_encode(a, g.id)), NULL, NULL, &whole))
+    if (!weighed || ++*asked > WEIGHED_MAX ||
+        client_call(client, arena_print(a, "/guards/%s", client_encode(a, g.id)), NULL, NULL, &whole))
         return NULL;
     face_guard(whole.body, &g);
     if (!g.live || !(g.meter > 0))
@@ -134,7 +135,7 @@ static void put_service(struct table *t, struct client *client, size_t *asked, c
     const char *doubt = doubt_text(a, &g, j, service);
     if (doubt)
         table_row(t, " ", " ", " ", " ", " ", " ", doubt);
-    const char *weighed = live && !g.needs_human && (*asked)++ < WEIGHED_MAX ? weighed_text(a, client, j) : NULL;
+    const char *weighed = live && !g.needs_human ? weighed_text(a, client, asked, j) : NULL;
     if (weighed)
         table_row(t, " ", " ", " ", " ", " ", " ", weighed);
     put_needing(t, name, needing, g.id);
