@@ -322,7 +322,7 @@ static void trip(const struct hd_policy *p, struct hd_guard_state *g, bool attri
     s->tripped = 1;
     s->tripped_ms = g->t_ms;
     /* Beside most of the bad polls, not only in the first; where no poll was bad by itself, now. */
-    s->well_run = !attributed ? 0 : s->consecutive ? s->well_run : !w->mute;
+    s->well_run = !attributed ? 0 : s->consecutive ? s->well_run : w->mute == 0;
     s->band = HD_BAND_FAIL;
     s->worst_value = value_now(&p->checks[i], s);
     s->worst_stable = s->stable_value;
