@@ -84,7 +84,7 @@ def main(world):
         end = int(time.time()) // STEP * STEP
         service = w.plain_service("{type: exec, command: [/bin/false]}", colours="[v1, v2, v3]", target="trust",
                                   checks="[{use: http-5xx-ratio, with: {job: web}, max: 1%}]",
-                                  guard={"interval": "5s", "duration": "3m", "min_samples": "200"})
+                                  guard={"interval": "5s", "duration": "3m", "min_samples": "200", "blind_for": "1m"})
         blind = {**service, "checks": "[{use: http-5xx-ratio, with: {job: web}, max: 1%}, "
                  "{name: up, http: {url: 'http://127.0.0.1:1/{{colour}}'}}]"}
         d = w.Daemon(world, w.config({"shop": service, "blind": blind}, server)).start()
