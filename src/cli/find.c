@@ -246,10 +246,14 @@ enum hd_code find_end(const struct find *f, int64_t to_ms, struct find_switch *r
         return HD_OK;
     if (scan(f, ret->at_ms, end_ms < to_ms ? end_ms : to_ms, &shift, &n, err))
         return err->code;
+    bool uncounted = false;
     for (size_t i = 0; i < n && ret->until_ms < 0; i++) {
-        ret->silent |= shift[i].silent && (uint32_t)shift[i].colour == ret->candidate;
-        if (ends(f->policy, ret, &shift[i]))
-            end(ret, &shift[i]);
+        const struct traffic_shift *s = &shift[i];
+        bool heard = uncounted && !s->up && (uint32_t)s->colour == ret->candidate;
+        if (s->silent || heard) /* a switch that is named need not be guessed from silence, nor its end */
+            uncounted = s->silent;
+        else if (ends(f->policy, ret, s))
+            end(ret, s);
     }
     return HD_OK;
 }

@@ -141,11 +141,13 @@ def quick(tap, config, job, scrape, found):
 
 def crashed(tap, config):
     """A release that never served: seen by what the other side no longer got."""
-    for name, words in (("found", ("--from", "2023-11-14T22:10:00Z", "--to", "2023-11-14T23:20:00Z")), ("named", (f"{WHEN}=green",))):
+    for name, words, reason, uncounted, to in (
+            ("found", ("--from", "2023-11-14T22:10:00Z", "--to", "2023-11-14T23:20:00Z"), "candidate_silent", True, "blue"),
+            ("named", (f"{WHEN}=green",), "candidate_no_samples", None, None)):
         said = judged(config, "crash", *words)
         s = said["switches"]
         tap.point(len(s) == 1 and s[0]["candidate"] == "green" and s[0]["would"] == "revert" and s[0]["after_s"] <= 90 and
-                  s[0]["reason"] == "candidate_silent" and s[0]["uncounted"] and s[0]["moved_on_to"] == "blue",
+                  (s[0]["reason"], s[0].get("uncounted"), s[0]["moved_on_to"]) == (reason, uncounted, to),
                   f"a release that crashed at its start is {name}, and would have been taken back", str(said)[:1500])
 
 
