@@ -59,7 +59,6 @@
 
 /* --- store and faces --- */
 #define HD_BLOB_BYTES_MAX (1u << 20)    /* one stored text or blob */
-#define HD_BRAKE_MAX 64             /* services that revert in one minute before the rest hold: a brake beyond is none */
 #define HD_REVERTS_PER_HOUR_MAX 3600 /* of all services: one a second, which is no limit any more */
 #define HD_ROWS_MAX 1000            /* rows of one page of a list; more is asked for page by page */
 #define HD_ROWS_BYTES_MAX (256u << 20)  /* one answer of the store: a day of evidence of 32 checks at

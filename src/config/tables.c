@@ -129,7 +129,7 @@ static const struct hd_option rows_limits[] = {
      .min = 1, .max = HD_REVERTS_PER_HOUR_MAX,
      .help = "Automatic reverts of all services together; then it pages."},
     {.key = "brake", .type = HD_OPT_INT, AT(limits.brake), .fallback = "3", .min = 1,
-     .max = HD_BRAKE_MAX,
+     .max = HD_SERVICES_MAX,
      .help = "Services that may revert within a minute before the rest hold and page."},
     {NULL},
 };

@@ -261,7 +261,7 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
     ("usual_by_incidents", "no past lets a bad release pass", ("engine_weigh",), (
         ("src/engine/past.c", "past.limit = usual_of(h)", "past.limit = 0 * usual_of(h) + past.events / past.exposure"),)),
     ("watched_once_is_watched", "stable is blamed for nothing it was not watched for", ("engine_weigh",), (
-        ("src/engine/weigh.c", "s->consecutive ? s->well_run : !w->mute", "s->consecutive + 1"),)),
+        ("src/engine/weigh.c", "s->consecutive ? s->well_run : w->mute == 0", "s->consecutive + 1"),)),
     ("doubt_passes", "a worse candidate never turns fail into pass", ("engine_weigh",), (
         ("src/engine/decide.c", "weigh_view(g).doubt > 0 || ", ""),)),
     ("burst_takes_along", "a worse candidate never turns fail into pass", ("engine_weigh",), (
