@@ -34,8 +34,17 @@ static int64_t source_time(const struct source *s, int64_t boot_ms)
     return s->clock_known ? boot_ms + s->clock_minus_boot : 0;
 }
 
+/* Whoever names a time of the past means the source's own clock, as `haldane analyze` does: our guess of how
+ * far that is from ours would put a poll on either side of a sample. */
+static int64_t instant_at(const struct collect *c, const struct source *s)
+{
+    return analysis_of_past(c->g) ? c->wall_ms : source_time(s, c->at_boot_ms);
+}
+
 int64_t collect_since(const struct guard *g, const struct source *s)
 {
+    if (analysis_of_past(g))
+        return g->row.switch_from_ms;
     int64_t boot = g->boot_base_ms - g->t_base_ms;
     int64_t between = g->row.switch_to_ms - g->row.switch_from_ms;
     return source_time(s, boot - (between > 0 ? between : 0));
@@ -70,7 +79,7 @@ static void ask_check(struct collect *c, uint32_t check)
     const struct hd_query *query = &g->policy->checks[check].query;
     struct source *s = source_find(g->p, collect_source(g, &g->policy->checks[check]));
     const struct hd_config *config = config_get(g->pin);
-    int64_t since = collect_since(g, s), at = c->before ? since : source_time(s, c->at_boot_ms);
+    int64_t since = collect_since(g, s), at = c->before ? since : instant_at(c, s);
     since = counts_since(c, check, since, at);
     c->when[check].at_ms = at;
     c->when[check].since_ms = since;

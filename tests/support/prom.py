@@ -12,12 +12,12 @@ STEPS = 700  # seconds of history
 
 class Loaded:
     """with Loaded(folder, series) as p: p.url. A series is (metric, labels, seconds between samples,
-    growth per sample), or with a list of values instead of the growth."""
+    growth per sample), or with a list of values instead of the growth. `newest`: when the newest sample is."""
 
-    def __init__(self, folder, series):
+    def __init__(self, folder, series, newest=None):
         self.port = procs.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        now = int(time.time())
+        now = newest or int(time.time())
         text, data = os.path.join(folder, "openmetrics"), os.path.join(folder, "data")
         with open(text, "w") as f:
             for metric, labels, step, growth in sorted(series, key=lambda s: s[0]):
