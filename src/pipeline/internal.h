@@ -75,6 +75,7 @@ struct talk {
 struct talk *talk_start(struct pipeline *, talk_next_fn *, void *what, talk_done_fn *, void *user,
                         int64_t deadline_ms);
 struct talk *talk_replicas(struct talk *, uint32_t bases, uint32_t first); /* before the next turn */
+bool talk_has_more(const struct talk *); /* a replica that was not asked yet */
 struct talk *talk_cancel(struct talk *); /* no callback; takes NULL, returns NULL */
 void talk_run_later(struct pipeline *);  /* first turns and ends that were put off */
 

@@ -96,11 +96,23 @@ static void fetch_free(struct fetch *f)
     free(f);
 }
 
+/* Could it not run the query? That may be the replica's fault: one that is being stopped says so for a moment,
+ * and one that is overloaded. */
+static const struct hd_row *not_run(const struct hd_rows *rows)
+{
+    const struct hd_row *first = rows->n ? rows->row : NULL;
+    bool refused = first && first->outcome == HD_OUTCOME_ERROR &&
+                   (first->reason == HD_REASON_EXECUTION || first->reason == HD_REASON_TIMEOUT);
+    return refused ? first : NULL;
+}
+
 static enum hd_code fetch_next(void *what, struct talk *t, struct hd_ask *ret, struct hd_error *err)
 {
     struct fetch *f = what;
-    return f->source->provider->fetch(t->arena, f->cfg, &f->question, &t->said, ret, &f->rows,
-                                      &f->reason, err);
+    enum hd_code code = f->source->provider->fetch(t->arena, f->cfg, &f->question, &t->said, ret, &f->rows,
+                                                   &f->reason, err);
+    const struct hd_row *bad = code || ret->n || !talk_has_more(t) ? NULL : not_run(&f->rows);
+    return bad ? hd_fail(err, HD_BUSY, "%s", bad->text ? bad->text : "it could not run the query") : code;
 }
 
 static struct fetch *fetch_new(const struct guard *g, struct source *s, const struct hd_datasource *ds)

@@ -104,11 +104,14 @@ static const struct {
 
 static void turn(struct talk *t);
 
+bool talk_has_more(const struct talk *t) { return t->tried + 1 < t->bases; }
+
 /* The whole conversation again, on the next replica; false: all were tried. */
 static bool next_replica(struct talk *t)
 {
-    if (++t->tried >= t->bases)
+    if (!talk_has_more(t))
         return false;
+    t->tried++;
     t->base = (t->base + 1) % t->bases;
     t->fresh = NULL;
     t->n_slots = 0;

@@ -246,6 +246,9 @@ class Prometheus:
         status, type_, body = 200, "application/json", json.dumps(data).encode()
         if fault == "503":
             status, type_, body = 503, "text/plain", b"Service Unavailable"
+        elif fault == "closed" and kind == "matrix":  # as a Prometheus that is being stopped answers for a moment
+            status, body = 422, json.dumps({"status": "error", "errorType": "execution", "error":
+                                            "open chunk reader: can't read from a closed head"}).encode()
         elif fault == "html":
             type_, body = "text/html", b"<!DOCTYPE html><html><body>Please log in</body></html>"
         elif fault == "garbage":
