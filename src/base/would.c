@@ -99,6 +99,13 @@ static bool is_vouched(const struct would_facts *f)
     return false;
 }
 
+double would_worst(double worst, const char *unit, bool complement, double value)
+{
+    if (!str_is(unit, "share") || isnan(value))
+        return worst;
+    return fmin(worst, complement ? value : 1 - value);
+}
+
 double would_good(uint32_t ready, uint32_t wanted, double worst)
 {
     bool known = ready != HD_UNKNOWN && wanted != HD_UNKNOWN && wanted > 0;

@@ -70,6 +70,9 @@ struct would would_gate(const struct would_facts *, bool automatic);
 /* Both: the whole answer. */
 struct would would_act(const struct would_facts *);
 
+/* The share of good answers in the worst of the failing checks, one after another from 1 on; `complement`: its
+ * value is that share already. A check of another unit, or without a value, says nothing. */
+double would_worst(double worst, const char *unit, bool complement, double value);
 /* How much of the traffic the candidate still serves well, 0..1: its ready share times the share of
  * good answers in its worst failing check. */
 double would_good(uint32_t ready, uint32_t wanted, double worst);

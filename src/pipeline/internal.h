@@ -317,7 +317,7 @@ struct pipeline {
     struct guard *ended;
     struct fetch *fetches[FETCH_LISTS]; /* on their way, by the hash of the question: for sharing */
     size_t n_pasts;             /* guards that read the hours before their switch */
-    int64_t decisions[64];      /* boot times of automatic decisions to revert, a ring: the brake */
+    int64_t decisions[HD_SERVICES_MAX]; /* boot times of automatic decisions to revert, a ring: the brake */
     size_t n_decisions;
     bool decisions_dirty;
     struct hd_arena *holds_arena;

@@ -6,8 +6,6 @@
  */
 #include "pipeline/internal.h"
 
-#include <math.h>
-
 #include "base/log.h"
 #include "base/str.h"
 
@@ -21,16 +19,17 @@ void may_decided(struct pipeline *p)
     p->decisions_dirty = true;
 }
 
+/* Those of the last minute, in wall time. */
 static int64_t *decisions(const struct pipeline *p, struct hd_arena *a, size_t *ret_n)
 {
-    int64_t *list = arena_many(a, DECISIONS, int64_t);
-    size_t first = p->n_decisions > DECISIONS ? p->n_decisions - DECISIONS : 0, n = 0;
-    for (size_t i = first; i < p->n_decisions; i++) {
-        int64_t ago_ms = p->now.boot_ms - p->decisions[i % DECISIONS];
-        if (ago_ms < WOULD_BRAKE_MS)
-            list[n++] = p->now.wall_ms - ago_ms;
-    }
-    *ret_n = n;
+    size_t end = p->n_decisions, first = end;
+    while (first > 0 && end - first < DECISIONS &&
+           p->now.boot_ms - p->decisions[(first - 1) % DECISIONS] < WOULD_BRAKE_MS)
+        first--;
+    int64_t *list = arena_many(a, end - first, int64_t);
+    for (size_t i = first; i < end; i++)
+        list[i - first] = p->now.wall_ms - (p->now.boot_ms - p->decisions[i % DECISIONS]);
+    *ret_n = end - first;
     return list;
 }
 
@@ -133,17 +132,14 @@ struct would may_decide(const struct guard *g, struct hd_arena *a)
     return would_decide(&f);
 }
 
-/* The share of good answers in the worst failing check. */
 static double worst_of(const struct guard *g)
 {
     double worst = 1;
     for (uint32_t i = 0; i < g->engine.n_checks; i++) {
         const struct hd_check_state *c = &g->engine.check[i];
         const struct hd_check *check = &g->policy->checks[i];
-        if (c->band != HD_BAND_FAIL || !str_is(check->unit, "share") || isnan(c->value))
-            continue;
-        double share = check->query.complement ? c->value : 1 - c->value;
-        worst = share < worst ? share : worst;
+        if (c->band == HD_BAND_FAIL)
+            worst = would_worst(worst, check->unit, check->query.complement, c->value);
     }
     return worst;
 }

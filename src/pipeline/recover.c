@@ -232,8 +232,6 @@ static void go_on(struct guard *g, const struct store_intent *intent)
     event_guard(g, "daemon", HD_REASON_RESTARTED, NULL, false);
     log_info(s->name, "guard %s goes on as %s", g->row.id, hd_state_word(g->row.state));
     due_set(p, DUE_READ, s->index, p->now.boot_ms);
-    if (act_busy(g) && g->act.automatic) /* the brake remembers it too */
-        p->decisions[p->n_decisions++ % (sizeof p->decisions / sizeof *p->decisions)] = p->now.boot_ms;
     if (intent) {
         event_guard(g, "daemon", HD_REASON_INTENT_OPEN, intent->to, false);
         act_resume(g, intent);

@@ -4,8 +4,6 @@
  * those of the service, holds, budgets, rejected sides and the newest reading. Judges nothing
  * (base/would.c does). Called by the faces and by `haldane doctor`.
  */
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -107,7 +105,7 @@ static enum hd_code find_rules(struct store *s, struct hd_arena *a, const struct
 
 enum hd_code store_put_decisions(struct store *s, const int64_t *wall_ms, size_t n, struct hd_error *err)
 {
-    BUF_AUTO b = BUF_INIT(4096);
+    BUF_AUTO b = BUF_INIT(n * 24 + 1);
     for (size_t i = 0; i < n; i++)
         buf_print(&b, "%s%lld", i ? " " : "", (long long)wall_ms[i]);
     return store_put_fact(s, "decisions", buf_at(&b), err);
@@ -179,7 +177,7 @@ static const char *busiest(const struct store_reading *r)
     return best ? best->colour : NULL;
 }
 
-/* The share of good answers in the worst failing check, by the engine's last judgement. */
+/* By the engine's last judgement. */
 static double worst_of(const struct store_guard *g)
 {
     JSON_AUTO j = NULL;
@@ -193,10 +191,8 @@ static double worst_of(const struct store_guard *g)
         bool complement = false;
         (void)json_text(json_get(c, "unit"), "unit", &unit, NULL);
         (void)json_bool(json_get(c, "complement"), "complement", &complement, NULL);
-        if (state->band != HD_BAND_FAIL || !str_is(unit, "share") || isnan(state->value))
-            continue;
-        double share = complement ? state->value : 1 - state->value;
-        worst = share < worst ? share : worst;
+        if (state->band == HD_BAND_FAIL)
+            worst = would_worst(worst, unit, complement, state->value);
     }
     return worst;
 }

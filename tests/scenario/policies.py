@@ -131,8 +131,8 @@ def rejected_target(d, router, prometheus):
             "I11 nothing was written")
 
 
-def fleet(world, name, limits, wanted, word):
-    """Three services of a daemon turn bad; `wanted` may revert, the others say `word`."""
+def three(world, name, limits):
+    """Three services of a daemon of their own, guarded and well."""
     names = ("a", "b", "c")
     router = w.Router(world, name, names)
     prometheus = w.Prometheus()
@@ -145,6 +145,12 @@ def fleet(world, name, limits, wanted, word):
         router.set(w.GREEN, n)
     for n in names:
         d.wait_state("watching", 6, n)
+    return names, router, prometheus, d
+
+
+def fleet(world, name, limits, wanted, word):
+    """They turn bad; `wanted` may revert, the others say `word`."""
+    names, router, prometheus, d = three(world, name, limits)
     for n in names:
         prometheus.say(n, green=BAD)
         if name == "budget":  # one after the other
@@ -158,6 +164,20 @@ def fleet(world, name, limits, wanted, word):
     w.ok(all(word in texts(d, g) and g["needs_human"] for g in kept), f"I6 {name}: the rest pages",
          [texts(d, g) for g in kept])
     w.equal(len(router.relay.sets()), wanted * PLAN, f"I6 {name}: and exactly so many sets went out")
+    d.stop()
+
+
+def restarted(world):
+    """The daemon dies between a change and its answer: the decision behind it counts, and once."""
+    names, router, prometheus, d = three(world, "once", "reverts_per_hour: 100, brake: 2")
+    router.relay.after = d.kill
+    prometheus.say("a", green=BAD)
+    w.wait(lambda: d.child.poll() is not None, 15, "it is killed in the middle")
+    d.start()
+    for n, state in (("a", "reverted"), ("b", "reverted"), ("c", "advised")):
+        prometheus.say(n, green=BAD)
+        d.wait_state("reverted advised", 15, n)
+        w.equal(d.guard(n)["state"], state, f"I6 brake over a restart: {n}", texts(d, d.guard(n)))
     d.stop()
 
 
@@ -200,7 +220,8 @@ def main(world):
     d.stop()
     fleet(world, "budget", "reverts_per_hour: 2, brake: 100", 2, "reverts_per_hour is used up")
     fleet(world, "brake", "reverts_per_hour: 100, brake: 2", 2, "several services would revert")
+    restarted(world)
 
 
 w.need("haproxy", "setpriv")
-w.run(main, 90)
+w.run(main, 110)
