@@ -9,7 +9,6 @@
 #include "http/handlers.h"
 #include "http/parts.h"
 
-
 static void mistake(struct buf *b, const struct http_mistake *m)
 {
     enum tone tone = m->warning ? TONE_WARN : TONE_FAIL;

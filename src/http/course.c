@@ -4,7 +4,6 @@
  */
 #include "http/course.h"
 
-
 enum course course_of(const struct store_guard *g, const struct stance *stance)
 {
     const bool over = g->bad_since_ms >= 0;
