@@ -266,22 +266,26 @@ static const struct {
     {"1 for 100%", "", "use: http-success-ratio, min: 1", "checks[0].min: warning: '1' of a share is 100%"},
 };
 
+/* `text` is a good config, of which one thing (NULL: nothing) is said. */
+static void warns(struct hd_arena *a, const char *name, const char *text, const char *want)
+{
+    struct config *c = NULL;
+    struct config_mistakes m;
+    struct hd_error err;
+    enum hd_code code = config_load_text(a, "t", (struct hd_span){text, strlen(text)}, NULL, &c, &m, &err);
+    BUF_AUTO said = BUF_INIT(65536);
+    config_print_mistakes(&m, &said);
+    config_unref(c);
+    if (code || m.n != (want ? 1 : 0) || (want && !strstr(buf_at(&said), want)))
+        fail_msg("%s: wanted: %s\ngot: %s", name, want ? want : "nothing", buf_at(&said));
+}
+
 static void warnings_are_no_mistakes(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof warnings / sizeof *warnings; i++) {
         ARENA_AUTO a = arena_new();
-        const char *text = arena_print(a, frame, "", warnings[i].service, warnings[i].check);
-        struct config *c = NULL;
-        struct config_mistakes m;
-        struct hd_error err;
-        enum hd_code code = config_load_text(a, "t", (struct hd_span){text, strlen(text)}, NULL, &c, &m, &err);
-        BUF_AUTO said = BUF_INIT(65536);
-        config_print_mistakes(&m, &said);
-        config_unref(c);
-        const char *want = warnings[i].want;
-        if (code || m.n != (want ? 1 : 0) || (want && !strstr(buf_at(&said), want)))
-            fail_msg("%s: wanted: %s\ngot: %s", warnings[i].name, want ? want : "nothing", buf_at(&said));
+        warns(a, warnings[i].name, arena_print(a, frame, "", warnings[i].service, warnings[i].check), warnings[i].want);
     }
 }
 
@@ -319,16 +323,7 @@ static void services_have_series_of_their_own(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         ARENA_AUTO a = arena_new();
-        const char *text = arena_print(a, two, pairs[i].shop, pairs[i].cart), *want = pairs[i].want;
-        struct config *c = NULL;
-        struct config_mistakes m;
-        struct hd_error err;
-        enum hd_code code = config_load_text(a, "t", (struct hd_span){text, strlen(text)}, NULL, &c, &m, &err);
-        BUF_AUTO said = BUF_INIT(65536);
-        config_print_mistakes(&m, &said);
-        config_unref(c);
-        if (code || m.n != (want ? 1 : 0) || (want && !strstr(buf_at(&said), want)))
-            fail_msg("%s: wanted: %s\ngot: %s", pairs[i].name, want ? want : "nothing", buf_at(&said));
+        warns(a, pairs[i].name, arena_print(a, two, pairs[i].shop, pairs[i].cart), pairs[i].want);
     }
 }
 
