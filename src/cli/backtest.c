@@ -332,7 +332,7 @@ static int collect(struct task *k)
 static enum trial_truth truth_of(const struct store_guard *g)
 {
     if (g->marked_ms >= 0)
-        return g->false_alarm ? TRIAL_GOOD : TRIAL_BAD;
+        return g->was_good ? TRIAL_GOOD : TRIAL_BAD;
     bool lived = g->verdict == HD_VERDICT_PASS && !str_is(g->trigger, BACKTEST_KEPT);
     return lived ? TRIAL_GOOD : TRIAL_UNKNOWN; /* it passed, and nobody said otherwise since */
 }

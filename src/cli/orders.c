@@ -328,18 +328,19 @@ const struct cli_command cli_change = {
 static int mark(const struct cli_args *args)
 {
     const char *verdict = cli_word(args, 1);
-    if (!str_is(verdict, "false_alarm") && !str_is(verdict, "right"))
-        return cli_usage(args, "a verdict is marked false_alarm or right, not '%s'", verdict);
+    if (!str_is(verdict, "right") && !str_is(verdict, "false_alarm") && !str_is(verdict, "missed"))
+        return cli_usage(args, "a verdict is marked right, false_alarm or missed, not '%s'", verdict);
     return order_guard(args, "mark", &(struct deed){.keys = reason_key, .verdict = verdict, .done = "marked"});
 }
 
 const struct cli_command cli_mark = {
     .name = "mark",
-    .synopsis = "SERVICE|ID false_alarm|right [--reason TEXT]",
-    .help = "say of a verdict that it was a false alarm, or right",
+    .synopsis = "SERVICE|ID right|false_alarm|missed [--reason TEXT]",
+    .help = "say of a verdict that it was right, a false alarm, or missed a bad release",
     .notes =
-        "A service stands for its newest guard. Of one that passed, \"right\" says that an alarm would have\n"
-        "been right: its release was bad, and its time is no past for the next one.\n",
+        "A service stands for its newest guard. One that failed was right or a false_alarm; one that\n"
+        "passed was right, or missed that its release was bad; one without a verdict missed it, or its\n"
+        "page was a false_alarm. The time of a bad release is no measure of what is usual for the next.\n",
     .options = reason_options,
     .least = 2,
     .most = 2,

@@ -34,7 +34,7 @@ static const char *weigh_line(struct hd_arena *a, const struct json *weigh)
 static void print_facts(struct hd_arena *a, const struct json *j, const struct face_guard *g)
 {
     struct table t = {.arena = a, .columns = 2};
-    const struct json *change = json_get(j, "change");
+    const struct json *change = json_get(j, "change"), *mark = json_get(j, "mark");
     row(&t, "  mode", g->mode);
     row(&t, "  verdict",
         arena_print(a, "%s, score %s", g->verdict ? g->verdict : "none",
@@ -53,6 +53,8 @@ static void print_facts(struct hd_arena *a, const struct json *j, const struct f
     row(&t, "  commit", face_text(change, "commit"));
     row(&t, "  change", face_text(change, "url"));
     row(&t, "  actor", face_text(change, "actor"));
+    row(&t, "  marked", face_text(mark, "verdict"));
+    row(&t, "  because", face_text(mark, "reason"));
     row(&t, "  rehearsal", g->rehearsal);
     row(&t, "  left alone", g->would_not);
     row(&t, "  by hand", g->needs_human ? NULL : g->native); /* else said above */

@@ -55,6 +55,11 @@ static const struct action {
      "The verdict stays as it was; it counts as a false alarm in the service's record.", REASON,
      NULL, "verdict", "false_alarm", "POST /api/v1/guards/*/mark {\"verdict\": \"false_alarm\", \"reason\"}",
      "haldane mark * false_alarm --reason TEXT"},
+    {ON_GUARD, "missed", "Mark missed",
+     "The release was bad. The verdict stays as it was; the record counts it as missed, and its time is no measure of "
+     "what is usual for the next one.", REASON,
+     NULL, "verdict", "missed", "POST /api/v1/guards/*/mark {\"verdict\": \"missed\", \"reason\"}",
+     "haldane mark * missed --reason TEXT"},
     {ON_GUARD, "rearm", "Re-arm",
      "The side that was rejected may have the traffic again, also by a revert of haldane.", REASON,
      NULL, NULL, NULL, "POST /api/v1/guards/*/rearm {\"reason\"}",
@@ -147,8 +152,10 @@ void actions_of_guard(struct buf *b, const struct guard_view *v, const struct wa
         link_to(b, ON_GUARD, "advise", g->id);
     if (watched)
         link_to(b, ON_GUARD, "cancel", g->id);
-    if (ended && g->verdict == HD_VERDICT_FAIL && !g->false_alarm)
+    if (ended && g->verdict != HD_VERDICT_PASS && !(g->marked_ms >= 0 && g->was_good))
         link_to(b, ON_GUARD, "false-alarm", g->id);
+    if (ended && g->verdict != HD_VERDICT_FAIL && !(g->marked_ms >= 0 && !g->was_good))
+        link_to(b, ON_GUARD, "missed", g->id);
     if (ended && v->rejected[HD_CANDIDATE] && v->has_service)
         link_to(b, ON_GUARD, "rearm", g->id);
     html_print(b, "</p>");

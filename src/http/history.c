@@ -188,7 +188,7 @@ static void csv_row(struct buf *b, const struct store_guard *g)
     span_cell(b, g->switch_to_ms, g->decided_ms);
     span_cell(b, g->decided_ms, g->verified_ms);
     span_cell(b, g->decided_ms, g->recovered_ms);
-    cell(b, g->false_alarm ? "yes" : g->marked_ms >= 0 ? "no" : "", false);
+    cell(b, store_mark_word(g, NULL), false);
     cell(b, g->headline, false);
     cell(b, g->why, true);
 }
@@ -212,7 +212,7 @@ enum hd_code history_csv(struct call *c, struct hd_error *err)
         return code;
     struct buf *b = call_answer(c, 200, "text/csv; charset=utf-8");
     buf_text(b, "id,service,started,ended,stable,stable_version,candidate,candidate_version,state,"
-                "verdict,cause,detect_s,revert_s,recover_s,false_alarm,headline,why\r\n");
+                "verdict,cause,detect_s,revert_s,recover_s,mark,headline,why\r\n");
     for (size_t i = 0; i < n; i++)
         csv_row(b, &list[i]);
     return HD_OK;

@@ -26,7 +26,7 @@ static void row_at(struct guard_view *v, int64_t at_ms)
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         unless_later(times[i], at_ms);
     if (g->marked_ms < 0)
-        g->false_alarm = false;
+        g->was_good = false;
     if (g->decided_ms < 0 && !over) {
         g->why = "";
         g->reasons = NULL;

@@ -227,6 +227,7 @@ void part_group_link(struct buf *b, const char *group)
 
 static void guard_row(struct buf *b, const struct store_guard *g, bool service, int64_t now_ms)
 {
+    const char *said;
     html_print(b, "<tr><td data-l=\"state\">");
     part_state(b, g->state);
     html_print(b, "</td>");
@@ -241,10 +242,8 @@ static void guard_row(struct buf *b, const struct store_guard *g, bool service, 
                g->headline);
     if (g->why && *g->why)
         html_print(b, "<div class=\"m\">%s</div>", g->why);
-    if (g->marked_ms >= 0)
-        html_print(b, "<div class=\"m\">marked: %s%s%s</div>",
-                   g->false_alarm ? "false alarm" : "no false alarm", g->mark_reason ? ", " : "",
-                   g->mark_reason);
+    if (store_mark_word(g, &said))
+        html_print(b, "<div class=\"m\">marked: %s%s%s</div>", said, g->mark_reason ? ", " : "", g->mark_reason);
     html_print(b, "</td><td data-l=\"when\">");
     html_time(b, g->started_ms, now_ms);
     html_print(b, " <span class=\"m\">");

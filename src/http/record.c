@@ -44,7 +44,8 @@ void record_of(struct hd_arena *a, const struct store_guard *g, size_t n, struct
         ret->of_state[g[i].state & 15]++;
         bool alarm = g[i].verdict == HD_VERDICT_FAIL && g[i].bad_since_ms >= 0;
         ret->alarms += alarm;
-        ret->false_alarms += g[i].false_alarm;
+        ret->false_alarms += alarm && g[i].marked_ms >= 0 && g[i].was_good;
+        ret->missed += g[i].verdict != HD_VERDICT_FAIL && g[i].marked_ms >= 0 && !g[i].was_good;
         if (alarm)
             take(g[i].switch_to_ms, g[i].decided_ms, list[0], &count[0]);
         take(g[i].decided_ms, g[i].verified_ms, list[1], &count[1]);
@@ -67,6 +68,8 @@ void record_say(struct buf *b, const struct record *r)
         html_print(b, "; %zu of these %s marked false (%.0f%%)", r->false_alarms,
                    r->false_alarms == 1 ? "was" : "were",
                    r->alarms ? 100.0 * (double)r->false_alarms / (double)r->alarms : 100.0);
+    if (r->missed)
+        html_print(b, "; %zu other%s bad and not caught", r->missed, r->missed == 1 ? " was" : "s were");
     html_print(b, ".");
 }
 

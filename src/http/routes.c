@@ -49,6 +49,7 @@ const struct route http_routes[] = {
     ACTION("/g/*/cancel", order_guard_cancel),
     ACTION("/g/*/acknowledge", order_guard_acknowledge),
     ACTION("/g/*/false-alarm", order_guard_mark),
+    ACTION("/g/*/missed", order_guard_mark),
     ACTION("/g/*/rearm", order_guard_rearm),
     ACTION("/s/*/guard", order_service_guard),
     ACTION("/s/*/revert", order_service_revert),

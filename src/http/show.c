@@ -57,6 +57,21 @@ static void put_role(struct json_out *o, const char *key, const char *colour, co
     json_end(o, '}');
 }
 
+static void put_mark(struct json_out *o, const struct store_guard *g)
+{
+    const char *said, *word = store_mark_word(g, &said);
+    if (!word) {
+        json_put_null(o, "mark");
+        return;
+    }
+    json_begin(o, "mark", '{');
+    json_put_text(o, "verdict", word);
+    json_put_text(o, "reason", g->mark_reason);
+    json_put_text(o, "actor", g->mark_actor);
+    json_put_time(o, "at", g->marked_ms);
+    json_end(o, '}');
+}
+
 static void put_guard(struct json_out *o, const struct store_guard *g, const struct store_reading *r,
                       const struct stance *stance, const char *public_url)
 {
@@ -102,6 +117,7 @@ static void put_guard(struct json_out *o, const struct store_guard *g, const str
     json_put_text(o, "rehearsal", g->rehearsal);
     stance_put(o, stance);
     put_stored(o, "change", g->change);
+    put_mark(o, g);
     json_put_text(o, "config_hash", g->config_hash);
     json_put_text(o, "etag", etag);
     json_put_text(o, "url", url);

@@ -100,11 +100,22 @@ static void mark(struct order *o, struct guard *g, const struct store_guard *row
 {
     struct store *s = o->p->o.store;
     struct hd_error err;
-    bool alarm = !str_is(order_text(o, "verdict"), "right");
-    const char *actor = order_text(o, "actor");
+    bool good;
+    const char *said, *word = order_text(o, "verdict"), *actor = order_text(o, "actor");
+    if (row->verdict == HD_VERDICT_NONE && !hd_state_terminal(row->state)) {
+        order_problem(o, 409, "wrong_state", "the guard has no verdict yet");
+        return;
+    }
+    said = store_mark_read(word, row->verdict, &good);
+    if (!said) {
+        order_problem(o, 422, "bad_verdict",
+                      arena_print(o->arena, "its verdict is %s: it is marked %s, not '%s'", hd_verdict_word(row->verdict),
+                                  store_mark_words(o->arena, row->verdict), word));
+        return;
+    }
     enum hd_code code = store_begin(s, &err);
     if (!code)
-        code = store_mark_guard(s, row->id, alarm, order_text(o, "reason"), actor ? actor : o->by.name,
+        code = store_mark_guard(s, row->id, good, order_text(o, "reason"), actor ? actor : o->by.name,
                                 o->p->now.wall_ms, &err);
     if (!code)
         code = store_commit(s, &err);
@@ -116,7 +127,7 @@ static void mark(struct order *o, struct guard *g, const struct store_guard *row
     struct service *of = service_find(o->p, row->service);
     if (of)
         limits_old(of);
-    tell(o, g, row, alarm ? "Marked as a false alarm" : "Marked as a right alarm");
+    tell(o, g, row, arena_print(o->arena, "Marked: %s", said));
     o->status = 200;
 }
 

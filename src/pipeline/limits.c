@@ -42,7 +42,7 @@ static enum hd_code key_of(struct service *s, char ret[KEY_BYTES], struct hd_err
         if (list[i].ended_ms < 0)
             continue;
         ended++;
-        hash = str_hash(arena_print(a, "%s %d %lld", list[i].id, list[i].false_alarm, (long long)list[i].marked_ms), hash);
+        hash = str_hash(arena_print(a, "%s %d %lld", list[i].id, list[i].was_good, (long long)list[i].marked_ms), hash);
     }
     *ret = '\0';
     if (ended)

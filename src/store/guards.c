@@ -114,7 +114,7 @@ static void read_columns(struct sql_row *row, struct store_guard *guard)
     guard->rules = row_text(row);
     guard->resume = row_text(row);
     guard->marked_ms = row_int(row);
-    guard->false_alarm = row_int(row);
+    guard->was_good = row_int(row);
     guard->mark_reason = row_text(row);
     guard->mark_actor = row_text(row);
 }
@@ -265,7 +265,7 @@ enum hd_code store_guards_named(struct store *s, struct hd_arena *arena, const c
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }
 
-enum hd_code store_mark_guard(struct store *s, const char *id, bool false_alarm, const char *reason,
+enum hd_code store_mark_guard(struct store *s, const char *id, bool was_good, const char *reason,
                               const char *actor, int64_t wall_ms, struct hd_error *err)
 {
     int64_t seq;
@@ -276,11 +276,60 @@ enum hd_code store_mark_guard(struct store *s, const char *id, bool false_alarm,
                          " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (guard) DO UPDATE SET"
                          " false_alarm = excluded.false_alarm, reason = excluded.reason,"
                          " actor = excluded.actor, marked_ms = excluded.marked_ms",
-                         ARGS(INT_ARG(seq), INT_ARG(false_alarm), TEXT_ARG(reason),
+                         ARGS(INT_ARG(seq), INT_ARG(was_good), TEXT_ARG(reason),
                               TEXT_ARG(actor), INT_ARG(wall_ms)),
                          err);
     if (!code) /* whoever saw it before sees that it changed */
         code = sql_write(s, "UPDATE guard SET version = version + 1 WHERE seq = ?1",
                          ARGS(INT_ARG(seq)), err);
     return code;
+}
+
+static const struct {
+    const char *word, *said;
+    int32_t verdict;
+    bool was_good;
+} marks[] = {
+    {"right", "right", HD_VERDICT_FAIL, false},
+    {"false_alarm", "a false alarm", HD_VERDICT_FAIL, true},
+    {"right", "right", HD_VERDICT_PASS, true},
+    {"missed", "missed a bad release", HD_VERDICT_PASS, false},
+    {"false_alarm", "a false alarm", HD_VERDICT_INCONCLUSIVE, true},
+    {"missed", "missed a bad release", HD_VERDICT_INCONCLUSIVE, false},
+    {"false_alarm", "a false alarm", HD_VERDICT_NONE, true},
+    {"missed", "missed a bad release", HD_VERDICT_NONE, false},
+};
+#define MARKS (sizeof marks / sizeof *marks)
+
+const char *store_mark_word(const struct store_guard *g, const char **ret_said)
+{
+    for (size_t i = 0; i < MARKS && g->marked_ms >= 0; i++) {
+        if (marks[i].verdict == g->verdict && marks[i].was_good == g->was_good) {
+            if (ret_said)
+                *ret_said = marks[i].said;
+            return marks[i].word;
+        }
+    }
+    return NULL;
+}
+
+const char *store_mark_read(const char *word, int32_t verdict, bool *ret_was_good)
+{
+    for (size_t i = 0; i < MARKS; i++) {
+        if (marks[i].verdict == verdict && str_is(marks[i].word, word)) {
+            *ret_was_good = marks[i].was_good;
+            return marks[i].said;
+        }
+    }
+    return NULL;
+}
+
+const char *store_mark_words(struct hd_arena *a, int32_t verdict)
+{
+    const char *words = NULL;
+    for (size_t i = 0; i < MARKS; i++) {
+        if (marks[i].verdict == verdict)
+            words = words ? arena_print(a, "%s or %s", words, marks[i].word) : marks[i].word;
+    }
+    return words;
 }

@@ -144,7 +144,7 @@ struct store_guard {
     const struct hd_guard_state *engine; /* NULL: none stored */
     /* What a human said of it, by store_mark_guard; -1: nothing was said. */
     int64_t marked_ms;
-    bool false_alarm;
+    bool was_good;          /* the release, whatever the verdict */
     const char *mark_reason, *mark_actor; /* NULL */
 };
 enum hd_code store_add_guard(struct store *, const struct store_guard *, struct hd_error *err);
@@ -190,9 +190,15 @@ enum hd_code store_switches_onto(struct store *, struct hd_arena *, const char *
                                  int64_t before_ms, size_t limit, struct store_switch **ret, size_t *ret_n,
                                  struct hd_error *err);
 
-/* A human's word on a verdict, once more replaces it. HD_ABSENT. */
-enum hd_code store_mark_guard(struct store *, const char *id, bool false_alarm, const char *reason,
+/* A human's word on a verdict, once more replaces it; `was_good`: the release. HD_ABSENT. */
+enum hd_code store_mark_guard(struct store *, const char *id, bool was_good, const char *reason,
                               const char *actor, int64_t wall_ms, struct hd_error *err);
+/* "right" of a verdict fail or pass · "false_alarm": the release was good, and not let pass · "missed": it was bad,
+ * and not failed. */
+/* NULL: not marked, or no such word. Said to humans: "missed a bad release"; ret_said may be NULL. */
+const char *store_mark_word(const struct store_guard *, const char **ret_said);
+const char *store_mark_read(const char *word, int32_t verdict, bool *ret_was_good); /* returns what is said */
+const char *store_mark_words(struct hd_arena *, int32_t verdict); /* "right or false_alarm" */
 
 /* --- runs: another tool's name for an analysis of ours, until it expires --- */
 struct store_run {

@@ -69,6 +69,8 @@ def change(d, c, router):
     after = d.api(path)
     w.ok(after["until"] > before["until"], "it watches longer", f"{before['until']} {after['until']}")
     w.equal(after["mode"], "advise", "and of the change that was refused no part was made")
+    status, answer = c.send("POST", f"{path}/mark", {"verdict": "missed"})[:2]
+    w.equal((status, answer["code"]), (409, "wrong_state"), "no verdict, no mark")
     w.equal(c.send("PATCH", path, {"mode": "shadow"}, If_Match="*")[0], 200, "a mode can be lowered")
     w.equal(d.api(path)["mode"], "shadow", "and is")
     said = [e["text"] for e in d.api(f"{path}/timeline")["items"]]
@@ -80,8 +82,13 @@ def change(d, c, router):
     ended = d.wait_state("advised", 20)
     w.equal(ended["verdict"], "fail", "what comes in that time counts")
     w.equal(c.send("PATCH", path, {"extend": "2s"}, If_Match="*")[0], 409, "what has ended is not extended")
+    for word in ("odd", "missed", "", "RIGHT"):
+        status, answer = c.send("POST", f"{path}/mark", {"verdict": word})[:2]
+        w.equal((status, d.api(path)["mark"]), (422, None), f"a verdict fail is not marked '{word}'", str(answer))
     w.equal(c.send("POST", f"{path}/mark", {"verdict": "false_alarm", "reason": "the test"})[0], 200,
             "a verdict is marked as a false alarm")
+    mark = d.api(path)["mark"]
+    w.equal((mark["verdict"], mark["reason"], mark["actor"]), ("false_alarm", "the test", "local"), "and says so")
     w.equal(c.send("POST", f"{path}/cancel", {"reason": "x"}, Idempotency_Key="c")[0], 404, "nothing left to cancel")
     done = subprocess.run([d.world.binary, "replay", ended["id"], "-c", d.file], capture_output=True, text=True,
                           timeout=20, check=False)

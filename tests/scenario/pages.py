@@ -259,6 +259,8 @@ def actions(d, page, base):
     act(page, base, "/fleet/release")
     text = act(page, base, f"/g/{bad}/false-alarm", "the probe was wrong")
     w.ok("1 of these was marked false" in text, "a false alarm counts in the record", text[-1500:])
+    text = act(page, base, f"/g/{d.guard('good')['id']}/missed", "users complained")
+    w.ok("1 other was bad and not caught" in text, "a bad release that passed does, too", text[-1500:])
     text = act(page, base, f"/g/{bad}/rearm", "fixed")
     w.ok("was rejected" not in text, "re-armed")
     act(page, base, f"/g/{stale}/acknowledge")

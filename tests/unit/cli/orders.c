@@ -131,7 +131,7 @@ static const struct row {
     {"status of no service", {"status", "shpo"}, {UNKNOWN, {200, ITEMS(SERVICE), false}}, 2, 2, "", MEANT, NULL, NULL},
     {"mark", {"mark", ID, "false_alarm", "--reason", "flaky"}, {{200, OK_REPLY, false}}, 0, 1, "marked: guard " ID "\n",
      NULL, "POST /api/v1/guards/" ID "/mark HTTP", "{\"reason\":\"flaky\",\"verdict\":\"false_alarm\"}"},
-    {"mark as something else", {"mark", ID, "odd"}, {{0}}, 2, 0, NULL, "false_alarm or right", NULL, NULL},
+    {"mark as something else", {"mark", ID, "odd"}, {{0}}, 2, 0, NULL, "right, false_alarm or missed", NULL, NULL},
     {"rearm", {"rearm", "shop", "--colour", "blue", "--reason", "fixed"}, {{200, OK_REPLY, false}}, 0, 1, "re-armed\n",
      NULL, "POST /api/v1/services/shop/rearm HTTP", "{\"colour\":\"blue\",\"reason\":\"fixed\"}"},
     {"ack", {"ack", ID}, {{200, GUARD, false}}, 0, 1, "acknowledged", NULL,

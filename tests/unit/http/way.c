@@ -168,6 +168,7 @@ static void test_record(void **state)
     for (size_t i = 0; i < 6; i++) {
         struct store_guard *g = &list[i];
         g->decided_ms = g->verified_ms = g->recovered_ms = g->bad_since_ms = -1;
+        g->marked_ms = -1;
         g->switch_to_ms = NOW;
         if (i < 3) {
             g->verdict = HD_VERDICT_FAIL;
@@ -176,7 +177,7 @@ static void test_record(void **state)
             g->verified_ms = g->decided_ms + 3000;
         }
     }
-    list[0].false_alarm = true;
+    list[0].marked_ms = NOW, list[0].was_good = true;
     list[5].verdict = HD_VERDICT_FAIL; /* by an order: nothing was seen to be bad */
     list[5].decided_ms = NOW + 1;
     list[5].verified_ms = NOW + 2;
@@ -189,6 +190,16 @@ static void test_record(void **state)
     assert_int_equal(r.recover_ms, -1);
     record_say(&b, &r);
     assert_string_equal(b.at, "Of 5 guards 3 raised an alarm; 1 of these was marked false (33%).");
+    list[3].verdict = HD_VERDICT_PASS;
+    list[3].marked_ms = NOW;
+    record_of(a, list, 6, &r);
+    buf_clear(&b);
+    record_say(&b, &r);
+    assert_string_equal(b.at, "Of 5 guards 3 raised an alarm; 1 of these was marked false (33%); "
+                              "1 other was bad and not caught.");
+    list[3].was_good = true; /* it passed, rightly */
+    record_of(a, list, 6, &r);
+    assert_int_equal(r.missed, 0);
     buf_clear(&b);
     record_times(&b, &r);
     assert_string_equal(b.at, "detected 30 s, reverted 3.0 s");

@@ -142,7 +142,7 @@ static void test_all_that_may_go(void **state)
         assert_string_equal(g.headline, "head");
         assert_string_equal(g.checks, "[1]");
         assert_int_equal(g.pin != NULL, live);
-        assert_true(g.false_alarm); /* a part of the verdict; its words are not */
+        assert_true(g.was_good); /* a part of the verdict; its words are not */
         assert_int_equal(g.mark_reason != NULL, live);
         struct store_approval approval;
         assert_int_equal(store_approval(f->s, f->arena, fixture_id(i), &approval, &f->err), live ? HD_OK : HD_ABSENT);

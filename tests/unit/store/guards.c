@@ -222,7 +222,7 @@ static void test_mark(void **state)
     assert_int_equal(store_mark_guard(f->s, fixture_id(2), true, "", NULL, 5, &f->err), HD_ABSENT);
     fixture_commit(f);
     OK(f, store_guard(f->s, f->arena, fixture_id(1), &got, &f->err));
-    assert_true(got.marked_ms == -1 && !got.false_alarm && !got.mark_reason);
+    assert_true(got.marked_ms == -1 && !got.was_good && !got.mark_reason);
     int64_t version = got.version;
     fixture_begin(f);
     OK(f, store_mark_guard(f->s, fixture_id(1), true, "the probe was wrong", "anna", 5, &f->err));
@@ -230,9 +230,42 @@ static void test_mark(void **state)
     OK(f, store_mark_guard(f->s, fixture_id(1), true, "yes it was", NULL, 9, &f->err));
     fixture_commit(f);
     OK(f, store_guards(f->s, f->arena, &(struct store_filter){.verdict = -1}, &list, &n, &f->err));
-    assert_true(n == 1 && list[0].false_alarm && list[0].marked_ms == 9 && !list[0].mark_actor);
+    assert_true(n == 1 && list[0].was_good && list[0].marked_ms == 9 && !list[0].mark_actor);
     assert_string_equal(list[0].mark_reason, "yes it was");
     assert_int_equal(list[0].version, version + 3);
+}
+
+/* Which words fit which verdict; a word that fits says the same of the release when it is read back. */
+static void test_mark_words(void **state)
+{
+    static const char *const words[] = {"right", "false_alarm", "missed", "odd", ""};
+    static const struct {
+        int32_t verdict;
+        const char *good, *bad, *both; /* how a good release is marked, a bad one */
+    } rows[] = {
+        {HD_VERDICT_FAIL, "false_alarm", "right", "right or false_alarm"},
+        {HD_VERDICT_PASS, "right", "missed", "right or missed"},
+        {HD_VERDICT_INCONCLUSIVE, "false_alarm", "missed", "false_alarm or missed"},
+        {HD_VERDICT_NONE, "false_alarm", "missed", "false_alarm or missed"},
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_string_equal(store_mark_words(f->arena, rows[i].verdict), rows[i].both);
+        for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
+            struct store_guard g = {.verdict = rows[i].verdict, .marked_ms = -1};
+            bool fits = str_is(words[k], rows[i].good) || str_is(words[k], rows[i].bad);
+            const char *said = store_mark_read(words[k], g.verdict, &g.was_good), *again = NULL;
+            assert_int_equal(said != NULL, fits);
+            assert_null(store_mark_word(&g, NULL));
+            if (!fits)
+                continue;
+            assert_int_equal(g.was_good, str_is(words[k], rows[i].good));
+            g.marked_ms = 1;
+            assert_string_equal(store_mark_word(&g, &again), words[k]);
+            assert_string_equal(again, said);
+        }
+    }
+    assert_null(store_mark_read(NULL, HD_VERDICT_FAIL, &(bool){false}));
 }
 
 /* Every switch onto green, and what became of it. */
@@ -447,7 +480,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_round_trip), T(test_put), T(test_finished), T(test_same_id_twice), T(test_list),
         T(test_list_leaves_out), T(test_pages), T(test_list_cap),
-        T(test_I8_list_walks_no_history), T(test_mark), T(test_switches_onto),
+        T(test_I8_list_walks_no_history), T(test_mark), T(test_mark_words), T(test_switches_onto),
         T(test_counts_of_schema_9), T(test_longest_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
