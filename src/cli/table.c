@@ -6,10 +6,14 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/reason.h"
 #include "base/str.h"
+
+#define LAST_MIN 24 /* a last column of less is not worth a paragraph */
 
 /* Characters, which is columns for all that we print ourselves. */
 static size_t width_of(const char *text)
@@ -40,14 +44,55 @@ void table_row(struct table *t, ...)
     t->n++;
 }
 
+/* How many bytes of `text` go into a line of `room` characters: up to a blank, or, where no blank comes in time,
+ * up to the next one: no address is broken. */
+static size_t fits(const char *text, size_t room)
+{
+    size_t at = 0, used = 0, blank = 0;
+    for (; text[at]; at++) {
+        bool lead = ((unsigned char)text[at] & 0xc0) != 0x80;
+        if (at && text[at] == ' ')
+            blank = at;
+        if (lead && used >= room && blank)
+            return blank;
+        used += lead;
+    }
+    return at;
+}
+
+/* The last cell of a row, continued below itself. */
+static void print_last(const char *text, size_t len, size_t start, size_t room, FILE *to)
+{
+    for (const char *end = text + len; text < end;) {
+        size_t n = room ? fits(text, room) : (size_t)(end - text);
+        if (text + n > end)
+            n = (size_t)(end - text);
+        (void)fprintf(to, "%.*s", (int)n, text);
+        for (text += n; text < end && *text == ' ';)
+            text++;
+        if (text < end)
+            (void)fprintf(to, "\n%*s", (int)start, "");
+    }
+}
+
 void table_print(const struct table *t, FILE *to)
 {
-    size_t width[TABLE_COLUMNS_MAX] = {0};
+    struct winsize size;
+    bool terminal = isatty(fileno(to)) && ioctl(fileno(to), TIOCGWINSZ, &size) == 0;
+    table_print_in(t, terminal ? size.ws_col : 0, to);
+}
+
+void table_print_in(const struct table *t, size_t columns, FILE *to)
+{
+    size_t width[TABLE_COLUMNS_MAX] = {0}, start = 0;
     for (size_t i = 0; i < t->n * t->columns; i++) {
         size_t w = width_of(t->cell[i]);
         if (w > width[i % t->columns])
             width[i % t->columns] = w;
     }
+    for (size_t i = 0; i + 1 < t->columns; i++)
+        start += width[i] + 2;
+    size_t room = columns >= start + LAST_MIN ? columns - start : 0;
     size_t blank = 0; /* not printed before something follows it in the line */
     for (size_t i = 0; i < t->n * t->columns; i++) {
         const char *cell = t->cell[i];
@@ -55,7 +100,11 @@ void table_print(const struct table *t, FILE *to)
         for (; len && cell[len - 1] == ' '; len--)
             padded++;
         if (len)
-            (void)fprintf(to, "%*s%.*s", (int)blank, "", (int)len, cell);
+            (void)fprintf(to, "%*s", (int)blank, "");
+        if (len && column + 1 == t->columns)
+            print_last(cell, len, start, room, to);
+        else if (len)
+            (void)fprintf(to, "%.*s", (int)len, cell);
         blank = len ? padded : blank + padded;
         if (column + 1 < t->columns)
             continue;

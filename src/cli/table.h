@@ -11,7 +11,8 @@
 
 #define TABLE_COLUMNS_MAX 12
 
-/* Rows gathered, then printed at once. The last column is as wide as it likes. */
+/* Rows gathered, then printed at once. On a terminal the last column is as wide as there is room, and goes on below
+ * itself; else it is one line, however long, for grep. */
 struct table {
     struct hd_arena *arena;
     size_t columns, n, room;
@@ -21,6 +22,7 @@ struct table {
 /* One text for each column; NULL and "" are shown as "-". */
 void table_row(struct table *, ...);
 void table_print(const struct table *, FILE *to);
+void table_print_in(const struct table *, size_t columns, FILE *to); /* of a terminal so wide; 0: none */
 
 /* A copy without what could change a terminal; newlines become spaces. NULL: "". */
 const char *table_clean(struct hd_arena *, const char *text);
