@@ -57,6 +57,16 @@ void metric_add(struct metric *m, double more)
 void metric_set(struct metric *m, double value) { atomic_store(&m->value, value); }
 double metric_value(const struct metric *m) { return atomic_load(&m->value); }
 
+double metric_read(const char *name, const char *labels)
+{
+    size_t n = atomic_load(&published);
+    for (size_t i = 0; i < n; i++) {
+        if (str_is(slots[i].name, name) && str_is(slots[i].labels, labels))
+            return metric_value(&slots[i]);
+    }
+    return NAN;
+}
+
 void metric_label(struct buf *to, const char *name, const char *value)
 {
     if (to->len)

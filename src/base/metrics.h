@@ -19,6 +19,11 @@ struct metric *metric_get(const char *name, enum metric_type, const char *help, 
 void metric_add(struct metric *, double more);
 void metric_set(struct metric *, double value);
 double metric_value(const struct metric *);
+/* What the series has, from any thread; NaN: there is none yet. */
+double metric_read(const char *name, const char *labels);
+/* Written by pipeline/question.c, read by the pages too. */
+#define METRIC_SOURCE_TOOK "haldane_source_answer_seconds"
+#define METRIC_SOURCE_AT "haldane_source_last_answer_timestamp_seconds"
 /* A label value with quotes, backslashes and newlines escaped, appended to `to`. */
 void metric_label(struct buf *to, const char *name, const char *value);
 /* Prometheus text 0.0.4, or OpenMetrics 1.0.0. */

@@ -237,10 +237,11 @@ static void sources(struct buf *b, const struct fleet_view *v)
     for (size_t i = 0; i < v->n_sources; i++) {
         const char *value = v->source[i].value;
         bool ok = str_begins(value, "ok ");
-        html_print(b, "%s<span class=\"s %s\">", i ? ", " : "", ok ? "pass" : "fail");
+        html_print(b, "%s<span class=\"s %s\">", i ? "; " : "", ok ? "pass" : "fail");
         html_icon(b, ok ? TONE_PASS : TONE_FAIL);
         html_print(b, "%s %s</span> since ", v->source[i].key + sizeof "source/" - 1, ok ? "answers" : "fails");
         html_time(b, stamp(value + (ok ? 3 : 4)), v->now_ms);
+        part_answered(b, ", ", v->source[i].key + sizeof "source/" - 1, v->now_ms);
     }
     html_print(b, ". <a href=\"/settings\">What is in force</a></p>");
     if (v->room.bytes)

@@ -4,6 +4,7 @@
  */
 #include "http/parts.h"
 
+#include "base/metrics.h"
 #include "base/str.h"
 
 #define STALE_MS                                                                                   \
@@ -191,6 +192,18 @@ void part_way(struct buf *b, const struct way *w)
         html_print(b, "</span>%s</li>", w->line[i].text);
     }
     html_print(b, "</ul>");
+}
+
+void part_answered(struct buf *b, const char *before, const char *source, int64_t now_ms)
+{
+    char text[STR_TIME_MAX];
+    BUF_AUTO labels = BUF_INIT(512);
+    metric_label(&labels, "datasource", source);
+    double at = metric_read(METRIC_SOURCE_AT, buf_at(&labels)), took = metric_read(METRIC_SOURCE_TOOK, buf_at(&labels));
+    if (!(at > 0))
+        return;
+    html_print(b, "%snewest answer in %s, ", before, str_duration((int64_t)(1000 * took), text));
+    html_ago(b, (int64_t)(1000 * at), now_ms);
 }
 
 void part_state(struct buf *b, int state)

@@ -37,6 +37,8 @@ void part_guards(struct buf *, const struct store_guard *, size_t n, bool servic
 void part_until(struct buf *, const struct way *, int64_t now_ms);
 /* What speaks for and against it, a line each. */
 void part_way(struct buf *, const struct way *);
+/* "newest answer in 12 ms, 3 s ago" of a data source; "" until this daemon had one. */
+void part_answered(struct buf *, const char *before, const char *source, int64_t now_ms);
 /* "[icon] watching" */
 void part_state(struct buf *, int state);
 /* "blue 41 to green 42"; of an analysis, which has no switch, "green 42 against blue 41" */

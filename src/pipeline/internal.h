@@ -108,7 +108,8 @@ struct source {
     int64_t clock_minus_boot; /* the source's wall clock less our boot clock */
     int64_t clock_read_ms;    /* boot */
     struct talk *clock_talk;
-    struct metric *ok, *failed;
+    struct metric *ok, *failed; /* questions */
+    struct metric *took, *at;   /* of the newest answer */
 };
 
 /* --- services and guards --- */

@@ -69,6 +69,8 @@ struct source *source_find(struct pipeline *p, const struct hd_datasource *ds)
     BUF_AUTO ok = BUF_INIT(512);
     BUF_AUTO bad = BUF_INIT(512);
     metric_label(&ok, "datasource", ds->name);
+    s->took = metric_get(METRIC_SOURCE_TOOK, METRIC_GAUGE, "Time that the newest answer of a data source took", buf_at(&ok));
+    s->at = metric_get(METRIC_SOURCE_AT, METRIC_GAUGE, "When a data source answered last", buf_at(&ok));
     metric_label(&bad, "datasource", ds->name);
     metric_label(&ok, "outcome", "ok");
     metric_label(&bad, "outcome", "error");
@@ -155,6 +157,14 @@ static void source_is(struct source *s, const struct pipeline *p, bool well, con
     s->dirty = true;
 }
 
+static void source_answered(const struct source *s, const struct talk *t)
+{
+    if (!t->said.n)
+        return;
+    metric_set(s->took, t->said.item[t->said.n - 1].response->took_ms / 1000.0);
+    metric_set(s->at, (double)t->p->now.wall_ms / 1000.0);
+}
+
 static void clocks_ready(struct pipeline *p)
 {
     size_t at = 0;
@@ -176,6 +186,7 @@ static void clock_done(void *user, struct talk *t, enum hd_code code, const stru
         s->clock_minus_boot = f->rows.source_now_ms - (p->now.boot_ms - took / 2);
         s->clock_known = true;
         s->clock_failing = false;
+        source_answered(s, t);
         s->base = t->base;
     } else {
         s->clock_known = false;
@@ -222,6 +233,8 @@ static void fetch_done(void *user, struct talk *t, enum hd_code code, const stru
         f->source->clock_known = false; /* another replica, another clock */
     }
     source_is(f->source, f->p, !code, code ? err->text : "");
+    if (!code)
+        source_answered(f->source, t);
     struct hd_arena *arena = t->arena; /* the rows live there */
     t->arena = NULL;
     while (f->waiters) {

@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -274,6 +275,11 @@ def countdown(d, b, base):
     w.equal(want, 1200000, "the service says how long the other side is kept")
     rows = page.go(base + "/").eval("[...document.querySelectorAll('table')[0].rows].map((r) => r.innerText)")
     live = next(r for r in rows if "\tlive\t" in r)
+    for path in ("/", "/settings"):
+        text = page.go(base + path).eval("document.body.innerText")
+        w.ok(re.search(r"newest answer in [\d.]+ m?s, [\d.]+ m?s ago", text),
+             f"{path}: how long the source took, and how old its answer is", text[-1500:])
+    page.go(base + "/")
     w.ok("green 100%" in live.replace("\n", " ") and "(in " in live and " of 15m 00s" in live and "2 of 2 ready" in live,
          "the fleet: what is served, how far the guard is, until when it can be taken back", live)
     w.ok("\tasked\t" in rows[1], "the worst stands first", str(rows))

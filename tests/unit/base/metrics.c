@@ -56,6 +56,7 @@ static void both_formats(void **state)
     assert_ptr_equal(metric_get("t_runs_total", METRIC_COUNTER, "Runs", "service=\"a\""), a);
     metric_add(a, 2);
     metric_add(a, 0.5);
+    assert_true(metric_read("t_runs_total", "service=\"a\"") == 2.5 && isnan(metric_read("t_runs_total", "")));
     metric_set(level, 3);
     metric_set(level, -1);
     assert_true(metric_value(a) == 2.5 && metric_value(level) == -1);
