@@ -106,6 +106,8 @@ bool str_read_duration(const char *text, int64_t *ret_ms)
             return false;
         char *end;
         double v = strtod(p, &end);
+        if (end != p + strspn(p, "0123456789.")) /* hexadecimal, or with an exponent */
+            return false;
         size_t n = strspn(end, "abcdefghijklmnopqrstuvwxyz");
         double ms = 0;
         for (size_t i = 0; i < sizeof unit / sizeof *unit; i++) {

@@ -113,7 +113,7 @@ static const char *text_fault(const struct call *c, const struct json *j, size_t
 {
     if (json_text(j, "", ret, NULL))
         return "must be a text";
-    if (!**ret)
+    if (!(*ret)[strspn(*ret, " \t\r\n")])
         return "must not be empty";
     if (strlen(*ret) > max)
         return arena_print(c->arena, "is longer than %zu bytes", max);
@@ -133,7 +133,7 @@ static const char *change_fault(const struct call *c, const struct json *j, stru
         if (!*w)
             return "takes only version, commit, url and actor";
         const char *text;
-        const char *fault = text_fault(c, k, HD_TEXT_MAX, &text);
+        const char *fault = json_get(j, *w) != k ? "is given twice" : text_fault(c, k, HD_TEXT_MAX, &text);
         if (fault)
             return arena_print(c->arena, "%s %s", *w, fault);
         if (str_is(*w, "url") && !str_begins(text, "https://") && !str_begins(text, "http://"))
@@ -218,7 +218,7 @@ static const struct field *field_of(const struct order *o, const char *key)
 static bool put_seen(struct call *c, const struct order *o, struct json_out *args)
 {
     const char *etag = call_header(c, "If-Match"), *state = call_form(c, "seen");
-    if (o == &order_guard_change && !etag && !c->form)
+    if (o == &order_guard_change && !(etag && *etag) && !c->form)
         (void)call_refuse(c, 428, "no_if_match", "send If-Match with the guard's ETag, or with *");
     else if (etag && strlen(etag) > HD_NAME_MAX)
         (void)call_refuse(c, 412, "changed", "the guard has changed since");

@@ -112,6 +112,7 @@ static void durations(void **state)
         {"90s", 90000, "1m30s", "90 s"},       {"3h", 10800000, "3h", "3h 00m"},
         {"5", -1, NULL, NULL},   {"", -1, NULL, NULL},    {"5 s", -1, NULL, NULL},
         {"5s1m", -1, NULL, NULL}, {"5x", -1, NULL, NULL}, {"-5s", -1, NULL, NULL},
+        {"0x10s", -1, NULL, NULL}, {"1e1m", -1, NULL, NULL}, {"1.2.3s", -1, NULL, NULL},
         {"1m1m", -1, NULL, NULL}, {"0.5ms", -1, NULL, NULL}, {"999999999999999d", -1, NULL, NULL},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
