@@ -130,6 +130,9 @@ static int run(const struct cli_args *args)
     CLIENT_AUTO client = NULL;
     int status = wait_read_options(args, &o);
     unsigned use = cli_option(args, "dry-run") ? CLIENT_READS : CLIENT_ORDERS;
+    const char *vain = cli_option(args, "wait") ? NULL : wait_option(args);
+    if (!status && vain) /* a job that is green because it did not wait */
+        status = cli_usage(args, "--%s is for --wait, which is not given", vain);
     if (!status)
         status = client_open(args, use | (cli_option(args, "wait") ? CLIENT_SIGNALS : 0), &client);
     if (status)

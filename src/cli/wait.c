@@ -51,6 +51,16 @@ static bool read_codes(const char *text, uint32_t *ret)
     return true;
 }
 
+const char *wait_option(const struct cli_args *args)
+{
+    static const struct cli_option of_wait[] = {WAIT_OPTIONS};
+    for (size_t i = 0; i < sizeof of_wait / sizeof *of_wait; i++) {
+        if (cli_option(args, of_wait[i].name))
+            return of_wait[i].name;
+    }
+    return NULL;
+}
+
 int wait_read_options(const struct cli_args *args, struct wait_options *ret)
 {
     const char *timeout = cli_option(args, "timeout"), *fail_on = cli_option(args, "fail-on");

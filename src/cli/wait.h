@@ -24,6 +24,8 @@ struct wait_options {
 
 /* Reads --timeout, --fail-on and --output; an exit status. */
 int wait_read_options(const struct cli_args *, struct wait_options *ret);
+/* The first of --timeout, --ci, --junit and --fail-on that is given; NULL: none is. */
+const char *wait_option(const struct cli_args *);
 /* Polls until the guard has ended or settled; tells changes on stderr, the result on stdout. Gives
  * the exit status, after --fail-on. */
 int wait_guard(struct client *, const char *id, const struct wait_options *);
