@@ -66,19 +66,39 @@ static struct guard *start(struct order *o, struct service *s, int candidate, in
     return made;
 }
 
+/* True: said that it belongs to another group than the one that is named. */
+static bool other_group(struct order *o, const struct store_guard *row)
+{
+    const char *group = order_text(o, "group");
+    if (!group || !row->group || str_is(group, row->group))
+        return false;
+    order_problem(o, 409, "other_group", arena_print(o->arena, "guard %s belongs to group %s", row->id, row->group));
+    return true;
+}
+
+/* Is the live guard about the sides that are named? */
+static bool same_sides(struct order *o, const struct guard *g)
+{
+    const char *to = order_text(o, "to"), *from = order_text(o, "from");
+    const char *odd = to && policy_colour(g->policy, to) < 0       ? to
+                      : from && policy_colour(g->policy, from) < 0 ? from
+                                                                   : NULL;
+    if (odd)
+        order_problem(o, 422, "no_such_colour", arena_print(o->arena, "'%s' is no colour of the service", odd));
+    else if ((to && !str_is(to, g->row.candidate)) || (from && !str_is(from, g->row.stable)))
+        order_problem(o, 409, "other_guard", arena_print(o->arena, "guard %s is live, and watches %s (from %s)", g->row.id,
+                                                         g->row.candidate, g->row.stable));
+    else
+        return true;
+    return false;
+}
+
 static void join(struct order *o, struct guard *g)
 {
-    const char *change = change_json(o), *version = order_text(o, "version"), *to = order_text(o, "to");
+    const char *change = change_json(o), *version = order_text(o, "version");
     const char *known = g->row.candidate_version, *group = order_text(o, "group");
-    if (to && policy_colour(g->policy, to) < 0) {
-        order_problem(o, 422, "no_such_colour", arena_print(o->arena, "'%s' is no colour of the service", to));
+    if (!same_sides(o, g))
         return;
-    }
-    if (to && !str_is(to, g->row.candidate)) {
-        order_problem(o, 409, "other_guard", arena_print(o->arena, "guard %s is live, and watches %s", g->row.id,
-                                                   g->row.candidate));
-        return;
-    }
     bool other = version && known && !str_is(version, known);
     if (other && (act_busy(g) || g->row.state == HD_STATE_AFTERCARE)) {
         order_problem(o, 409, "busy", arena_print(o->arena, "guard %s of version %s is %s; ask again when it "
@@ -93,11 +113,8 @@ static void join(struct order *o, struct guard *g)
         order_about(o, start(o, s, candidate, stable, before), 201);
         return;
     }
-    if (group && g->row.group && !str_is(group, g->row.group)) {
-        order_problem(o, 409, "other_group", arena_print(o->arena, "guard %s belongs to group %s", g->row.id,
-                                                         g->row.group));
+    if (other_group(o, &g->row))
         return;
-    }
     if (!order_apply_terms(o, g))
         return;
     if (group)
@@ -140,20 +157,46 @@ static struct store_guard *newest(const struct order *o, const struct service *s
     return store_guards(o->p->o.store, o->arena, &filter, &rows, &n, &err) || !n ? NULL : &rows[0];
 }
 
+/* The guard that answers is of the group that is named from now on, also when it has ended: the group's verdict
+ * must not lack it. False: it cannot be, which is said. */
+static bool take_group(struct order *o, const struct store_guard *g)
+{
+    struct store *s = o->p->o.store;
+    const char *group = order_text(o, "group");
+    struct hd_error err;
+    if (other_group(o, g))
+        return false;
+    if (!group || g->group)
+        return true;
+    enum hd_code code = store_begin(s, &err);
+    if (!code)
+        code = store_group_guard(s, g->id, group, &err);
+    if (!code)
+        code = store_commit(s, &err);
+    if (!code)
+        return true;
+    store_rollback(s);
+    order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+    return false;
+}
+
 /* The guard that has already answered the question: nothing was switched since it judged (or since
  * haldane took its candidate back). Asking late must not turn its answer into another one. */
 static bool answered(struct order *o, const struct service *s, const char *candidate)
 {
     const struct store_guard *g = newest(o, s);
-    const char *version = order_text(o, "version"), *to = order_text(o, "to");
+    const char *version = order_text(o, "version"), *to = order_text(o, "to"), *from = order_text(o, "from");
     if (!g || g->state == HD_STATE_CANCELLED || g->state == HD_STATE_SUPERSEDED)
         return false;
-    if (version && g->candidate_version && !str_is(version, g->candidate_version))
+    if ((version && g->candidate_version && !str_is(version, g->candidate_version)) ||
+        (from && !str_is(from, g->stable)))
         return false;
     bool stands = str_is(g->value_after, s->last.value) && str_is(g->candidate, candidate);
     bool taken_back = s->last.ours && (!to || str_is(to, g->candidate));
     if (!stands && !taken_back)
         return false;
+    if (!take_group(o, g))
+        return true;
     memcpy(o->about_id, g->id, sizeof o->about_id);
     o->status = 200;
     return true;

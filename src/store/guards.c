@@ -104,6 +104,12 @@ enum hd_code store_acknowledge(struct store *s, const char *id, const char *word
     return code;
 }
 
+enum hd_code store_group_guard(struct store *s, const char *id, const char *group, struct hd_error *err)
+{
+    return sql_write(s, "UPDATE guard SET version = version + 1, \"group\" = ?2 WHERE id = ?1",
+                     ARGS(TEXT_ARG(id), TEXT_ARG(group)), err);
+}
+
 static void read_columns(struct sql_row *row, struct store_guard *guard)
 {
     const char *id = row_text(row);

@@ -150,6 +150,8 @@ struct store_guard {
 enum hd_code store_add_guard(struct store *, const struct store_guard *, struct hd_error *err);
 /* Everything but its pin and its checks. HD_ABSENT: no such guard. */
 enum hd_code store_put_guard(struct store *, const struct store_guard *, struct hd_error *err);
+/* One that has ended belongs to this group. */
+enum hd_code store_group_guard(struct store *, const char *id, const char *group, struct hd_error *err);
 /* A human has seen it: `words` take the place of the call to act in its sentence; nothing else of the row
  * changes. HD_ABSENT: no such guard. */
 enum hd_code store_acknowledge(struct store *, const char *id, const char *words, struct hd_error *err);

@@ -5,6 +5,7 @@ switch, one asked for after haldane took the release back, a revert that would f
 
     orders.py HALDANE
 """
+import json
 import os
 import subprocess
 import sys
@@ -30,6 +31,10 @@ def main(world):
     g = d.guard()
     w.equal((g["candidate"]["colour"], g["stable"]["colour"]), ("green", "blue"),
             "it watches the side that was switched to")
+    for said, want in (({"from": "purple"}, 422), ({"from": "green"}, 409), ({"to": "green", "from": "green"}, 409)):
+        got = d.order("/guards", service="shop", **said)
+        w.equal(got[0], want, f"who names other sides than it watches does not join: {said}", str(got))
+    w.equal(d.order("/guards", service="shop", to="green", **{"from": "blue"})[0], 200, "who names the same joins")
     done = d.wait_state("reverted", 30)
     w.equal(router.weights(), BLUE, "its bad release is taken back")
     w.equal(done["id"], answer["id"], "by the guard that was ordered")
@@ -39,6 +44,12 @@ def main(world):
             "who asks after the revert gets the guard that judged the release")
     status, late = d.order("/guards", service="shop", to="green")
     w.equal((status, late.get("id")), (200, done["id"]), "by its colour too")
+    status, late = d.order("/guards", service="shop", group="train")
+    w.equal((status, late.get("id")), (200, done["id"]), "in the name of a group, too")
+    told = json.loads(d.get("/api/v1/groups/train")[1])
+    w.equal((told.get("verdict"), [g["id"] for g in told.get("guards", [])]), ("fail", [done["id"]]),
+            "which has its verdict from then on")
+    w.equal(d.order("/guards", service="shop", group="other")[0], 409, "and no other group has")
     status, late = d.order("/guards", service="shop", to="blue")
     w.equal(status, 409, "haldane's own revert is no switch to guard", str(late))
 
