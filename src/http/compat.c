@@ -50,19 +50,45 @@ static enum compat_found failed(struct call *c, struct compat_view *v, const str
     return say(v, COMPAT_BLIND, arena_print(c->arena, "the history cannot be read: %s", err->text));
 }
 
-/* Why there is no such service: which there are, or the one that was meant. NULL: there is. */
-static enum hd_code service_unknown(struct call *c, const char *name, const char **ret, struct hd_error *err)
+/* Of the sides that are named the one that is no colour of the service; NULL: they are. */
+static const char *colour_unknown(struct call *c, const struct store_service *s, const struct compat_ask *ask)
 {
+    const char *const asked[] = {ask->candidate, ask->stable};
+    BUF_AUTO b = BUF_INIT(HD_TEXT_MAX);
+    JSON_AUTO list = NULL;
+    bool known[2] = {!asked[0], !asked[1]};
+    if (json_parse((struct hd_span){s->colours, strlen(s->colours)}, &list, NULL))
+        return NULL;
+    for (const struct json *k = json_first(list); k; k = json_next(k)) {
+        const char *name = "";
+        (void)json_text(k, "", &name, NULL);
+        buf_print(&b, "%s%s", b.len ? ", " : "", name);
+        for (int i = 0; i < 2; i++)
+            known[i] |= str_is(asked[i], name);
+    }
+    if (known[0] && known[1])
+        return NULL;
+    return arena_print(c->arena, "'%s' is no colour of %s, which has %s", asked[known[0]], s->name, buf_at(&b));
+}
+
+/* Why there is no such service, or no such colour of it: which there are, or the one that was meant. NULL: there
+ * is. A run is of the sides that it was started for, which may be versions. */
+static enum hd_code service_unknown(struct call *c, const struct compat_ask *ask, const char **ret,
+                                    const char **ret_colour, struct hd_error *err)
+{
+    const char *name = ask->service;
     struct str_near near = {.word = name};
     struct store_service *list;
     BUF_AUTO b = BUF_INIT(HD_TEXT_MAX);
     size_t n;
-    *ret = NULL;
+    *ret = *ret_colour = NULL;
     if (store_services(c->store, c->arena, &list, &n, err))
         return err->code;
     for (size_t i = 0; i < n; i++) {
-        if (str_is(list[i].name, name))
+        if (str_is(list[i].name, name)) {
+            *ret_colour = ask->run ? NULL : colour_unknown(c, &list[i], ask);
             return HD_OK;
+        }
         str_near_offer(&near, list[i].name);
         buf_print(&b, "%s%s", i ? ", " : "", list[i].name);
     }
@@ -96,6 +122,22 @@ static enum compat_found look_guard(struct call *c, const char *id, struct compa
     if (code == HD_ABSENT)
         return say(v, COMPAT_UNKNOWN, arena_print(c->arena, "there is no guard %s", id));
     return code ? failed(c, v, &err) : tell(c, v);
+}
+
+/* A guard is named, and what it should be about. */
+static enum compat_found look_named(struct call *c, const struct compat_ask *ask, struct compat_view *v)
+{
+    enum compat_found found = look_guard(c, ask->guard, v);
+    const struct store_guard *g = &v->guard;
+    bool other = (ask->service && !str_is(ask->service, g->service)) ||
+                 (ask->candidate && !str_is(ask->candidate, g->candidate)) ||
+                 (ask->stable && !str_is(ask->stable, g->stable)) ||
+                 (ask->version && g->candidate_version && !str_is(ask->version, g->candidate_version));
+    if (found != COMPAT_FOUND || !other)
+        return found;
+    return say(v, COMPAT_OTHER,
+               arena_print(c->arena, "guard %s is about something else: %s of %s against %s", g->id, g->candidate,
+                           g->service, g->stable));
 }
 
 static enum compat_found look_run(struct call *c, const struct compat_ask *ask,
@@ -146,6 +188,7 @@ static enum compat_found look_service(struct call *c, const struct compat_ask *a
         return say(v, COMPAT_NOTHING,
                    arena_print(c->arena, "%s has had no guard yet", ask->service));
     bool other = (ask->candidate && !str_is(ask->candidate, rows->candidate)) ||
+                 (ask->stable && !str_is(ask->stable, rows->stable)) ||
                  (ask->version && !str_is(ask->version, rows->candidate_version));
     if (other)
         return say(v, COMPAT_NOTHING,
@@ -179,16 +222,18 @@ enum compat_found compat_look(struct call *c, const struct compat_ask *ask,
                               const struct hd_error *unread, struct compat_view *ret)
 {
     struct hd_error err;
-    const char *unknown;
+    const char *unknown, *no_colour;
     *ret = (struct compat_view){.reason = ""};
     if (!c->store)
         return failed(c, ret, unread);
     if (ask->guard)
-        return look_guard(c, ask->guard, ret);
+        return look_named(c, ask, ret);
     if (!ask->service)
         return say(ret, COMPAT_UNKNOWN, "name a guard or a service");
-    if (service_unknown(c, ask->service, &unknown, &err))
+    if (service_unknown(c, ask, &unknown, &no_colour, &err))
         return failed(c, ret, &err);
+    if (no_colour)
+        return say(ret, COMPAT_UNKNOWN, no_colour);
     enum compat_found found = ask->run  ? look_run(c, ask, ret)
                               : unknown ? COMPAT_NOTHING
                                         : look_service(c, ask, ret);

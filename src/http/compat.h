@@ -26,8 +26,8 @@ struct compat_ask {
 
 enum compat_found {
     COMPAT_FOUND,
-    COMPAT_UNKNOWN, /* no such service or guard, and there never was */
-    COMPAT_OTHER,   /* the run's name belongs to an analysis of other sides, or the service is no longer configured */
+    COMPAT_UNKNOWN, /* no such service, colour or guard, and there never was */
+    COMPAT_OTHER,   /* the run or the guard is about other sides, or the service is no longer configured */
     COMPAT_NOTHING, /* nobody judges that, or not any more */
     COMPAT_BLIND,   /* the store cannot be read, or the loop does not turn: ask again */
 };

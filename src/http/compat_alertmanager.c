@@ -51,14 +51,15 @@ static const char *put_alert(struct call *c, struct json_out *o, const struct js
 static const char *put_alerts(struct call *c, const struct json *body, const char *service,
                               const char *what, bool *ret_firing)
 {
-    const struct json *alerts = json_get(body, "alerts");
+    const struct json *alerts = json_get(body, "alerts"), *cut = json_get(body, "truncatedAlerts");
     const char *fault = NULL;
     int64_t left_out = 0;
     bool rest_fires = true;
     size_t n = 0;
     if (!alerts || json_type(alerts) != JSON_ARRAY)
         return "alerts must be a list";
-    (void)json_i64(json_get(body, "truncatedAlerts"), "truncatedAlerts", &left_out, NULL);
+    if (cut && (json_i64(cut, "truncatedAlerts", &left_out, NULL) || left_out < 0))
+        return "truncatedAlerts must be a count";
     if (str_is(text_in(c, body, "status", 20), "resolved"))
         rest_fires = false;
     const char *group = "";
@@ -124,6 +125,8 @@ enum hd_code alertmanager_take(struct call *c, struct hd_error *err)
     JSON_AUTO body = NULL;
     if (what && !starts && !str_is(what, "feed") && !str_is(what, "fail"))
         return call_refuse(c, 400, "bad_parameter", "do must be start, feed or fail");
+    if (!starts && (call_query(c, "to") || call_query(c, "from")))
+        return call_refuse(c, 400, "bad_parameter", "to and from are for do=start");
     if (json_parse(buf_span(&c->body), &body, err) || json_type(body) != JSON_OBJECT)
         return call_refuse(c, 400, "bad_json", "the body is not a JSON object");
     if (!service || !*service)

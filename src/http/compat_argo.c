@@ -131,6 +131,10 @@ static bool take_body(struct call *c, struct argo_ask *ask)
     }
     for (const struct json *k = json_first(body); k; k = json_next(k)) {
         const char **at = place_of(ask, json_key(k)), *text;
+        if (json_get(body, json_key(k)) != k) {
+            (void)call_refuse(c, 422, "bad_field", "%s is given twice", json_key(k));
+            return false;
+        }
         if (!at || json_text(k, json_key(k), &text, &err)) {
             (void)call_refuse(c, 422, "bad_field", "%s is not known here, or no text", json_key(k));
             return false;

@@ -59,6 +59,24 @@ static const char *member(struct call *c, const struct json *j, const char *key)
     return json_text(json_get(j, key), key, &text, NULL) || !*text ? NULL : arena_text(c->arena, text);
 }
 
+/* Of Flagger's words and ours the first that is no text: to leave it out would open more than was meant. */
+static const char *odd_member(const struct json *body)
+{
+    static const char *const texts[] = {"name", "namespace", "phase", "checksum", "reason", "run", "for"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const struct json *j = json_get(body, texts[i]);
+        if (j && json_type(j) != JSON_STRING && json_type(j) != JSON_NULL)
+            return texts[i];
+    }
+    return NULL;
+}
+
+static bool is_empty(const struct json *body, const char *key)
+{
+    const char *text;
+    return !json_text(json_get(body, key), key, &text, NULL) && !*text;
+}
+
 /* False: refused. */
 static bool read_hook(struct call *c, struct hook *h)
 {
@@ -68,7 +86,7 @@ static bool read_hook(struct call *c, struct hook *h)
         (void)call_refuse(c, 400, "bad_json", "the body is not a JSON object");
         return false;
     }
-    const char *namespace = member(c, body, "namespace"), *lasts = member(c, body, "for");
+    const char *namespace = member(c, body, "namespace"), *lasts = member(c, body, "for"), *odd = odd_member(body);
     *h = (struct hook){
         .name = member(c, body, "name"),
         .phase = member(c, body, "phase"),
@@ -77,9 +95,13 @@ static bool read_hook(struct call *c, struct hook *h)
         .run = member(c, body, "run"),
         .message = member(c, json_get(body, "metadata"), "eventMessage"),
     };
-    if (!h->name || !namespace || strlen(h->name) > NAME_MAX_ || strlen(namespace) > NAME_MAX_)
+    if (odd)
+        (void)call_refuse(c, 400, "bad_field", "%s must be a text", odd);
+    else if (is_empty(body, "run"))
+        (void)call_refuse(c, 400, "bad_field", "run is empty");
+    else if (!h->name || !namespace || strlen(h->name) > NAME_MAX_ || strlen(namespace) > NAME_MAX_)
         (void)call_refuse(c, 400, "bad_name", "name and namespace must be texts");
-    else if (lasts && (!str_read_duration(lasts, &h->lasts_ms) || h->lasts_ms <= 0))
+    else if (is_empty(body, "for") || (lasts && (!str_read_duration(lasts, &h->lasts_ms) || h->lasts_ms <= 0)))
         (void)call_refuse(c, 400, "bad_duration", "for must be a duration like 30m");
     else
         h->gate = arena_print(c->arena, "%s.%s", h->name, namespace);
@@ -185,6 +207,17 @@ static struct compat_ask ask_of(struct call *c, const struct hook *h)
 
 static bool passes(struct call *c, const char *key) { return str_is(call_query(c, key), "pass"); }
 
+/* What of the address of a check makes no sense; NULL: nothing. */
+static const char *odd_check(struct call *c)
+{
+    static const char *const words[] = {"on_running", "on_inconclusive"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (call_query(c, words[i]) && !passes(c, words[i]))
+            return arena_print(c->arena, "%s is pass, or left out", words[i]);
+    }
+    return str_is(call_query(c, "candidate"), "") ? "candidate is empty" : NULL;
+}
+
 static void started(struct call *c, unsigned status, const struct json *body)
 {
     const char *headline = "an analysis was started";
@@ -213,6 +246,9 @@ enum hd_code flagger_check(struct call *c, struct hd_error *err)
     (void)err;
     if (!read_hook(c, &h))
         return HD_OK;
+    const char *odd = odd_check(c);
+    if (odd)
+        return call_refuse(c, 400, "bad_parameter", "%s", odd);
     struct compat_ask ask = ask_of(c, &h);
     enum compat_found found = compat_look(c, &ask, err, &v);
     if (found == COMPAT_NOTHING && ask.run)

@@ -55,10 +55,18 @@ static const char *scope_text(const struct json *side, const char *key)
     return text && *text ? text : NULL;
 }
 
+static bool is_odd(const struct json *side, const char *key)
+{
+    const struct json *j = json_get(side, key);
+    return j && json_type(j) != JSON_STRING && json_type(j) != JSON_NULL;
+}
+
 /* Both or neither must be there. */
 static bool read_window(const struct json *side, struct window *ret)
 {
     const char *start = scope_text(side, "start"), *end = scope_text(side, "end");
+    if (is_odd(side, "start") || is_odd(side, "end"))
+        return false;
     ret->from_ms = ret->to_ms = -1;
     return (!start && !end) ||
            (start && end && str_read_time(start, &ret->from_ms) && str_read_time(end, &ret->to_ms));

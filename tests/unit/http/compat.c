@@ -86,7 +86,8 @@ static void fill(const char *path)
     sample_ok(store_open(&o, &s, &err), &err);
     sample_ok(store_begin(s, &err), &err);
     for (int i = 0; i < KINDS; i++)
-        service[i] = (struct store_service){.name = names[i], .colours = "[]", .checks = "[]", .about = "{}"};
+        service[i] = (struct store_service){
+            .name = names[i], .colours = "[\"blue\",\"green\"]", .checks = "[]", .about = "{}"};
     sample_ok(store_put_services(s, service, KINDS, &err), &err);
     sample_ok(store_put_fact(s, "config/loaded", "1700000000000 hash", &err), &err);
     for (int i = 0; i < KINDS; i++)
@@ -451,10 +452,68 @@ static void test_orders(void **state)
     bench_close(&b);
 }
 
+/* What is wrong as it is put is told, and neither answered as something else nor ordered. */
+static void test_mistaken(void **state)
+{
+#define GUARD_ID "01JD2K00000000000000000G00" /* of the service pass */
+#define UNSAID "\"Inconclusive\",\"verdict\":\"none\""
+#define MISTAKEN "{\"phase\":\"Failed\",\"verdict\":\"none\""
+#define HOOK_WITH(more) "{\"name\":\"pass\",\"namespace\":\"ns\"," more "}"
+#define SIDE(colour, times) "{\"scope\":\"" colour "\"," times "}"
+#define SCOPES(times)                                                                                          \
+    "{\"scopes\":{\"d\":{\"controlScope\":" SIDE("blue", times) ",\"experimentScope\":" SIDE("green", times) \
+    "}},\"thresholds\":{\"pass\":95,\"marginal\":75}}"
+    static const struct {
+        const char *name, *path, *body; /* body NULL: a GET */
+        int status;
+        const char *text;
+    } row[] = {
+        {"argo, the guard of another service", ARGO "?guard=" GUARD_ID "&service=fail", NULL, 200, UNSAID},
+        {"argo, the guard of another side", ARGO "?guard=" GUARD_ID "&candidate=blue", NULL, 200, UNSAID},
+        {"argo, a guard as it is", ARGO "?guard=" GUARD_ID "&service=pass&candidate=green", NULL, 200, "\"Successful\""},
+        {"argo, no colour", ARGO "?service=pass&candidate=purple", NULL, 200, MISTAKEN},
+        {"argo, no colour to compare with", ARGO "?service=pass&stable=purple", NULL, 200, MISTAKEN},
+        {"argo, a field twice", ARGO, "{\"service\":\"pass\",\"service\":\"fail\"}", 200, MISTAKEN},
+        {"flagger, another word", FLAGGER "/check?on_running=yes", HOOK_WITH("\"checksum\":\"c1\""), 400, "on_running"},
+        {"flagger, no word", FLAGGER "/check?on_inconclusive=", HOOK_WITH("\"checksum\":\"c1\""), 400,
+         "on_inconclusive"},
+        {"flagger, no candidate", FLAGGER "/check?candidate=", HOOK_WITH("\"checksum\":\"c1\""), 400, "candidate"},
+        {"a gate for 30", "/gate/open", HOOK_WITH("\"for\":30"), 400, "for must be a text"},
+        {"a gate for nothing", "/gate/open", HOOK_WITH("\"for\":\"\""), 400, "for must be a duration"},
+        {"a gate of run 5", "/gate/open", HOOK_WITH("\"run\":5"), 400, "run must be a text"},
+        {"a gate of no run", "/gate/open", HOOK_WITH("\"run\":\"\""), 400, "run is empty"},
+        {"a gate of checksum 5", "/gate/open", HOOK_WITH("\"checksum\":5"), 400, "checksum must be a text"},
+        {"an event of phase 7", FLAGGER "/event", HOOK_WITH("\"phase\":7"), 400, "phase must be a text"},
+        {"alerts, a side without a start", "/compat/alertmanager?service=pass&to=green", "{\"alerts\":[]}", 400, "do=start"},
+        {"alerts, a count of words", "/compat/alertmanager?service=pass", "{\"alerts\":[],\"truncatedAlerts\":\"5\"}", 400,
+         "truncatedAlerts"},
+        {"alerts, a count below 0", "/compat/alertmanager?service=pass", "{\"alerts\":[],\"truncatedAlerts\":-5}", 400,
+         "truncatedAlerts"},
+        {"kayenta, times as numbers", "/compat/kayenta/canary/pass", SCOPES("\"start\":1700000000000,\"end\":1700000600000"),
+         400, "start and end of a scope must be times"},
+    };
+    struct bench b;
+    (void)state;
+    bench_open(&b, -1, 5000, 0);
+    fill(b.path);
+    set_tick(&column[0]);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        BUF_AUTO request = BUF_INIT(4096);
+        if (row[i].body)
+            (void)post_of(&(struct order_row){.path = row[i].path}, row[i].body, &request);
+        else
+            buf_print(&request, "GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", row[i].path);
+        const char *reply = ask(&b, buf_at(&request));
+        if (status_of(reply) != row[i].status || !strstr(reply, row[i].text))
+            fail_msg("%s:\n%s", row[i].name, reply);
+    }
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdicts), cmocka_unit_test(test_old),
         cmocka_unit_test(test_gone),
-                                       cmocka_unit_test(test_orders)};
+                                       cmocka_unit_test(test_orders), cmocka_unit_test(test_mistaken)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
