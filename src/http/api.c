@@ -128,6 +128,10 @@ static bool read_filter(struct call *c, struct store_filter *ret)
     else if ((since && !str_read_time(since, &ret->since_ms)) ||
              (until && !str_read_time(until, &ret->until_ms)))
         bad = "since and until must be times like 2026-11-20T03:04:10Z";
+    else if (until && since && ret->since_ms >= ret->until_ms)
+        bad = "since must lie before until";
+    else if (str_is(ret->service, "") || str_is(ret->group, ""))
+        bad = "service and group must not be empty";
     else if (verdict && (ret->verdict = hd_verdict_of(verdict)) < 0)
         bad = "verdict must be none, pass, fail or inconclusive";
     else if (human && !str_is(human, "true"))

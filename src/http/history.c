@@ -60,6 +60,8 @@ bool history_read(struct call *c, size_t limit, struct history *ret)
         bad = "\"since\" is not a day like 2026-11-20.";
     else if (*ret->until && !read_day(c->arena, ret->until, true, &ret->filter.until_ms))
         bad = "\"until\" is not a day like 2026-11-20.";
+    else if (*ret->since && *ret->until && ret->filter.since_ms >= ret->filter.until_ms)
+        bad = "\"until\" lies before \"since\".";
     else if (ret->filter.before && !view_is_id(ret->filter.before))
         bad = "\"before\" is not the id of a guard.";
     ret->narrowed = *ret->show || *ret->since || *ret->until || ret->filter.before;
@@ -197,10 +199,19 @@ static void csv_row(struct buf *b, const struct store_guard *g)
 static enum hd_code load(struct call *c, struct store_guard **ret, size_t *ret_n,
                          struct hd_error *err)
 {
+    const struct store_filter any = {.service = c->param, .verdict = -1, .limit = 1};
     struct history h;
+    struct store_service service;
+    struct store_guard *last;
+    size_t n;
     if (!history_read(c, HD_ROWS_MAX, &h))
         return HD_OK;
-    return store_guards(c->store, c->arena, &h.filter, ret, ret_n, err);
+    if (store_guards(c->store, c->arena, &h.filter, ret, ret_n, err) ||
+        (!*ret_n && store_guards(c->store, c->arena, &any, &last, &n, err)))
+        return err->code;
+    if (!*ret_n && !n && store_service(c->store, c->arena, c->param, &service, err) == HD_ABSENT)
+        return call_refuse(c, 404, "unknown_service", "There is no service %s.", c->param);
+    return HD_OK;
 }
 
 enum hd_code history_csv(struct call *c, struct hd_error *err)

@@ -460,6 +460,7 @@ static void test_mistaken(void **state)
 #define MISTAKEN "{\"phase\":\"Failed\",\"verdict\":\"none\""
 #define HOOK_WITH(more) "{\"name\":\"pass\",\"namespace\":\"ns\"," more "}"
 #define SIDE(colour, times) "{\"scope\":\"" colour "\"," times "}"
+#define HOOK_C1 HOOK_WITH("\"checksum\":\"c1\"")
 #define SCOPES(times)                                                                                          \
     "{\"scopes\":{\"d\":{\"controlScope\":" SIDE("blue", times) ",\"experimentScope\":" SIDE("green", times) \
     "}},\"thresholds\":{\"pass\":95,\"marginal\":75}}"
@@ -474,10 +475,9 @@ static void test_mistaken(void **state)
         {"argo, no colour", ARGO "?service=pass&candidate=purple", NULL, 200, MISTAKEN},
         {"argo, no colour to compare with", ARGO "?service=pass&stable=purple", NULL, 200, MISTAKEN},
         {"argo, a field twice", ARGO, "{\"service\":\"pass\",\"service\":\"fail\"}", 200, MISTAKEN},
-        {"flagger, another word", FLAGGER "/check?on_running=yes", HOOK_WITH("\"checksum\":\"c1\""), 400, "on_running"},
-        {"flagger, no word", FLAGGER "/check?on_inconclusive=", HOOK_WITH("\"checksum\":\"c1\""), 400,
-         "on_inconclusive"},
-        {"flagger, no candidate", FLAGGER "/check?candidate=", HOOK_WITH("\"checksum\":\"c1\""), 400, "candidate"},
+        {"flagger, another word", FLAGGER "/check?on_running=yes", HOOK_C1, 400, "on_running"},
+        {"flagger, no word", FLAGGER "/check?on_inconclusive=", HOOK_C1, 400, "on_inconclusive"},
+        {"flagger, no candidate", FLAGGER "/check?candidate=", HOOK_C1, 400, "candidate"},
         {"a gate for 30", "/gate/open", HOOK_WITH("\"for\":30"), 400, "for must be a text"},
         {"a gate for nothing", "/gate/open", HOOK_WITH("\"for\":\"\""), 400, "for must be a duration"},
         {"a gate of run 5", "/gate/open", HOOK_WITH("\"run\":5"), 400, "run must be a text"},
