@@ -21,7 +21,7 @@ static bool unchanged(struct order *o, const struct store_guard *row)
     return false;
 }
 
-static void tell(struct order *o, struct guard *g, const struct store_guard *row, const char *what)
+void order_tell(struct order *o, struct guard *g, const struct store_guard *row, const char *what)
 {
     const char *why = order_text(o, "reason"), *by = o->by.name;
     const char *text = why ? arena_print(o->arena, "%s: %s", by, why) : by;
@@ -88,11 +88,11 @@ static void change(struct order *o, struct guard *g, const struct store_guard *r
     if (g)
         g->dirty = true;
     if (mode)
-        tell(o, g, row, arena_print(o->arena, "Mode set to %s", mode));
+        order_tell(o, g, row, arena_print(o->arena, "Mode set to %s", mode));
     if (by_ms)
-        tell(o, g, row, arena_print(o->arena, "Extended by %s", str_duration(by_ms, lasts)));
+        order_tell(o, g, row, arena_print(o->arena, "Extended by %s", str_duration(by_ms, lasts)));
     if (note)
-        tell(o, g, row, arena_print(o->arena, "Note: %s", note));
+        order_tell(o, g, row, arena_print(o->arena, "Note: %s", note));
     o->status = 200;
 }
 
@@ -127,12 +127,11 @@ static void mark(struct order *o, struct guard *g, const struct store_guard *row
     struct service *of = service_find(o->p, row->service);
     if (of)
         limits_old(of);
-    tell(o, g, row, arena_print(o->arena, "Marked: %s", said));
+    order_tell(o, g, row, arena_print(o->arena, "Marked: %s", said));
     o->status = 200;
 }
 
-/* The row as it is stored; NULL: there is no such guard, which is said. */
-static const struct store_guard *stored(struct order *o)
+const struct store_guard *order_stored(struct order *o)
 {
     struct store_guard *row = arena_of(o->arena, struct store_guard);
     struct hd_error err;
@@ -147,14 +146,14 @@ static const struct store_guard *stored(struct order *o)
 
 void change_order(struct order *o)
 {
-    const struct store_guard *row = stored(o);
+    const struct store_guard *row = order_stored(o);
     if (row)
         change(o, o->g, row);
 }
 
 void mark_order(struct order *o)
 {
-    const struct store_guard *row = stored(o);
+    const struct store_guard *row = order_stored(o);
     if (row)
         mark(o, o->g, row);
 }
@@ -207,7 +206,7 @@ static bool apply_duration(struct order *o, struct guard *g, int64_t duration_ms
     if (more > 0 && !extend(o, g, more))
         return false;
     if (more > 0)
-        tell(o, g, &g->row, arena_print(o->arena, "Extended by %s", str_duration(more, lasts)));
+        order_tell(o, g, &g->row, arena_print(o->arena, "Extended by %s", str_duration(more, lasts)));
     return true;
 }
 
@@ -220,14 +219,14 @@ bool order_apply_terms(struct order *o, struct guard *g)
     if (t->duration_ms && !apply_duration(o, g, t->duration_ms))
         return false;
     if (t->unsafe && !g->unsafe)
-        tell(o, g, &g->row, "Said to be not safe to roll back: it only advises");
+        order_tell(o, g, &g->row, "Said to be not safe to roll back: it only advises");
     if (t->unsafe && !g->unsafe) {
         g->unsafe = true;
         guard_pin(g);
     }
     if (mode > g->row.mode) {
         g->row.mode = mode;
-        tell(o, g, &g->row, arena_print(o->arena, "Mode set to %s", hd_mode_word(mode)));
+        order_tell(o, g, &g->row, arena_print(o->arena, "Mode set to %s", hd_mode_word(mode)));
     }
     g->dirty = true;
     return true;

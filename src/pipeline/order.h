@@ -53,6 +53,10 @@ void order_about(struct order *, struct guard *, int status);
 bool order_read_terms(struct order *);
 /* To a guard that the order has started, or joins. False: refused, and nothing has changed. */
 bool order_apply_terms(struct order *, struct guard *);
+/* The row of any guard as it is stored, which the answer is about; NULL: there is none, which is said. */
+const struct store_guard *order_stored(struct order *);
+/* Into the journal: what was ordered, by whom and why. `g`: when it is live. */
+void order_tell(struct order *, struct guard *g, const struct store_guard *, const char *what);
 /* Puts the order aside until the router has been read: what it was a second ago may be the other
  * side of the very switch that is asked about. */
 void order_read_first(struct order *);

@@ -4,7 +4,6 @@
  * gave), move the traffic back, cancel it, acknowledge it. A human may order what a policy would not
  * do, but not what the gate forbids. Called by command.c.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -321,9 +320,13 @@ void acknowledge_order(struct order *o)
     if (g) {
         g->row.needs_human = false;
         event_resolve(g, false);
+        order_tell(o, g, &g->row, "Acknowledged");
         order_about(o, g, 200);
         return;
     }
+    const struct store_guard *row = order_stored(o);
+    if (!row)
+        return;
     enum hd_code code = store_begin(p->o.store, &err);
     if (!code)
         code = store_acknowledge(p->o.store, o->guard, acknowledged_by(o), &err);
@@ -333,13 +336,10 @@ void acknowledge_order(struct order *o)
         code = store_commit(p->o.store, &err);
     if (code) {
         store_rollback(p->o.store);
-        if (code == HD_ABSENT)
-            order_problem(o, 404, "no_guard", "there is no such guard");
-        else
-            order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
+        order_problem(o, 503, "not_saved", arena_text(o->arena, err.text));
         return;
     }
     p->outbox_ms = p->now.boot_ms;
-    (void)snprintf(o->about_id, sizeof o->about_id, "%s", o->guard);
+    order_tell(o, NULL, row, "Acknowledged");
     o->status = 200;
 }

@@ -89,6 +89,8 @@ def change(d, c, router):
             "a verdict is marked as a false alarm")
     mark = d.api(path)["mark"]
     w.equal((mark["verdict"], mark["reason"], mark["actor"]), ("false_alarm", "the test", "local"), "and says so")
+    w.equal(c.send("POST", f"{path}/acknowledge", {"reason": "bob looks"})[0], 200, "a human has seen it")
+    w.equal(d.api(f"{path}/timeline")["items"][-1]["text"], "Acknowledged. local: bob looks", "and said why")
     w.equal(c.send("POST", f"{path}/cancel", {"reason": "x"}, Idempotency_Key="c")[0], 404, "nothing left to cancel")
     done = subprocess.run([d.world.binary, "replay", ended["id"], "-c", d.file], capture_output=True, text=True,
                           timeout=20, check=False)
