@@ -266,6 +266,29 @@ static void build_kind(struct site *s)
               s->raw->candidate);
 }
 
+static bool moves_by_itself(const struct hd_policy *p)
+{
+    return p->mode == HD_MODE_ENFORCE && p->on_fail == HD_ON_FAIL_REVERT;
+}
+
+/* Two services that move the same traffic: each takes a revert of the other for a switch. */
+static void lint_same_router(const struct site *s, const struct path *p)
+{
+    const struct node *services = node_get(s->b->tree, "services"), *own = node_get(s->node, "actuator");
+    for (const struct raw_service *other = s->b->root->service; other < s->raw; other++) {
+        const struct node *n = node_get(services, other->policy.name);
+        if (!moves_by_itself(&s->raw->policy) || !moves_by_itself(&other->policy) ||
+            !node_is_same(node_get(n, "actuator"), own) ||
+            !node_is_same(node_get(n, "colours"), node_get(s->node, "colours")))
+            continue;
+        mistake_warn(s->b->m, own, p,
+                     "moves the same traffic as service %s: a switch starts two guards, and each may revert it; put "
+                     "the checks of both into one service, or set `mode: shadow` for the one that only watches",
+                     other->policy.name);
+        return;
+    }
+}
+
 static void build_actuator(struct site *s)
 {
     struct hd_policy *policy = &s->raw->policy;
@@ -288,8 +311,10 @@ static void build_actuator(struct site *s)
                  !mistake_hurts(s->b->m, node_get(s->node, "colours")) && s->raw->n_colours >= 2;
     if (whole && a->check && a->check(&policy->site, &err))
         build_wrong(s->b, build_at(s->node, "actuator"), &p, err.text);
+    if (whole)
+        lint_same_router(s, &p);
     bool told = (a->readiness && a->readiness(policy->actuator.cfg)) || policy->target.trust || s->raw->probe.url;
-    if (policy->mode == HD_MODE_ENFORCE && policy->on_fail == HD_ON_FAIL_REVERT && !told)
+    if (moves_by_itself(policy) && !told)
         mistake_add(s->b->m, build_at(s->node, "actuator"), &p,
                     "in mode enforce haldane must know that the colour to go back to is ready, and "
                     "%s cannot say it: give `target: {probe: {url: ...}}`, or `target: trust`",

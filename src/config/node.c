@@ -51,6 +51,19 @@ bool node_is_hurt(const struct node *n)
     return hurt;
 }
 
+bool node_is_same(const struct node *x, const struct node *y)
+{
+    if (!x || !y)
+        return x == y;
+    bool same = x->kind == y->kind && x->n == y->n && str_is(x->text ? x->text : "", y->text ? y->text : "");
+    const struct node *item = y->first;
+    for (const struct node *c = x->first; c && same; c = c->next) {
+        same = node_is_same(c, c->key ? node_get(y, c->key->text) : item);
+        item = item ? item->next : NULL;
+    }
+    return same;
+}
+
 struct node *node_make(struct hd_arena *a, const struct node *like, enum node_kind kind,
                        const char *text)
 {

@@ -37,6 +37,8 @@ struct node *node_make(struct hd_arena *, const struct node *like, enum node_kin
 void node_put(struct hd_arena *, struct node *map, const char *key, struct node *child);
 /* True for a plain scalar that says nothing: empty, ~, null. */
 bool node_is_null(const struct node *);
+/* Do both say the same: keys in any order, however quoted? Two NULLs do. */
+bool node_is_same(const struct node *, const struct node *);
 /* True when a mistake was named at it or at anything in it. NULL is whole. */
 bool node_is_hurt(const struct node *);
 

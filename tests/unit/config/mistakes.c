@@ -327,6 +327,37 @@ static void services_have_series_of_their_own(void **state)
     }
 }
 
+/* The second of two services, beside one that moves the servers blue and green of the backend shop. */
+static const struct {
+    const char *name, *cart, *want;
+} routers[] = {
+    {"the same backend", "actuator: {type: haproxy, socket: /s, backend: shop}",
+     "t:6:44: services.cart.actuator: warning: moves the same traffic as service shop"},
+    {"said otherwise", "actuator: {backend: 'shop', type: haproxy, socket: /s}", "services.cart.actuator: warning: "},
+    {"another backend", "actuator: {type: haproxy, socket: /s, backend: cart}", NULL},
+    {"another socket", "actuator: {type: haproxy, socket: /t, backend: shop}", NULL},
+    {"other servers", "colours: [red, grey], actuator: {type: haproxy, socket: /s, backend: shop}", NULL},
+    {"it only watches", "mode: shadow, actuator: {type: haproxy, socket: /s, backend: shop}", NULL},
+    {"it only pages", "on_fail: page, actuator: {type: haproxy, socket: /s, backend: shop}", NULL},
+};
+
+static void services_have_traffic_of_their_own(void **state)
+{
+    static const char two[] =
+        "version: 1\ndatasources: {prom: {type: prometheus, url: \"http://127.0.0.1:9090\"}}\nservices:\n"
+        "  shop: {colours: [blue, green], actuator: {type: haproxy, socket: /s, backend: shop},\n"
+        "    checks: [{use: http-5xx-ratio, with: {job: shop}, max: 1%%}], on_fail: revert}\n"
+        "  cart: {%s%s,\n    checks: [{use: http-5xx-ratio, with: {job: cart}, max: 1%%}]%s}\n";
+    (void)state;
+    for (size_t i = 0; i < sizeof routers / sizeof *routers; i++) {
+        ARENA_AUTO a = arena_new();
+        const char *cart = routers[i].cart;
+        warns(a, routers[i].name,
+              arena_print(a, two, strstr(cart, "colours") ? "" : "colours: [blue, green], ", cart,
+                          strstr(cart, "on_fail") ? "" : ", on_fail: revert"), routers[i].want);
+    }
+}
+
 /* Whole files that are no config. */
 static const struct {
     const char *name, *text, *want;
@@ -406,6 +437,7 @@ int main(void)
         cmocka_unit_test(rows_hold),
         cmocka_unit_test(warnings_are_no_mistakes),
         cmocka_unit_test(services_have_series_of_their_own),
+        cmocka_unit_test(services_have_traffic_of_their_own),
         cmocka_unit_test(files_hold),
         cmocka_unit_test(i8_too_many_mistakes_are_counted),
         cmocka_unit_test(a_literal_secret_is_not_repeated),
