@@ -93,7 +93,7 @@ void cause_say(struct buf *b, const struct cause_facts *f)
         break;
     case CAUSE_RECOVERED:
         buf_print(b, CANNOT_TELL "%s had too little traffic in the same polls to compare with. Users were well "
-                  "again after the traffic was moved back, which speaks for the release.", s);
+                  "again after the traffic was moved back, which points at the release.", s);
         break;
     }
 }

@@ -39,7 +39,7 @@ static void sentences(void **state)
          "Likely: green gives no samples, while the source still has those of blue.", true, false},
         {"nothing beside it", FAIL, 0, R(ABOVE_MAX), false, ALONE, false, false},
         {"nothing beside it, then well", FAIL, 0, R(EVIDENCE), true,
-         ALONE " Users were well again after the traffic was moved back, which speaks for the release.", false,
+         ALONE " Users were well again after the traffic was moved back, which points at the release.", false,
          false},
         {"an order", FAIL, 0, 0, true, "", true, false},
         {"an alert", FAIL, 0, R(ALERT), false,
