@@ -357,6 +357,16 @@ static void build_probe(struct site *s)
     }
 }
 
+void build_polls(struct site *s, const struct hd_rule *rule, int64_t warmup_ms, const struct node *at, const struct path *p)
+{
+    const struct hd_policy *policy = &s->raw->policy;
+    int64_t judged_ms = policy->guard.duration_ms - warmup_ms, interval_ms = policy->guard.interval_ms;
+    int64_t polls = judged_ms > 0 && interval_ms > 0 ? judged_ms / interval_ms : 0;
+    if (polls && rule->k > polls && !s->b->pin && !mistake_hurts(s->b->m, node_get(s->node, "guard")))
+        mistake_warn(s->b->m, at, p, "asks for %u polls in breach, and the guard judges a check at most %lld time%s: it "
+                     "never fails", rule->k, (long long)polls, polls == 1 ? "" : "s");
+}
+
 static void build_guard(struct site *s)
 {
     const struct hd_policy *policy = &s->raw->policy;
@@ -367,6 +377,11 @@ static void build_guard(struct site *s)
     if (policy->guard.warmup_ms >= duration)
         WRONG(s->b, guard, &p, "warmup", "the warm-up (%s) must end before the guard (%s) does",
               str_duration(policy->guard.warmup_ms, warmup), str_duration(duration, whole));
+    if (policy->detect.switch_at >= 1 && !s->b->pin) {
+        struct path detect = PATH_KEY(&s->path, "detect");
+        WRONG(s->b, build_at(s->node, "detect"), &detect, "switch_at",
+              "no share rises above 100%%: no switch would ever be noticed");
+    }
     if (duration < 3 * policy->guard.interval_ms)
         WRONG(s->b, guard, &p, "duration", "is shorter than three intervals");
     if (policy->guard.blind_for_ms > duration) {
@@ -374,6 +389,9 @@ static void build_guard(struct site *s)
         mistake_warn(s->b->m, build_at(guard, "blind_for"), &blind,
                      "is longer than the guard: a blind check is never paged");
     }
+    struct path after = PATH_KEY(&p, "fail_after");
+    if (policy->guard.rule != HD_BY_SEQUENTIAL)
+        build_polls(s, &policy->guard.fail_after, policy->guard.warmup_ms, build_at(guard, "fail_after"), &after);
     char lasts[STR_TIME_MAX], kept[STR_TIME_MAX];
     if (policy->target.kept_for_ms && policy->target.kept_for_ms < duration) {
         struct path p_ = PATH_KEY(&p, "duration");
@@ -387,6 +405,24 @@ static void build_guard(struct site *s)
         struct path safe = PATH_KEY(&s->path, "rollback_safe");
         WRONG(s->b, build_at(s->node, "rollback_safe"), &safe, "until",
               "says until when it is not safe, and `safe: true` says that it is");
+    }
+}
+
+/* Of the approvers that the file knows: could they? Others may be made by an order. */
+static void build_approval(struct site *s)
+{
+    const struct raw_root *root = s->b->root;
+    const struct node *approval = build_at(s->node, "approval");
+    struct path up = PATH_KEY(&s->path, "approval"), p = PATH_KEY(&up, "by");
+    s->raw->policy.approval.by = build_globs(s->b, s->raw->approvers);
+    for (uint32_t i = 0; i < s->raw->approvers.n; i++) {
+        for (uint32_t k = 0; k < root->n_tokens; k++) {
+            const struct hd_token *t = &root->token[k].token;
+            bool may = t->role >= HD_TOKEN_OPERATOR && str_glob_any(t->services, s->raw->policy.name);
+            if (str_is(t->name, s->raw->approvers.item[i]) && !may)
+                mistake_warn(s->b->m, build_at(approval, "by"), &p,
+                             "token '%s' may not approve it: a viewer, or for other services", t->name);
+        }
     }
 }
 
@@ -410,7 +446,7 @@ static void build_service(struct build *b, struct raw_service *raw, const struct
     build_probe(&s);
     build_actuator(&s);
     build_guard(&s);
-    raw->policy.approval.by = build_globs(b, raw->approvers);
+    build_approval(&s);
     build_checks(&s);
 }
 

@@ -36,6 +36,8 @@ const struct node *build_at(const struct node *map, const char *key);
 /* NULL-terminated copy. */
 const char *const *build_globs(struct build *, struct raw_globs);
 void build_checks(struct site *);
+/* Warns at `at` of a rule that asks for more polls than the guard has after `warmup_ms`. */
+void build_polls(struct site *, const struct hd_rule *, int64_t warmup_ms, const struct node *at, const struct path *);
 
 /* A mistake whose text begins with the option it is about ("write[0].body: ..."): named at that
  * option's place below `map`, else at the mapping itself. */

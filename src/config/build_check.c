@@ -376,6 +376,25 @@ static void check_sequential(struct checking *c)
     c->raw->check.fail_after.kind = HD_RULE_SEQUENTIAL;
 }
 
+/* A limit that could never fail a guard, or would fail any. */
+static void check_sense(struct checking *c)
+{
+    const struct hd_policy *policy = &c->site->raw->policy;
+    const struct hd_check *k = &c->raw->check;
+    const char *odd = k->worse_than_baseline < 1 ? "worse_than_baseline" : k->min_of_baseline > 1 ? "min_of_baseline" : NULL;
+    if (c->site->b->pin)
+        return;
+    if (node_get(c->node, "fail_after") && k->fail_after.kind != HD_RULE_SEQUENTIAL) {
+        struct path p = PATH_KEY(&c->path, "fail_after");
+        build_polls(c->site, &k->fail_after, k->critical ? 0 : policy->guard.warmup_ms, build_at(c->node, "fail_after"), &p);
+    }
+    if (odd) {
+        struct path p = PATH_KEY(&c->path, odd);
+        mistake_warn(c->site->b->m, build_at(c->node, odd), &p,
+                     "a colour that does as well as the other breaks this limit");
+    }
+}
+
 static void check_limits(struct checking *c)
 {
     static const char *const keys[] = {"max", "min", "worse_than_baseline", "min_of_baseline"};
@@ -405,6 +424,7 @@ static void check_limits(struct checking *c)
     if (k->critical && k->advisory)
         WRONG(c, "advisory", "a critical check cannot be advisory too");
     check_direction(c);
+    check_sense(c);
 }
 
 static void check_name(struct checking *c, size_t index)

@@ -205,6 +205,8 @@ static const struct {
     /* services */
     {"warm-up too long", "", "guard: {duration: 1m, warmup: 1m}", ERRORS ", max: 1%",
      "must end before the guard ("},
+    {"a switch that is never seen", "", "detect: {switch_at: 100%}", ERRORS ", max: 1%",
+     "services.shop.detect.switch_at: no share rises above 100%"},
     {"two intervals", "", "guard: {duration: 14s, interval: 5s, warmup: 1s}", ERRORS ", max: 1%",
      "is shorter than three intervals"},
     {"canary without roles", "", "kind: canary", ERRORS ", max: 1%", "a canary needs its roles"},
@@ -253,10 +255,27 @@ static void rows_hold(void **state)
 
 /* What loads, and is probably not meant. want: NULL: no word about it. */
 static const struct {
-    const char *name, *service, *check, *want;
+    const char *name, *service, *check, *want, *top;
 } warnings[] = {
     {"kept for less than it is guarded", "target: {kept_for: 5m}", ERRORS ", max: 1%",
      "services.shop.guard.duration: warning: the guard lasts 15m, and the colour to go back to is kept for 5m"},
+    {"more polls than there are", "guard: {duration: 2m, interval: 10s, warmup: 1m}", ERRORS ", max: 1%, fail_after: 7",
+     "checks[0].fail_after: warning: asks for 7 polls in breach, and the guard judges a check at most 6 times: it never fails"},
+    {"more polls than there are, by the guard's", "guard: {duration: 2m, interval: 10s, warmup: 1m, fail_after: 7 of 9}",
+     ERRORS ", max: 1%", "services.shop.guard.fail_after: warning: asks for 7 polls in breach"},
+    {"as many polls as there are", "guard: {duration: 2m, interval: 10s, warmup: 1m}", ERRORS ", max: 1%, fail_after: 6", NULL},
+    {"a critical one is judged in the warm-up", "guard: {duration: 2m, interval: 10s, warmup: 1m}",
+     ERRORS ", max: 1%, fail_after: 7, critical: true", NULL},
+    {"worse than half", "", ERRORS ", worse_than_baseline: 0.5x",
+     "checks[0].worse_than_baseline: warning: a colour that does as well as the other breaks this limit"},
+    {"more than all", "", "use: http-request-rate, min_of_baseline: 1.2x",
+     "checks[0].min_of_baseline: warning: a colour that does as well as the other breaks this limit"},
+    {"an approver who may not", "approval: {by: [watcher]}", ERRORS ", max: 1%",
+     "services.shop.approval.by: warning: token 'watcher' may not approve it: a viewer, or for other services",
+     "auth: {tokens: {watcher: {role: viewer, services: \"*\", hash: \"${credential:w}\"}}}"},
+    {"an approver of another service", "approval: {by: [boss, bob]}", ERRORS ", max: 1%", "token 'bob' may not approve it",
+     "auth: {tokens: {bob: {role: admin, services: cart, hash: \"${credential:w}\"}, boss: {role: operator, services: \"s*\", "
+     "hash: \"${credential:b}\"}}}"},
     {"kept for as long", "target: {kept_for: 15m}", ERRORS ", max: 1%", NULL},
     {"a query that goes wrong", "", "query: 'sum(irate(x_total{ {{match}} }[2m]))', max: 1",
      "services.shop.checks[0].query: warning: irate looks at the last two samples"},
@@ -285,7 +304,8 @@ static void warnings_are_no_mistakes(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof warnings / sizeof *warnings; i++) {
         ARENA_AUTO a = arena_new();
-        warns(a, warnings[i].name, arena_print(a, frame, "", warnings[i].service, warnings[i].check), warnings[i].want);
+        warns(a, warnings[i].name, arena_print(a, frame, warnings[i].top ? warnings[i].top : "", warnings[i].service, warnings[i].check),
+              warnings[i].want);
     }
 }
 
