@@ -5,11 +5,42 @@
 #include "cli/analyze.h"
 #include "cli/trial.h"
 
+enum { SERVICE = 1, RULE = 2, CANARY = 4, REQUEST = 8 };
+
+/* An option of another way than the one that is gone. */
+static int check_vain(const struct cli_args *args, bool canary)
+{
+    static const struct {
+        const char *option, *is_for;
+        int of;
+    } row[] = {
+        {"candidate", "a service", SERVICE},       {"stable", "a service", SERVICE},
+        {"candidate-label", "a service", SERVICE}, {"stable-label", "a service", SERVICE},
+        {"from", "a service", SERVICE},            {"to", "a service", SERVICE},
+        {"stable-from", "a service", SERVICE},     {"rule", "a service", SERVICE},
+        {"pairs", "--kayenta-config", CANARY},     {"control", "--kayenta-config", CANARY},
+        {"experiment", "--kayenta-config", CANARY}, {"request", "--kayenta-config", CANARY},
+        {"datasource", "--request", REQUEST},      {"every", "--request", REQUEST},
+        {"thresholds", "--rule or --kayenta-config", RULE | CANARY},
+        {"compat", "--rule or --kayenta-config", RULE | CANARY},
+    };
+    int way = !canary ? SERVICE | (cli_option(args, "rule") ? RULE : 0)
+                      : CANARY | (cli_option(args, "request") ? REQUEST : 0);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        if (cli_option(args, row[i].option) && !(row[i].of & way))
+            return cli_usage(args, "--%s does nothing here: it is for %s", row[i].option, row[i].is_for);
+    }
+    return CLI_OK;
+}
+
 static int run(const struct cli_args *args)
 {
     bool canary = cli_option(args, "kayenta-config") != NULL;
     if (canary == (cli_word(args, 0) != NULL))
         return cli_usage(args, "analyze takes a service, or --kayenta-config FILE");
+    int status = check_vain(args, canary);
+    if (status)
+        return status;
     return canary ? analyze_canary(args) : analyze_service(args);
 }
 

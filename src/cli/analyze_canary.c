@@ -313,8 +313,8 @@ static int read_thresholds(struct analysis *x)
     char *copy = arena_text(x->arena, text), *comma = text ? strchr(copy, ',') : NULL;
     if (comma)
         *comma = '\0';
-    if (text &&
-        !(comma && str_read_double(copy, &x->pass) && str_read_double(comma + 1, &x->marginal)))
+    bool read = comma && str_read_double(copy, &x->pass) && str_read_double(comma + 1, &x->marginal);
+    if (text && !(read && x->marginal >= 0 && x->marginal <= x->pass && x->pass <= 100))
         return cli_usage(x->args, "--thresholds is PASS,MARGINAL such as 95,75, not '%s'", text);
     return CLI_OK;
 }

@@ -16,6 +16,7 @@
 #include "cli/table.h"
 #include "json/json.h"
 
+#define AHEAD_MS 60000 /* so far our clock may go before the source's */
 #define POLLS_MAX 50000 /* three days of polls each 5 s */
 
 struct analysis {
@@ -153,6 +154,10 @@ static int read_times(struct analysis *x, int64_t now_ms)
     if (stable_from && !trial_time(stable_from, now_ms, &x->stable_from_ms))
         return cli_usage(x->args, "--stable-from is a time, or how long ago, not '%s'",
                          stable_from);
+    if (x->to_ms > now_ms + AHEAD_MS)
+        return cli_usage(x->args, "--to is still to come");
+    if (x->stable_from_ms && x->stable_from_ms + (x->to_ms - x->from_ms) > now_ms + AHEAD_MS)
+        return cli_usage(x->args, "the time that begins at --stable-from, as long as the other, is not over yet");
     x->from_ms = x->from_ms / interval * interval;
     x->to_ms = x->to_ms / interval * interval;
     x->stable_from_ms = x->stable_from_ms / interval * interval;

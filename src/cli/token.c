@@ -104,6 +104,7 @@ static int token_revoke(const struct cli_args *args, struct client *client)
 
 static int token(const struct cli_args *args)
 {
+    static const char *const of_new[] = {"role", "services", "for"};
     static const struct {
         const char *verb;
         unsigned use;
@@ -115,6 +116,12 @@ static int token(const struct cli_args *args)
         CLIENT_AUTO client = NULL;
         if (!str_is(row[i].verb, cli_word(args, 0)))
             continue;
+        for (size_t k = 0; k < sizeof of_new / sizeof *of_new; k++) {
+            if (row[i].run != token_new && cli_option(args, of_new[k]))
+                return cli_usage(args, "--%s is for a new token", of_new[k]);
+        }
+        if (row[i].run == token_list && cli_word(args, 1))
+            return cli_usage(args, "list takes no name");
         int status = client_open(args, row[i].use, &client);
         return status ? status : row[i].run(args, client);
     }

@@ -260,10 +260,11 @@ static const struct {
     {"kept for less than it is guarded", "target: {kept_for: 5m}", ERRORS ", max: 1%",
      "services.shop.guard.duration: warning: the guard lasts 15m, and the colour to go back to is kept for 5m"},
     {"more polls than there are", "guard: {duration: 2m, interval: 10s, warmup: 1m}", ERRORS ", max: 1%, fail_after: 7",
-     "checks[0].fail_after: warning: asks for 7 polls in breach, and the guard judges a check at most 6 times: it never fails"},
+     "checks[0].fail_after: warning: asks for 7 polls in breach, and the guard judges a check at most 6 times"},
     {"more polls than there are, by the guard's", "guard: {duration: 2m, interval: 10s, warmup: 1m, fail_after: 7 of 9}",
      ERRORS ", max: 1%", "services.shop.guard.fail_after: warning: asks for 7 polls in breach"},
-    {"as many polls as there are", "guard: {duration: 2m, interval: 10s, warmup: 1m}", ERRORS ", max: 1%, fail_after: 6", NULL},
+    {"as many polls as there are", "guard: {duration: 2m, interval: 10s, warmup: 1m}",
+     ERRORS ", max: 1%, fail_after: 6", NULL},
     {"a critical one is judged in the warm-up", "guard: {duration: 2m, interval: 10s, warmup: 1m}",
      ERRORS ", max: 1%, fail_after: 7, critical: true", NULL},
     {"worse than half", "", ERRORS ", worse_than_baseline: 0.5x",
@@ -274,8 +275,8 @@ static const struct {
      "services.shop.approval.by: warning: token 'watcher' may not approve it: a viewer, or for other services",
      "auth: {tokens: {watcher: {role: viewer, services: \"*\", hash: \"${credential:w}\"}}}"},
     {"an approver of another service", "approval: {by: [boss, bob]}", ERRORS ", max: 1%", "token 'bob' may not approve it",
-     "auth: {tokens: {bob: {role: admin, services: cart, hash: \"${credential:w}\"}, boss: {role: operator, services: \"s*\", "
-     "hash: \"${credential:b}\"}}}"},
+     "auth: {tokens: {bob: {role: admin, services: cart, hash: \"${credential:w}\"}, "
+     "boss: {role: operator, services: \"s*\", hash: \"${credential:b}\"}}}"},
     {"kept for as long", "target: {kept_for: 15m}", ERRORS ", max: 1%", NULL},
     {"a query that goes wrong", "", "query: 'sum(irate(x_total{ {{match}} }[2m]))', max: 1",
      "services.shop.checks[0].query: warning: irate looks at the last two samples"},
@@ -304,8 +305,8 @@ static void warnings_are_no_mistakes(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof warnings / sizeof *warnings; i++) {
         ARENA_AUTO a = arena_new();
-        warns(a, warnings[i].name, arena_print(a, frame, warnings[i].top ? warnings[i].top : "", warnings[i].service, warnings[i].check),
-              warnings[i].want);
+        const char *top = warnings[i].top ? warnings[i].top : "";
+        warns(a, warnings[i].name, arena_print(a, frame, top, warnings[i].service, warnings[i].check), warnings[i].want);
     }
 }
 
