@@ -20,7 +20,7 @@ static void put_parameter(struct buf *query, const char *key, const char *value)
 static void print_guards(const struct json *items)
 {
     ARENA_AUTO a = arena_new();
-    struct table t = {.arena = a, .columns = 7};
+    struct table t = {.arena = a, .columns = 7, .prose = true};
     int64_t now_ms = clock_now().wall_ms;
     table_row(&t, "GUARD", "SERVICE", "STARTED", "TOOK", "STATE", "VERDICT", "HEADLINE");
     for (const struct json *j = json_first(items); j; j = json_next(j)) {

@@ -153,7 +153,7 @@ static void print_status(struct client *client, const struct json *services, con
                          const struct json *needing)
 {
     ARENA_AUTO a = arena_new();
-    struct table t = {.arena = a, .columns = 7};
+    struct table t = {.arena = a, .columns = 7, .prose = true};
     size_t asked = 0;
     table_row(&t, "SERVICE", "MODE", "TRAFFIC", "GUARD", "ID", "HUMAN", "HEADLINE");
     for (const struct json *s = json_first(services); s; s = json_next(s))

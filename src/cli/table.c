@@ -13,7 +13,8 @@
 #include "base/reason.h"
 #include "base/str.h"
 
-#define LAST_MIN 24 /* a last column of less is not worth a paragraph */
+#define LAST_MIN 50 /* a last column of less stands below the others, */
+#define BELOW 4     /* so far in */
 
 /* Characters, which is columns for all that we print ourselves. */
 static size_t width_of(const char *text)
@@ -60,11 +61,11 @@ static size_t fits(const char *text, size_t room)
     return at;
 }
 
-/* The last cell of a row, continued below itself. */
-static void print_last(const char *text, size_t len, size_t start, size_t room, FILE *to)
+/* Text of `len` bytes that begins at column `start` and goes on below itself; `room` 0: in one line. */
+static void print_prose(const char *text, size_t len, size_t start, size_t room, FILE *to)
 {
     for (const char *end = text + len; text < end;) {
-        size_t n = room ? fits(text, room) : (size_t)(end - text);
+        size_t n = room ? fits(text, room) : len;
         if (text + n > end)
             n = (size_t)(end - text);
         (void)fprintf(to, "%.*s", (int)n, text);
@@ -82,34 +83,56 @@ void table_print(const struct table *t, FILE *to)
     table_print_in(t, terminal ? size.ws_col : 0, to);
 }
 
+/* Where the last column is: beside the others, or below them; and how wide. */
+struct last {
+    size_t start, room; /* 0: as wide as it likes */
+    bool below;
+};
+
+static struct last place_last(const struct table *t, const size_t *width, size_t columns)
+{
+    struct last last = {.start = 0};
+    for (size_t i = 0; i + 1 < t->columns; i++)
+        last.start += width[i] + 2;
+    if (!t->prose || columns < BELOW + LAST_MIN)
+        return last;
+    last.below = columns < last.start + LAST_MIN;
+    last.start = last.below ? BELOW : last.start;
+    last.room = columns - last.start;
+    return last;
+}
+
 void table_print_in(const struct table *t, size_t columns, FILE *to)
 {
-    size_t width[TABLE_COLUMNS_MAX] = {0}, start = 0;
+    size_t width[TABLE_COLUMNS_MAX] = {0};
     for (size_t i = 0; i < t->n * t->columns; i++) {
         size_t w = width_of(t->cell[i]);
         if (w > width[i % t->columns])
             width[i % t->columns] = w;
     }
-    for (size_t i = 0; i + 1 < t->columns; i++)
-        start += width[i] + 2;
-    size_t room = columns >= start + LAST_MIN ? columns - start : 0;
+    const struct last last = place_last(t, width, columns);
     size_t blank = 0; /* not printed before something follows it in the line */
+    bool any = false; /* in this line */
     for (size_t i = 0; i < t->n * t->columns; i++) {
         const char *cell = t->cell[i];
         size_t column = i % t->columns, len = strlen(cell), padded = width[column] - width_of(cell) + 2;
+        bool ends = column + 1 == t->columns;
+        if (ends && last.below && str_is(cell, "-"))
+            len = 0; /* nothing is said with no line at all */
         for (; len && cell[len - 1] == ' '; len--)
             padded++;
-        if (len)
-            (void)fprintf(to, "%*s", (int)blank, "");
-        if (len && column + 1 == t->columns)
-            print_last(cell, len, start, room, to);
+        if (len && ends && last.below)
+            (void)fprintf(to, "%s%*s", any ? "\n" : "", (int)last.start, "");
         else if (len)
-            (void)fprintf(to, "%.*s", (int)len, cell);
+            (void)fprintf(to, "%*s", (int)blank, "");
+        print_prose(cell, len, last.start, ends ? last.room : 0, to);
+        any |= len > 0;
         blank = len ? padded : blank + padded;
-        if (column + 1 < t->columns)
+        if (!ends)
             continue;
         (void)fputc('\n', to);
         blank = 0;
+        any = false;
     }
 }
 

@@ -11,12 +11,14 @@
 
 #define TABLE_COLUMNS_MAX 12
 
-/* Rows gathered, then printed at once. On a terminal the last column is as wide as there is room, and goes on below
- * itself; else it is one line, however long, for grep. */
+/* Rows gathered, then printed at once. The last column is as wide as it likes: it may be something to paste, and grep
+ * wants lines. Of `prose` it goes on below itself on a terminal, and where there is no room beside the others begins
+ * below them. */
 struct table {
     struct hd_arena *arena;
     size_t columns, n, room;
     const char **cell; /* [n][columns] */
+    bool prose;        /* the last column is for people to read */
 };
 
 /* One text for each column; NULL and "" are shown as "-". */
