@@ -89,6 +89,7 @@ static bool frame_of(const struct chart *c, struct frame *ret)
     int64_t from = s->point[0].at_ms, to = s->point[s->n - 1].at_ms;
     to = to > c->decided_ms ? to : c->decided_ms;
     to = to > c->verified_ms ? to : c->verified_ms;
+    to = to > c->recovered_ms ? to : c->recovered_ms;
     if (c->switch_ms >= 0 && to > c->switch_ms) {
         int64_t near = c->switch_ms - (to - c->switch_ms) / 10;
         from = from > near ? from : near;
@@ -163,7 +164,8 @@ static void draw_marks(struct buf *b, const struct frame *f)
     const struct {
         char letter;
         int64_t ms;
-    } mark[] = {{f->c->analysis ? 'B' : 'S', f->c->switch_ms}, {'D', f->c->decided_ms}, {'V', f->c->verified_ms}};
+    } mark[] = {{f->c->analysis ? 'B' : 'S', f->c->switch_ms}, {'D', f->c->decided_ms}, {'V', f->c->verified_ms},
+                {'R', f->c->recovered_ms}};
     double free_from = 0;
     for (size_t i = 0; i < sizeof mark / sizeof *mark; i++) {
         if (mark[i].ms < 0)

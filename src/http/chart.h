@@ -13,7 +13,7 @@ struct chart {
     const char *stable, *candidate;             /* colours */
     unsigned place[HD_ROLES];                   /* theirs: part_place */
     bool analysis;                              /* it began, without a switch */
-    int64_t switch_ms, decided_ms, verified_ms; /* marks; -1: none */
+    int64_t switch_ms, decided_ms, verified_ms, recovered_ms; /* marks; -1: none */
     int64_t now_ms;
 };
 

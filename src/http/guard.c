@@ -155,6 +155,7 @@ static struct chart chart_of(const struct guard_view *v, const struct check_view
     const struct store_guard *g = &v->guard;
     const struct store_reading *reading = v->has_reading ? &v->reading : NULL;
     view_points(c, v->evidence, v->n_evidence, series);
+    view_care_points(c, v->care, v->n_care, series);
     series->polls_every = v->polls_every;
     return (struct chart){.check = c,
                           .series = series,
@@ -166,6 +167,7 @@ static struct chart chart_of(const struct guard_view *v, const struct check_view
                           .switch_ms = g->switch_to_ms,
                           .decided_ms = g->decided_ms,
                           .verified_ms = g->verified_ms,
+                          .recovered_ms = g->recovered_ms,
                           .now_ms = now_ms};
 }
 
@@ -201,6 +203,7 @@ static void chart_figure(struct buf *b, const struct guard_view *v, const struct
         mark_legend(b, g->analysis ? 'B' : 'S', g->analysis ? "began" : "switch", g->switch_to_ms, now_ms);
         mark_legend(b, 'D', "decided", g->decided_ms, g->switch_to_ms);
         mark_legend(b, 'V', "verified", g->verified_ms, g->switch_to_ms);
+        mark_legend(b, 'R', "recovered", g->recovered_ms, g->switch_to_ms);
         html_print(b, "</p><details><summary>the numbers</summary>");
         chart_table(b, &chart);
         html_print(b, "</details>");

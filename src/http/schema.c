@@ -290,6 +290,7 @@ static const struct property {
     {"Evidence", "at", "time?"},
     {"Evidence", "t_ms", "int"},
     {"Evidence", "before", "bool"},
+    {"Evidence", "aftercare", "bool"},
     {"Evidence", "backfill", "bool"},
     {"Evidence", "stable", "@Share?"},
     {"Evidence", "candidate", "@Share?"},

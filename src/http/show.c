@@ -411,6 +411,7 @@ void show_evidence(struct json_out *o, const struct store_evidence *e)
     json_put_time(o, "at", e->wall_ms);
     json_put_i64(o, "t_ms", e->t_ms);
     json_put_bool(o, "before", e->evidence.before);
+    json_put_bool(o, "aftercare", e->care);
     json_put_bool(o, "backfill", e->evidence.backfill);
     put_presence(o, "stable", &e->evidence.presence[HD_STABLE]);
     put_presence(o, "candidate", &e->evidence.presence[HD_CANDIDATE]);

@@ -12,6 +12,8 @@
 #include "base/str.h"
 #include "json/json.h"
 
+#define CARE_LEAST_MS 120000 /* of aftercare in a chart, */
+#define CARE_BEHIND_MS 60000 /* and so much from when users were well */
 #define EVENTS_SHOWN 500  /* of one guard on its page; the API has them all */
 #define BESIDE_MS ((int64_t)15 * 60 * 1000)
 #define BESIDE_MAX 20
@@ -258,6 +260,13 @@ void view_points(const struct check_view *c, const struct store_evidence *e, siz
     }
 }
 
+void view_care_points(const struct check_view *c, const struct store_evidence *e, size_t n, struct view_series *s)
+{
+    size_t step = (n + VIEW_CARE_MAX - 1) / VIEW_CARE_MAX;
+    for (size_t i = 0; i < n; i += step)
+        s->n += view_point(c, e, i, i + step < n ? i + step : n, &s->point[s->n]);
+}
+
 void view_measure(struct guard_view *v)
 {
     v->measured[HD_STABLE] = v->measured[HD_CANDIDATE] = NAN;
@@ -409,6 +418,25 @@ static enum hd_code load_events(struct store *s, struct hd_arena *a, struct guar
     return HD_OK;
 }
 
+/* Until when a chart shows aftercare: as long again as the guard took to decide, two minutes at least, and in any
+ * case until users were well. */
+static int64_t care_shown_ms(const struct store_guard *g)
+{
+    int64_t took = g->decided_ms - g->switch_to_ms, well = g->recovered_ms + CARE_BEHIND_MS;
+    int64_t until = g->decided_ms + (took > CARE_LEAST_MS ? took : CARE_LEAST_MS);
+    return g->recovered_ms < 0 ? INT64_MAX : well > until ? well : until;
+}
+
+static enum hd_code load_care(struct store *s, struct hd_arena *a, struct guard_view *v, int64_t until_ms,
+                              struct hd_error *err)
+{
+    int64_t shown_ms = care_shown_ms(&v->guard);
+    if (v->guard.verified_ms < 0)
+        return HD_OK;
+    return store_evidence_care(s, a, v->guard.id, shown_ms < until_ms ? shown_ms : until_ms, HD_PAGE_POLLS_MAX, &v->care,
+                               &v->n_care, err);
+}
+
 enum hd_code view_evidence(struct store *s, struct hd_arena *a, struct guard_view *v, int64_t until_ms,
                            struct hd_error *err)
 {
@@ -422,7 +450,8 @@ enum hd_code view_evidence(struct store *s, struct hd_arena *a, struct guard_vie
     v->n_evidence = spread.n;
     v->polls = spread.polls;
     v->polls_every = spread.every;
-    return HD_OK;
+    v->n_care = 0;
+    return code ? HD_OK : load_care(s, a, v, until_ms, err);
 }
 
 const char *view_about(struct hd_arena *a, const struct store_service *s, const char *key)

@@ -37,6 +37,7 @@ const struct check_view **view_by_badness(struct hd_arena *, const struct check_
                                           size_t n);
 
 #define VIEW_POINTS_MAX 60 /* of a chart or its table; more polls share a point */
+#define VIEW_CARE_MAX 30   /* behind them, of aftercare; likewise */
 
 struct view_point {
     int64_t at_ms;
@@ -47,7 +48,7 @@ struct view_point {
 struct view_series {
     size_t n, polls_per_point;
     size_t polls_every; /* as of guard_view */
-    struct view_point point[VIEW_POINTS_MAX + HD_BEFORE_BINS];
+    struct view_point point[VIEW_POINTS_MAX + HD_BEFORE_BINS + VIEW_CARE_MAX];
 };
 /* Polls [from, to) of one check as one point; false when none of them asked it. */
 bool view_point(const struct check_view *, const struct store_evidence *, size_t from, size_t to,
@@ -56,6 +57,8 @@ bool view_point(const struct check_view *, const struct store_evidence *, size_t
  * the ratio over its time. */
 void view_points(const struct check_view *, const struct store_evidence *, size_t n,
                  struct view_series *ret);
+/* The points of aftercare behind those. */
+void view_care_points(const struct check_view *, const struct store_evidence *, size_t n, struct view_series *);
 
 struct guard_view {
     struct store_guard guard;
@@ -63,6 +66,8 @@ struct guard_view {
     size_t n_checks;
     bool has_reading;
     struct store_reading reading; /* the service's newest */
+    struct store_evidence *care;     /* polls of aftercare, as many as a chart shows */
+    size_t n_care;
     struct store_evidence *evidence; /* by time; of a long guard one poll in polls_every, and the newest ones */
     size_t polls, polls_every;       /* polls: how many there are in the store */
     struct store_event *event;

@@ -96,8 +96,9 @@ static void turned_bad(struct guard *g)
     unwell(g, buf_at(&b));
 }
 
-void care_evidence(struct guard *g, const struct hd_evidence *e)
+void care_evidence(struct guard *g, const struct hd_evidence *e, int64_t wall_ms, int64_t t_ms)
 {
+    decide_keep(g, e, wall_ms, t_ms, true);
     enum hd_band band = engine_health(g->policy, &g->engine, HD_STABLE, e, &g->health);
     uint32_t share = reading_share(&g->service->last, guard_colour(g, HD_CANDIDATE));
     if (g->row.recovered_ms < 0 && band == HD_BAND_PASS && share < RECOVERED_PPM)

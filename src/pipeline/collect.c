@@ -409,7 +409,7 @@ static void poll_done(struct collect *c)
     g->polled_ms = g->p->now.boot_ms;
     int64_t wall_ms = c->wall_ms, t_ms = c->t_ms;
     if (g->row.state == HD_STATE_AFTERCARE)
-        care_evidence(g, &e);
+        care_evidence(g, &e, wall_ms, t_ms);
     else
         decide_evidence(g, &e, wall_ms, t_ms);
 }

@@ -17,7 +17,7 @@
 #include "base/str.h"
 #include "json/json.h"
 
-static void queue_evidence(struct guard *g, const struct hd_evidence *e, int64_t wall_ms, int64_t t_ms)
+void decide_keep(struct guard *g, const struct hd_evidence *e, int64_t wall_ms, int64_t t_ms, bool care)
 {
     if (g->n_queue >= PENDING_EVIDENCE_MAX) { /* the store is lost: the oldest goes */
         struct evidence_item *old = g->queue;
@@ -31,7 +31,7 @@ static void queue_evidence(struct guard *g, const struct hd_evidence *e, int64_t
     memcpy(item->m, e->m, e->n * sizeof *e->m);
     if (e->n_past)
         memcpy(item->past, e->past, e->n_past * sizeof *e->past);
-    item->row = (struct store_evidence){.wall_ms = wall_ms, .t_ms = t_ms, .evidence = *e};
+    item->row = (struct store_evidence){.wall_ms = wall_ms, .t_ms = t_ms, .care = care, .evidence = *e};
     item->row.evidence.m = item->m;
     item->row.evidence.past = item->past;
     if (!g->queue)
@@ -276,7 +276,7 @@ void decide_evidence(struct guard *g, const struct hd_evidence *e, int64_t wall_
         log_error(g->service->name, "guard %s: %s", g->row.id, err.text);
         return;
     }
-    queue_evidence(g, e, wall_ms, t_ms);
+    decide_keep(g, e, wall_ms, t_ms, false);
     g->dirty = true;
     if (e->before)
         return;

@@ -487,6 +487,8 @@ const struct past_releases *past_releases(const struct guard *, struct hd_arena 
 
 /* decide.c */
 void decide_evidence(struct guard *, const struct hd_evidence *, int64_t wall_ms, int64_t t_ms);
+/* For the store, with the next commit; `care`: of aftercare. */
+void decide_keep(struct guard *, const struct hd_evidence *, int64_t wall_ms, int64_t t_ms, bool care);
 void decide_revert(struct guard *, bool automatic, const char *why_now);
 /* rollback_safe says that going back would break things. */
 bool decide_unsafe(const struct hd_policy *, int64_t wall_ms);
@@ -535,7 +537,7 @@ void limits_stop(struct pipeline *);
 
 /* care.c */
 void care_begin(struct guard *);
-void care_evidence(struct guard *, const struct hd_evidence *);
+void care_evidence(struct guard *, const struct hd_evidence *, int64_t wall_ms, int64_t t_ms);
 void care_reading(struct guard *, const struct store_reading *, bool reloaded);
 void care_due(struct guard *);
 

@@ -24,6 +24,7 @@
 #include "base/pack.h"
 #include "store/sql.h"
 
+#define AFTER_CARE 2 /* in the column `after`: 0 before the switch, 1 after it, 2 after a revert */
 #define VERSION 2
 #define VERSION_BARE 1 /* without a past: an older haldane reads it too */
 #define PAST_DOUBLES 9
@@ -178,9 +179,12 @@ enum hd_code store_put_evidence(struct store *s, const char *guard,
         return code;
     store_evidence_pack(e, &blob);
     return sql_write(s,
-                     "INSERT INTO evidence (guard, after, poll, wall_ms, t_ms, data)"
-                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                     ARGS(INT_ARG(seq), INT_ARG(!e->before), INT_ARG(e->poll),
+                     evidence->care ? "INSERT INTO evidence (guard, after, poll, wall_ms, t_ms, data)"
+                                      " SELECT ?1, ?2, coalesce(max(poll), 0) + 1, ?4, ?5, ?6 FROM evidence"
+                                      " WHERE guard = ?1 AND after = ?2"
+                                    : "INSERT INTO evidence (guard, after, poll, wall_ms, t_ms, data)"
+                                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                     ARGS(INT_ARG(seq), INT_ARG(evidence->care ? AFTER_CARE : !e->before), INT_ARG(e->poll),
                           INT_ARG(evidence->wall_ms), INT_ARG(evidence->t_ms),
                           BLOB_ARG(buf_span(&blob))),
                      err);
@@ -189,7 +193,9 @@ enum hd_code store_put_evidence(struct store *s, const char *guard,
 static enum hd_code read_evidence(struct sql_row *row, void *ret, struct hd_error *err)
 {
     struct store_evidence *evidence = ret;
-    evidence->evidence.before = !row_int(row);
+    int64_t after = row_int(row);
+    evidence->evidence.before = !after;
+    evidence->care = after == AFTER_CARE;
     evidence->evidence.poll = (uint32_t)row_int(row);
     evidence->wall_ms = row_int(row);
     evidence->t_ms = row_int(row);
@@ -215,7 +221,7 @@ enum hd_code store_evidence(struct store *s, struct hd_arena *arena, const char 
     enum hd_code code = kept_seq(s, guard, &seq, err);
     if (code)
         return code;
-    struct sql_query q = {"SELECT after, poll, wall_ms, t_ms, data FROM evidence WHERE guard = ?1"
+    struct sql_query q = {"SELECT after, poll, wall_ms, t_ms, data FROM evidence WHERE guard = ?1 AND after < 2"
                           " ORDER BY seq",
                           ARGS(INT_ARG(seq)), read_evidence, sizeof **ret};
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);
@@ -301,6 +307,19 @@ enum hd_code store_evidence_spread(struct store *s, struct hd_arena *arena, cons
         return err->code;
     *ret = spread;
     return HD_OK;
+}
+
+enum hd_code store_evidence_care(struct store *s, struct hd_arena *arena, const char *guard, int64_t until_ms,
+                                 size_t most, struct store_evidence **ret, size_t *ret_n, struct hd_error *err)
+{
+    int64_t seq;
+    enum hd_code code = kept_seq(s, guard, &seq, err);
+    if (code)
+        return code;
+    struct sql_query q = {"SELECT after, poll, wall_ms, t_ms, data FROM evidence WHERE guard = ?1 AND after = 2"
+                          " AND wall_ms <= ?2 ORDER BY poll LIMIT ?3",
+                          ARGS(INT_ARG(seq), INT_ARG(until_ms), INT_ARG((int64_t)most)), read_evidence, sizeof **ret};
+    return sql_many(s, arena, &q, (void **)ret, ret_n, err);
 }
 
 static enum hd_code read_size(struct sql_row *row, void *ret, struct hd_error *err)

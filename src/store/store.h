@@ -287,11 +287,12 @@ enum hd_code store_alert_firing(struct store *, struct hd_arena *, const char *s
 /* --- evidence: one packed row per guard and poll --- */
 struct store_evidence {
     int64_t wall_ms, t_ms; /* instant of the poll; guard time */
+    bool care;             /* of aftercare: to look at, never to judge again; numbered from 1 by the store */
     struct hd_evidence evidence;
 };
 enum hd_code store_put_evidence(struct store *, const char *guard, const struct store_evidence *,
                                 struct hd_error *err);
-/* In the order in which they were put, which is that of the engine's steps (bins from before the
+/* What was judged, in the order in which it was put, which is that of the engine's steps (bins from before the
  * switch may come late, when the source failed at first). HD_ABSENT: no such guard, or evicted (the guard is
  * there); HD_LIMIT: more than HD_ROWS_BYTES_MAX. put: HD_CONFLICT when that poll (or bin) is stored
  * already. */
@@ -318,6 +319,9 @@ struct store_evidence_spread {
 };
 enum hd_code store_evidence_spread(struct store *, struct hd_arena *, const char *guard, int64_t until_ms, size_t most,
                                    struct store_evidence_spread *ret, struct hd_error *err);
+/* Polls of aftercare at or before a moment, oldest first, at most so many. HD_ABSENT as above. */
+enum hd_code store_evidence_care(struct store *, struct hd_arena *, const char *guard, int64_t until_ms, size_t most,
+                                 struct store_evidence **ret, size_t *ret_n, struct hd_error *err);
 /* How much there is, without reading it; 0 when it was evicted. Rows beyond `rows_max` are not counted. */
 struct store_evidence_size {
     size_t rows;

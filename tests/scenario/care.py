@@ -63,6 +63,19 @@ def advised(world, d, router, prometheus):
          " ".join(r["headline"] for r in d.rows("SELECT headline FROM event WHERE service = 'left'")), "left: and why")
 
 
+def seen(d, n, g):
+    """What users got after the revert is kept and drawn, and judged by no replay."""
+    items = d.api(f"/guards/{g['id']}/evidence")["items"]
+    after = [e for e in items if e["aftercare"]]
+    w.ok(len(after) > 3 and items[-len(after):] == after and after[-1]["at"] > g["verified_at"],
+         f"{n}: polls of aftercare are evidence to look at", str([e["at"] for e in after]))
+    w.equal([e["poll"] for e in after], list(range(1, len(after) + 1)), f"{n}: numbered from one")
+    status, svg = d.get(f"/api/v1/guards/{g['id']}/chart.svg?check=http-5xx-ratio")
+    w.ok(status == 200 and ">R<" in svg, f"{n}: a chart marks when users were well", svg[:300])
+    done = subprocess.run([d.world.binary, "replay", g["id"], "-c", d.file], capture_output=True, text=True, timeout=20)
+    w.equal(done.returncode, 0, f"{n}: a replay says the same", done.stdout + done.stderr)
+
+
 def main(world):
     router = w.Router(world, backends=list(SERVICES) + list(LEFT))
     prometheus = w.Prometheus()
@@ -97,6 +110,7 @@ def main(world):
         g = w.wait(lambda: d.guard(n)["recovered_at"] and d.guard(n), 20, f"{n}: well")
         w.equal((g["state"], g["needs_human"]), ("aftercare", False), f"{n}: when they are well nobody is needed", g)
         w.ok(any("well again" in t for t in texts(d, n)), f"{n}: and it says so", texts(d, n))
+        seen(d, n, g)
         prometheus.say(n, blue=BAD)
     for n in SERVICES:
         g = w.wait(lambda: d.guard(n)["needs_human"] and d.guard(n), 30, f"{n}: paged again")

@@ -252,6 +252,45 @@ static void test_page_by_page(void **state)
     assert_int_equal(store_evidence_after(f->s, f->arena, fixture_id(2), 0, 10, &page, &f->err), HD_ABSENT);
 }
 
+/* Polls of aftercare are numbered by themselves, also when their number is one that was judged, and are no part of
+ * what is judged again. */
+static void test_care(void **state)
+{
+    struct fixture *f = *state;
+    struct store_evidence *judged, *care = NULL;
+    struct store_evidence_page page;
+    struct store_evidence_spread spread;
+    size_t n = 0;
+    add_long(f, 17);
+    OK(f, store_evidence(f->s, f->arena, fixture_id(1), &judged, &n, &f->err));
+    const size_t before = n;
+    fixture_begin(f);
+    for (uint32_t i = 0; i < 5; i++) {
+        struct store_evidence e = fixture_evidence(f->arena, 3 + i / 2, 2);
+        e.care = true;
+        e.wall_ms = 1000000 + i;
+        OK(f, store_put_evidence(f->s, fixture_id(1), &e, &f->err));
+    }
+    fixture_commit(f);
+    OK(f, store_evidence(f->s, f->arena, fixture_id(1), &judged, &n, &f->err));
+    assert_int_equal(n, before);
+    OK(f, store_evidence_spread(f->s, f->arena, fixture_id(1), INT64_MAX, 100, &spread, &f->err));
+    assert_true(spread.n == before && spread.polls == 17);
+    OK(f, store_evidence_after(f->s, f->arena, fixture_id(1), 0, 100, &page, &f->err));
+    assert_true(page.n == before + 5 && !page.list[before - 1].care && page.list[before].care);
+    static const struct {
+        int64_t until_ms;
+        size_t most, n;
+    } rows[] = {{INT64_MAX, 100, 5}, {1000002, 100, 3}, {INT64_MAX, 2, 2}, {999999, 100, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        OK(f, store_evidence_care(f->s, f->arena, fixture_id(1), rows[i].until_ms, rows[i].most, &care, &n, &f->err));
+        assert_int_equal(n, rows[i].n);
+        for (size_t k = 0; k < n; k++)
+            assert_true(care[k].care && care[k].evidence.poll == k + 1 && care[k].wall_ms == 1000000 + (int64_t)k);
+    }
+    assert_int_equal(store_evidence_care(f->s, f->arena, fixture_id(2), 0, 1, &care, &n, &f->err), HD_ABSENT);
+}
+
 static void test_size(void **state)
 {
     struct fixture *f = *state;
@@ -362,7 +401,7 @@ static void test_bands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {T(test_round_trip), T(test_order), T(test_I8_spread),
-                                       T(test_page_by_page), T(test_size), T(test_refused),
+                                       T(test_page_by_page), T(test_care), T(test_size), T(test_refused),
                                        T(test_compact), T(test_bands)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
