@@ -204,6 +204,13 @@ static const char *token_json(struct order *o, const struct store_token *t, cons
     return arena_text(o->arena, buf_at(&b));
 }
 
+/* Only what an address can name can be revoked; a control character has become '?'. */
+static bool is_name(const char *name)
+{
+    return name && !strpbrk(name, "/?") && !str_is(name, ".") && !str_is(name, "..") && *name != ' ' &&
+           !str_ends(name, " ");
+}
+
 void accounts_token(struct order *o)
 {
     const char *role = order_text(o, "role"), *services = order_text(o, "services");
@@ -219,8 +226,8 @@ void accounts_token(struct order *o)
     while (t.role < N_ROLES && !str_is(roles[t.role], role))
         t.role++;
     t.services = split_globs(o, services ? services : "*");
-    if (!t.name || t.role == N_ROLES || !t.services || lasts < 0 || lasts > TOKEN_LASTS_MAX_MS) {
-        order_problem(o, 422, "bad_token", "a token needs a name, a role (viewer, operator or admin), "
+    if (!is_name(t.name) || t.role == N_ROLES || !t.services || lasts < 0 || lasts > TOKEN_LASTS_MAX_MS) {
+        order_problem(o, 422, "bad_token", "a token needs a name without '/', a role (viewer, operator or admin), "
                                            "at most 32 globs of services and 5 years");
         return;
     }

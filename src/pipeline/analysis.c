@@ -142,7 +142,7 @@ void analysis_headline(struct guard *g)
 
 /* --- the order --- */
 
-/* True: said that the name is of an analysis of other sides. */
+/* True: said that the name is of an analysis of other sides, or of another time. */
 static bool analysis_other(struct order *o, const char *run, const struct store_guard *row)
 {
     const char *version = order_text(o, "version");
@@ -153,9 +153,14 @@ static bool analysis_other(struct order *o, const char *run, const struct store_
         .stable_version = order_text(o, "stable_label"),
     };
     const char *other = store_run_other(o->arena, run, row, &asked);
+    bool same = order_number(o, "from_ms", row->switch_to_ms) == row->switch_to_ms &&
+                order_number(o, "to_ms", row->until_ms) == row->until_ms;
     if (other)
         order_problem(o, 409, "other_sides", other);
-    return other != NULL;
+    else if (!same)
+        order_problem(o, 409, "other_time",
+                      arena_print(o->arena, "the run %s judges another time: use another run name", run));
+    return other || !same;
 }
 
 /* Under a name that has been used, the same analysis answers: live, or by its stored row; but not for

@@ -9,9 +9,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import world as w  # noqa: E402
+
+
+START = time.time()
 
 
 class Client:
@@ -49,6 +53,26 @@ def repeated(d, c):
     w.equal(c.send("POST", "/tokens", body, Idempotency_Key="t")[0], 201, "a token is made")
     status, answer = c.send("POST", "/tokens", body, Idempotency_Key="t")
     w.equal((status, answer["code"]), (409, "shown_once"), "and shown once only: secrets are stored nowhere")
+
+
+def named_well(c):
+    for name in ("team/ci", ".", "..", "ci\x01", " ci"):
+        status, answer = c.send("POST", "/tokens", {"name": name, "role": "viewer"})[:2]
+        w.equal((status, answer.get("code")), (422, "bad_token"), f"a token that no address could name: {name!r}", str(answer))
+    w.equal(c.send("POST", "/tokens", {"name": "ann b@c.d", "role": "viewer"})[0], 201, "one with a blank inside")
+    w.equal(c.send("DELETE", "/tokens/ann%20b%40c.d")[0], 200, "can be revoked")
+
+
+def run_again(c):
+    def ask(**more):
+        return c.send("POST", "/analysis", {"service": "cart", "candidate": "green", "run": "again", **more})[:2]
+    end = lambda s: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(START + s))
+    w.equal(ask(to=end(600))[0], 201, "an analysis up to a time")
+    w.equal(ask(to=end(600))[0], 200, "asked for again: the same")
+    w.equal(ask()[0], 200, "or by its name alone")
+    for more in ({"to": end(900)}, {"from": end(-60)}):
+        status, answer = ask(**more)
+        w.equal((status, answer["code"]), (409, "other_time"), f"of another time it is not: {more}", str(answer))
 
 
 def change(d, c, router):
@@ -130,6 +154,8 @@ def main(world):
     d.wait_read()
     c = Client(d)
     repeated(d, c)
+    named_well(c)
+    run_again(c)
     change(d, c, router)
     named(d, c)
 
