@@ -472,6 +472,7 @@ static int from_source(struct task *k)
 
 static int run(const struct cli_args *args)
 {
+    static const char *const of_guards[] = {"last", "polls", "store"};
     ARENA_AUTO a = arena_new();
     ARENA_AUTO one = arena_new();
     struct task *k = arena_of(a, struct task);
@@ -483,6 +484,10 @@ static int run(const struct cli_args *args)
     int status;
     if (cli_option(args, "background"))
         (void)setpriority(PRIO_PROCESS, 0, 19); /* a sandbox may forbid even that */
+    for (size_t i = 0; i < sizeof of_guards / sizeof *of_guards; i++) {
+        if (cli_option(args, of_guards[i]) && !cli_option(args, "guards"))
+            return cli_usage(args, "--%s goes with --guards", of_guards[i]);
+    }
     if (cli_option(args, "guards")) {
         status = load(k);
         if (!status)

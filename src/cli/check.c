@@ -187,8 +187,9 @@ static int run(const struct cli_args *args)
     if (cli_json(args) && (cli_option(args, "online") || cli_option(args, "print")))
         return cli_usage(args, "-o json tells the mistakes of the file only; what is online: haldane doctor -o json");
     ARENA_AUTO a = arena_new();
-    const char *word = cli_word(args, 0);
-    const char *file = cli_config_file(word ? word : cli_option(args, "config"));
+    const char *file;
+    if (cli_file(args, &file))
+        return CLI_USAGE;
     struct config *config = NULL;
     struct config_mistakes mistakes = {.n = 0};
     struct hd_error err;

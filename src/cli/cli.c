@@ -145,6 +145,15 @@ const char *cli_config_file(const char *given)
     return given ? given : env && *env ? env : CLI_CONFIG_DEFAULT;
 }
 
+int cli_file(const struct cli_args *args, const char **ret)
+{
+    const char *word = cli_word(args, 0), *given = cli_option(args, "config");
+    if (word && given)
+        return cli_usage(args, "the file is named twice: '%s' and --config %s", word, given);
+    *ret = cli_config_file(word ? word : given);
+    return CLI_OK;
+}
+
 void cli_print_mistakes(const struct config_mistakes *mistakes)
 {
     BUF_AUTO text = BUF_INIT(1u << 20);

@@ -455,10 +455,12 @@ static int run(const struct cli_args *args)
     BUF_AUTO text = BUF_INIT(16u << 20);
     struct json_out json = json_out(&text);
     struct doctor d = {.a = a, .args = args, .table = {.arena = a, .columns = 3}, .json = &json};
-    const char *word = cli_word(args, 0);
+    const char *file;
+    if (cli_file(args, &file))
+        return CLI_USAGE;
     json_begin(&json, NULL, '{');
     json_begin(&json, "findings", '[');
-    struct config *config = see_config(&d, cli_config_file(word ? word : cli_option(args, "config")));
+    struct config *config = see_config(&d, file);
     if (config) {
         d.config = config_get(config);
         see_all(&d);

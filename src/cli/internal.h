@@ -86,6 +86,8 @@ struct config *cli_load(const char *file, const char *queries);
 void cli_print_mistakes(const struct config_mistakes *);
 /* The file to use: `given`, else $HALDANE_CONFIG, else the default. */
 const char *cli_config_file(const char *given);
+/* The file that is named: by the first word, or by --config. An exit status. */
+int cli_file(const struct cli_args *, const char **ret);
 /* "there is no service 'x'; did you mean 'y'?"; returns CLI_USAGE. */
 int cli_no_service(const struct str_near *);
 /* The same, of the services of a configuration. */

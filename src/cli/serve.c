@@ -383,7 +383,8 @@ static int serve(const struct cli_args *args)
     if (level)
         log_set_level((enum log_level)log_level_of(level));
     d.queries = cli_option(args, "queries");
-    d.file = cli_config_file(cli_word(args, 0) ? cli_word(args, 0) : cli_option(args, "config"));
+    if (cli_file(args, &d.file))
+        return CLI_USAGE;
     d.config = load_first(&d);
     if (!d.config)
         return CLI_USAGE;

@@ -256,6 +256,11 @@ static const char *next_of_group(struct client *client, struct hd_arena *a, cons
     ANSWER_AUTO answer = {0};
     *ret_status = client_ask(client, arena_print(a, "/groups/%s", client_encode(a, name)), NULL, NULL, &answer);
     const struct json *guards = *ret_status ? NULL : json_get(answer.body, "guards");
+    if (guards && json_count(guards) > GROUP_MAX) {
+        *ret_status = cli_fail(CLI_USAGE, "the group has %zu guards, and %d can be waited for", json_count(guards),
+                               GROUP_MAX);
+        return NULL;
+    }
     for (const struct json *g = json_first(guards); g; g = json_next(g)) {
         const char *id = face_text(g, "id");
         bool known = !id || !face_is_id(id);

@@ -17,6 +17,8 @@
 #define WATCHING GUARD("watching", "true")
 #define TAKEN "{\"id\":\"" ID "\",\"service\":\"shop\",\"state\":\"watching\",\"headline\":\"Watching green\"}"
 
+#define TEN "{},{},{},{},{},{},{},{},{},{},"
+
 static const struct row {
     const char *name, *args[14];
     struct reply script[5];
@@ -43,6 +45,9 @@ static const struct row {
     {"nobody there until the timeout", {"wait", ID, "-t", "200ms"}, {{0}}, true, 6, "",
      "daemon unreachable, trying again", NULL},
     {"Ctrl-C", {"wait", ID}, {{200, WATCHING, true}}, false, 130, "", "interrupted; the guard goes on", NULL},
+    {"a group too large to be waited for", {"wait", "--group", "all"},
+     {{200, "{\"guards\":[" TEN TEN TEN TEN TEN TEN "{},{},{},{},{}]}", false}}, false, 2, "",
+     "has 65 guards, and 64 can be waited for", NULL},
     {"no such guard", {"wait", ID}, {{404, PROBLEM("there is no guard"), false}}, false, 2, "",
      "haldane: there is no guard\n", NULL},
     {"a wrong token", {"wait", ID, "--token-file", "@"}, {{401, PROBLEM("the token is not known"), false}}, false, 7,
