@@ -285,6 +285,8 @@ static const char *advice(const struct guard_view *v, const struct way *w)
     case HD_STATE_REFUSED:
         return w->state == WAY_BLOCKED
                    ? "Make the other side ready first, or take the release forward."
+               : w->old
+                   ? "Mend first that haldane cannot read the router, or move the traffic by hand there."
                    : "The way back is open now: order the revert, or move the traffic by hand.";
     case HD_STATE_ADVISED:
         return "Decide: order the revert, or move the traffic by hand, or keep the release.";

@@ -7,6 +7,7 @@
 #include "base/str.h"
 
 #define OLD_MS 60000     /* a reading that old says little of now; routers are read every 5 s */
+#define DECIDED_MS 5000  /* the router is read at a decision: when that long passed without, it cannot be read */
 #define MOST_PPM 990000u /* "the traffic": what is left of the rest is draining */
 
 static const struct store_side *side_of(const struct store_reading *r, const char *colour)
@@ -56,6 +57,12 @@ static void HD_PRINTF(4, 5)
         w->state = WAY_DOUBT;
 }
 
+static bool is_old(const struct way_facts *f)
+{
+    int64_t read = f->reading->last_ms, decided = f->guard ? f->guard->decided_ms : -1;
+    return f->now_ms - read > OLD_MS || (read < decided && f->now_ms - decided > DECIDED_MS);
+}
+
 static void ask_reading(struct hd_arena *a, const struct way_facts *f, struct way *w)
 {
     char age[STR_TIME_MAX];
@@ -65,9 +72,10 @@ static void ask_reading(struct hd_arena *a, const struct way_facts *f, struct wa
     }
     int64_t ms = f->now_ms - f->reading->last_ms;
     (void)str_duration(ms > 0 ? ms : 0, age);
-    if (ms > OLD_MS)
+    if (is_old(f)) {
+        w->old = arena_text(a, age);
         add(a, w, TONE_WARN, "The router was last read %s ago: it may stand otherwise now.", age);
-    else
+    } else
         add(a, w, TONE_PASS, "The router was read %s ago.", age);
 }
 
@@ -131,6 +139,7 @@ static void ask_rules(struct hd_arena *a, const struct way_facts *f, struct way 
 static void answer(struct hd_arena *a, const struct way_facts *f, struct way *w)
 {
     bool over = f->guard && hd_state_terminal(f->guard->state);
+    const char *unknown = w->old ? arena_print(a, "is not known: the router was last read %s ago.", w->old) : NULL;
     switch (w->state) {
     case WAY_OPEN:
         w->sentence = arena_print(a, over ? "An order to go back to %s would work right now; haldane does not do it by "
@@ -138,11 +147,14 @@ static void answer(struct hd_arena *a, const struct way_facts *f, struct way *w)
                                           : "A revert to %s would work right now.", w->to);
         break;
     case WAY_ORDER:
-        w->sentence = arena_print(a, "By itself haldane would not revert to %s right now: %s%s. An order would work.",
-                                  w->to, f->stance->because, stance_left(a, f->stance));
+        w->sentence = arena_print(a, "By itself haldane would not revert to %s right now: %s%s. %s%s", w->to,
+                                  f->stance->because, stance_left(a, f->stance),
+                                  unknown ? "Whether an order would work " : "An order would work.",
+                                  unknown ? unknown : "");
         break;
     case WAY_DOUBT:
-        w->sentence = arena_print(a, "A revert to %s is possible, with a doubt.", w->to);
+        w->sentence = unknown ? arena_print(a, "Whether a revert to %s would work %s", w->to, unknown)
+                              : arena_print(a, "A revert to %s is possible, with a doubt.", w->to);
         break;
     case WAY_BLOCKED:
         w->sentence = arena_print(a, "A revert to %s would be refused right now.", w->to);

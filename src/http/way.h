@@ -26,6 +26,7 @@ struct way {
     enum way_state state;
     const char *from, *to; /* colours; NULL: unknown */
     const char *sentence;  /* the answer */
+    const char *old;       /* how long ago the router was read, when that is too long; NULL: it is not */
     int64_t until_ms;      /* how long its target is kept, wall ms; -1: nothing says that it goes */
     const char *native;    /* what a human could type; NULL: none known, or nothing to do */
     struct {

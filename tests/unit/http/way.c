@@ -24,6 +24,7 @@ static struct store_guard guard(int state)
                                 .stable = "blue",
                                 .candidate = "green",
                                 .switch_to_ms = NOW - 60000,
+                                .decided_ms = NOW - 30000,
                                 .native = "move blue",
                                 .mode = HD_MODE_ENFORCE};
 }
@@ -129,6 +130,42 @@ static void test_way(void **state)
     }
 }
 
+/* What was read too long ago promises nothing; at a decision the router is read, or cannot be. */
+static void test_old_reading(void **state)
+{
+    static const struct store_service service = {.name = "shop", .mode = "enforce"};
+    static const struct stance acts = {.known = true},
+                               held = {.known = true, .act = {.reason = HD_REASON_HELD}, .left = "60 s left",
+                                       .because = "automatic reverts are held"};
+    static const struct {
+        const char *name;
+        int64_t age_ms; /* the decision is 30 s old */
+        const struct stance *stance;
+        const char *old, *sentence; /* NULL: not old */
+    } row[] = {
+        {"read a minute ago", 61000, &acts, "61 s",
+         "Whether a revert to blue would work is not known: the router was last read 61 s ago."},
+        {"not read since the decision", 31000, &acts, "31 s",
+         "Whether a revert to blue would work is not known: the router was last read 31 s ago."},
+        {"read since", 29000, &acts, NULL, "A revert to blue would work right now."},
+        {"held, too", 61000, &held, "61 s",
+         "By itself haldane would not revert to blue right now: automatic reverts are held, 60 s left. Whether an "
+         "order would work is not known: the router was last read 61 s ago."},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        ARENA_AUTO a = arena_new();
+        struct store_guard g = guard(HD_STATE_WATCHING);
+        struct store_reading r = {.service = "shop", .last_ms = NOW - row[i].age_ms, .n_sides = 2,
+                                  .side = {{"blue", 0, 2, 2}, {"green", 1000000, 2, 2}}};
+        struct way_facts f = {.service = &service, .reading = &r, .guard = &g, .stance = row[i].stance, .now_ms = NOW};
+        struct way w;
+        way_find(a, &f, &w);
+        if (!str_is(w.sentence, row[i].sentence) || !str_is(w.old ? w.old : "", row[i].old ? row[i].old : ""))
+            fail_msg("%s: old %s: \"%s\"", row[i].name, w.old, w.sentence);
+    }
+}
+
 /* A way that did not work is in doubt; one that haldane would not have gone then is asked about anew. */
 static void test_rehearsal(void **state)
 {
@@ -207,7 +244,7 @@ static void test_record(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_way), cmocka_unit_test(test_rehearsal),
-                                       cmocka_unit_test(test_record)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_way), cmocka_unit_test(test_old_reading),
+                                       cmocka_unit_test(test_rehearsal), cmocka_unit_test(test_record)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
