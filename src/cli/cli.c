@@ -98,6 +98,8 @@ int cli_unknown_service(const struct config *config, const char *word)
 static int unknown_command(const char *name)
 {
     struct str_near near = {.word = name};
+    if (*name == '-')
+        return cli_fail(CLI_USAGE, "options stand behind the command: haldane COMMAND %s ...", name);
     for (size_t i = 0; i < N_COMMANDS; i++)
         str_near_offer(&near, commands[i]->name);
     if (near.name)

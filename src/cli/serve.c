@@ -343,8 +343,9 @@ static int run(struct daemon *d)
         return CLI_USAGE;
     }
     const struct hd_config *c = config_get(d->config);
-    log_info(NULL, "haldane " HALDANE_VERSION " guards %u services; page at %s (port %d); store %s",
-             c->n_services, c->public_url ? c->public_url : c->listen, http_port(d->http), c->storage.path);
+    log_info(NULL, "haldane " HALDANE_VERSION " guards %u service%s; page at %s (port %d); store %s",
+             c->n_services, c->n_services == 1 ? "" : "s", c->public_url ? c->public_url : c->listen,
+             http_port(d->http), c->storage.path);
     tell_systemd("READY=1");
     while (!d->stop || (pipeline_busy(d->pipeline) && clock_now().boot_ms - d->stop_ms < STOP_WAIT_MS))
         turn(d);

@@ -78,7 +78,8 @@ static void change(struct order *o, struct guard *g, const struct store_guard *r
     }
     if ((by_ms || mode) && !(g && watches(g))) {
         order_problem(o, 409, "wrong_state",
-                      arena_print(o->arena, "the guard is %s", hd_state_word(g ? g->row.state : row->state)));
+                      arena_print(o->arena, "too late: the guard's state is %s",
+                                  hd_state_word(g ? g->row.state : row->state)));
         return;
     }
     if ((mode && !mode_fits(o, g->policy, mode)) || (by_ms && !extend(o, g, by_ms)))

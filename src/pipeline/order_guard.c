@@ -296,7 +296,8 @@ void cancel_order(struct order *o)
 {
     struct guard *g = o->g;
     if (!hd_state_may_move(g->row.state, HD_STATE_CANCELLED)) {
-        order_problem(o, 409, "wrong_state", arena_print(o->arena, "the guard is %s", hd_state_word(g->row.state)));
+        order_problem(o, 409, "wrong_state",
+                      arena_print(o->arena, "too late: the guard's state is %s", hd_state_word(g->row.state)));
         return;
     }
     order_about(o, g, 200);

@@ -65,6 +65,8 @@ static const struct row {
     {"analyze: thresholds that are none", {"analyze", "-k", CANARY "config.json", "--control",
      CANARY "control.json", "--experiment", CANARY "control.json", "--thresholds", "95"}, 2, "",
      "PASS,MARGINAL"},
+    {"an option before the command", {"-c", MINIMAL, "status"}, 2, "",
+     "options stand behind the command: haldane COMMAND -c ...\n"},
     {"check", {"check", MINIMAL}, 0, "minimal.yaml: ok, 1 service, 2 checks\n", ""},
     {"check: two files", {"check", MINIMAL, "-c", WARNING}, 2, "", "the file is named twice"},
     {"serve: two files", {"serve", MINIMAL, "-c", WARNING}, 2, "", "the file is named twice"},
