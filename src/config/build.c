@@ -121,7 +121,14 @@ static void build_tokens(struct build *b)
 {
     struct raw_root *root = b->root;
     struct hd_token *tokens = arena_many(b->a, root->n_tokens, struct hd_token);
+    const struct node *named = node_get(node_get(b->tree, "auth"), "tokens"), *n = NULL;
+    struct path auth = PATH_KEY(NULL, "auth"), up = PATH_KEY(&auth, "tokens");
     for (uint32_t i = 0; i < root->n_tokens; i++) {
+        struct path here = PATH_KEY(&up, root->token[i].token.name);
+        n = entry_after(named, n);
+        if (str_is(root->token[i].token.name, "local"))
+            mistake_warn(b->m, n, &here, "is also the name of this machine's own admin token: the journal cannot tell "
+                         "who it was");
         root->token[i].token.services = build_globs(b, root->token[i].services);
         tokens[i] = root->token[i].token;
     }

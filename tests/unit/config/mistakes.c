@@ -277,6 +277,9 @@ static const struct {
     {"an approver of another service", "approval: {by: [boss, bob]}", ERRORS ", max: 1%", "token 'bob' may not approve it",
      "auth: {tokens: {bob: {role: admin, services: cart, hash: \"${credential:w}\"}, "
      "boss: {role: operator, services: \"s*\", hash: \"${credential:b}\"}}}"},
+    {"a token of the name that is ours", "", ERRORS ", max: 1%",
+     "auth.tokens.local: warning: is also the name of this machine's own admin token",
+     "auth: {tokens: {local: {role: viewer, services: \"*\", hash: \"${credential:w}\"}}}"},
     {"kept for as long", "target: {kept_for: 15m}", ERRORS ", max: 1%", NULL},
     {"a query that goes wrong", "", "query: 'sum(irate(x_total{ {{match}} }[2m]))', max: 1",
      "services.shop.checks[0].query: warning: irate looks at the last two samples"},
