@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "cli/face.h"
 #include "cli/table.h"
 #include "cli/wait.h"
@@ -91,6 +92,21 @@ static int start(const struct cli_args *args, struct client *c, const struct wai
     return CLI_OK;
 }
 
+/* The side that is named, and that the service does not have; NULL: none. */
+static const char *odd_side(const struct cli_args *args, const struct json *colours)
+{
+    static const char *const keys[] = {"to", "from"};
+    for (size_t i = 0; colours && i < sizeof keys / sizeof *keys; i++) {
+        const char *named = cli_option(args, keys[i]), *text;
+        bool known = !named;
+        for (const struct json *k = json_first(colours); k && !known; k = json_next(k))
+            known = !json_text(k, "", &text, NULL) && str_is(text, named);
+        if (!known)
+            return named;
+    }
+    return NULL;
+}
+
 /* Shows what would be ordered and what it would be about; orders nothing. */
 static int rehearse(const struct cli_args *args, struct client *c)
 {
@@ -100,7 +116,9 @@ static int rehearse(const struct cli_args *args, struct client *c)
     int status = client_ask_service(c, cli_word(args, 0), path, NULL, &answer);
     if (status)
         return status;
-    const char *body = order_text(args, a);
+    const char *body = order_text(args, a), *odd = odd_side(args, json_get(answer.body, "colours"));
+    if (odd)
+        return cli_fail(CLI_USAGE, "service %s has no colour '%s'", cli_word(args, 0), odd);
     size_t checks = json_count(json_get(answer.body, "checks"));
     if (cli_json(args)) {
         (void)printf("{\"method\":\"POST\",\"path\":\"/api/v1/guards\",\"body\":%s,\"service\":%s}\n", body,
@@ -129,6 +147,12 @@ static int run(const struct cli_args *args)
     struct wait_options o;
     CLIENT_AUTO client = NULL;
     int status = wait_read_options(args, &o);
+    const char *mode = cli_option(args, "mode"), *lasts = cli_option(args, "duration");
+    int64_t ms;
+    if (!status && mode && !str_is(mode, "enforce") && !str_is(mode, "advise") && !str_is(mode, "shadow"))
+        status = cli_usage(args, "--mode is advise or shadow, not '%s'", mode);
+    if (!status && lasts && (!str_read_duration(lasts, &ms) || ms <= 0))
+        status = cli_usage(args, "--duration takes a duration like 30m or 2h, not '%s'", lasts);
     unsigned use = cli_option(args, "dry-run") ? CLIENT_READS : CLIENT_ORDERS;
     const char *vain = cli_option(args, "wait") ? NULL : wait_option(args);
     if (!status && vain) /* a job that is green because it did not wait */

@@ -93,6 +93,13 @@ static const struct row {
      NULL},
     {"guard: no such service", {"guard", "shop"}, {{404, PROBLEM("there is no such service"), false}}, false, 2, "",
      "there is no such service", NULL},
+    {"guard --dry-run of no colour", {"guard", "shop", "--dry-run", "--to", "purple"},
+     {{200, "{\"name\":\"shop\",\"colours\":[\"blue\",\"green\"]}", false}}, false, 2, "",
+     "service shop has no colour 'purple'", NULL},
+    {"guard of a mode that is none", {"guard", "shop", "-n", "--mode", "odd"}, {{0}}, false, 2, "",
+     "--mode is advise or shadow, not 'odd'", NULL},
+    {"guard for 20", {"guard", "shop", "--duration", "20"}, {{0}}, false, 2, "",
+     "--duration takes a duration like 30m or 2h", NULL},
     {"guard --dry-run", {"guard", "shop", "--dry-run"},
      {{200, "{\"name\":\"shop\",\"mode\":\"enforce\",\"checks\":[{},{}],\"reading\":{\"sides\":"
             "[{\"colour\":\"blue\",\"share\":1,\"ready\":3,\"wanted\":3}]}}", false}}, false, 0,
