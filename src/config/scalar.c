@@ -232,8 +232,10 @@ static bool read_socket(struct hd_arena *a, const char *text, const char **ret, 
 static bool read_secret(const char *text, const char **ret, const char **why)
 {
     if (!cred_is_reference(text)) {
-        *why = "a secret is never written here: use ${file:/path}, ${env:NAME} or "
-               "${credential:name}";
+        *why = strstr(text, "${") ? "a reference must be the whole value, with nothing before or behind it; what is "
+                                    "sent behind `Bearer` has keys of its own: auth: {type: bearer, token: ...}"
+                                  : "a secret is never written here: use ${file:/path}, ${env:NAME} or "
+                                    "${credential:name}";
         return false;
     }
     *ret = text;
