@@ -254,8 +254,11 @@ static void see_target(struct doctor *d, const struct hd_policy *policy, uint32_
     const char *what = arena_print(d->a, "target %s/%s", policy->name, name);
     if (live->ready == 0)
         find(d, FAIL, what, "no member is ready: a revert to it would be refused", "start it, or let it be");
+    else if (live->ready != HD_UNKNOWN && live->wanted != HD_UNKNOWN && live->ready < live->wanted)
+        find(d, WARN, what, arena_print(d->a, "%u of %u ready", live->ready, live->wanted),
+             "start the others, or see why the router does not call them ready");
     else if (live->ready != HD_UNKNOWN)
-        find(d, live->wanted != HD_UNKNOWN && live->ready < live->wanted ? WARN : PASS, what,
+        find(d, PASS, what,
              live->wanted == HD_UNKNOWN ? arena_print(d->a, "%u ready", live->ready)
                                         : arena_print(d->a, "%u of %u ready", live->ready, live->wanted), NULL);
     else if (policy->target.trust)
