@@ -100,7 +100,8 @@ def two_services(out, folder, url):
                                  "add `with: {job: shop}`", "add `with: {job: wide}`",
                                  "2 of 2 checks count another service too"]), (True, [])):
         name = "each by its job" if told else "nothing tells two services apart"
-        services = {s: {"colours": ["blue", "green"], "target": "trust", "actuator": {"type": "exec", "command": ["/bin/false"]},
+        services = {s: {"colours": ["blue", "green"], "target": "trust",
+                        "actuator": {"type": "exec", "command": ["/bin/false", s]},
                         "checks": [{"use": "http-5xx-ratio", "max": "1%", **({"with": {"job": s}} if told else {})}]}
                     for s in ("shop", "wide")}
         with open(file, "w") as f:
