@@ -89,9 +89,11 @@ static void source_row(struct call *c, struct buf *b, const struct store_fact *f
     html_time(b, ms, c->now_ms);
     html_print(b, " <span class=\"m\">");
     html_ago(b, ms, c->now_ms);
-    html_print(b, "</span></td><td data-l=\"why\" class=\"w\">%s", *why ? why : "");
+    html_print(b, "</span></td><td data-l=\"why\" class=\"w\">");
+    const size_t empty = b->len;
+    html_print(b, "%s", why);
     part_answered(b, *why ? "; " : "", f->key + strlen("source/"), c->now_ms);
-    html_print(b, "</td></tr>");
+    html_print(b, b->len == empty ? "-</td></tr>" : "</td></tr>");
 }
 
 static enum hd_code sources_part(struct call *c, struct buf *b, struct hd_error *err)
