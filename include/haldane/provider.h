@@ -17,7 +17,8 @@ struct hd_probe {
     const char *side_label; /* with side == -1 */
     const char *const *side_values[HD_SIDES_MAX]; /* NULL-terminated lists of globs; NULL: no such side */
     const char *key_label;  /* each value of this label is a row of its own ("le", "code"); NULL:
-                               one row per series */
+                               one row per series. How the answer is read, no part of what is asked:
+                               one answer may be read with several */
     bool raw;               /* one row per series: with range_ms every sample of the window with
                                its own timestamp (for counting; the query is a plain selector),
                                without it the one value of the instant (start times of targets).

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Questions to data sources on their way: which source answers, what its clock says, and who waits.
- * Equal questions of one instant are sent once, whoever asks; the answer's rows go to all who wait.
+ * Equal questions of one instant are sent once, whoever asks; each who waits has the rows its own way of reading
+ * the answer makes of it.
  * Judges nothing. Called by collect.c.
  */
 #include "pipeline/collect.h"
@@ -16,6 +17,7 @@
 struct waiter {
     struct collect *collect;
     uint32_t check, piece;
+    const char *key_label; /* how it reads the answer */
     struct waiter *next;
 };
 
@@ -221,6 +223,21 @@ static void piece_failed(struct collect *c, uint32_t check, uint32_t piece, uint
         .asked = true, .here = true, .code = HD_BUSY, .reason = reason ? reason : HD_REASON_TIMEOUT};
 }
 
+/* Whoever tells the rows apart by another label reads the same answer once more. */
+static enum hd_code rows_for(const struct waiter *w, struct fetch *f, const struct talk *t, struct hd_rows *ret)
+{
+    *ret = f->rows;
+    if (str_is(w->key_label, f->probe.key_label))
+        return HD_OK;
+    struct hd_probe probe = f->probe;
+    probe.key_label = w->key_label;
+    struct hd_question q = f->question;
+    q.probe = &probe;
+    struct hd_ask nothing;
+    struct hd_error err;
+    return f->source->provider->fetch(t->arena, f->cfg, &q, &t->said, &nothing, ret, &f->reason, &err);
+}
+
 static void fetch_done(void *user, struct talk *t, enum hd_code code, const struct hd_error *err)
 {
     struct fetch *f = user;
@@ -235,27 +252,21 @@ static void fetch_done(void *user, struct talk *t, enum hd_code code, const stru
     source_is(f->source, f->p, !code, code ? err->text : "");
     if (!code)
         source_answered(f->source, t);
-    struct hd_arena *arena = t->arena; /* the rows live there */
-    t->arena = NULL;
     while (f->waiters) {
         struct waiter *w = f->waiters;
         struct collect *c = w->collect;
         f->waiters = w->next;
-        if (code)
+        struct hd_rows rows;
+        if (code || rows_for(w, f, t, &rows)) {
             piece_failed(c, w->check, w->piece, f->reason ? f->reason : t->reason);
-        else
-            c->piece[w->check][w->piece] = (struct piece){.asked = true, .here = true, .rows = f->rows};
-        free(w);
-        if (f->waiters && !code) { /* the last one takes the arena; the others a reference */
-            c->arenas[c->n_arenas++] = arena_ref(arena);
-        } else if (!code) {
-            c->arenas[c->n_arenas++] = arena;
-            arena = NULL;
+        } else {
+            c->piece[w->check][w->piece] = (struct piece){.asked = true, .here = true, .rows = rows};
+            c->arenas[c->n_arenas++] = arena_ref(t->arena); /* the rows live there */
         }
+        free(w);
         if (--c->waiting == 0)
             collect_done(c);
     }
-    arena_free(arena);
     fetch_free(f);
 }
 
@@ -268,16 +279,16 @@ static bool same_values(const char *const *a, const char *const *b)
     return (!a || !*a) && (!b || !*b);
 }
 
-/* Is what `f` asks the same question? Its answer has the same bytes, and means the same. */
+/* Is what `f` asks the same question? Then its answer has the same bytes. */
 static bool asks(const struct fetch *f, const struct source *s, const void *cfg,
                  const struct hd_probe *probe, const struct hd_question *q)
 {
     const struct hd_probe *p = &f->probe;
     bool same = f->source == s && f->cfg == cfg && str_is(p->query, probe->query) &&
                 p->side == probe->side && str_is(p->side_label, probe->side_label) &&
-                str_is(p->key_label, probe->key_label) && p->raw == probe->raw &&
-                p->every_series == probe->every_series && f->question.at_ms == q->at_ms &&
-                f->question.range_ms == q->range_ms && f->question.step_ms == q->step_ms;
+                p->raw == probe->raw && p->every_series == probe->every_series &&
+                f->question.at_ms == q->at_ms && f->question.range_ms == q->range_ms &&
+                f->question.step_ms == q->step_ms;
     for (size_t i = 0; same && i < HD_SIDES_MAX; i++)
         same = same_values(p->side_values[i], probe->side_values[i]);
     return same;
@@ -322,7 +333,7 @@ void question_ask(struct collect *c, uint32_t check, uint32_t piece, const struc
     struct waiter *w = calloc(1, sizeof *w);
     if (!w)
         abort();
-    *w = (struct waiter){.collect = c, .check = check, .piece = piece};
+    *w = (struct waiter){.collect = c, .check = check, .piece = piece, .key_label = probe->key_label};
     struct fetch *f = fetch_start(g, ds, s, probe, q);
     w->next = f->waiters;
     f->waiters = w;
