@@ -64,15 +64,6 @@ static const struct {
     {"rollback", "`mode: enforce` takes releases back; `on_inconclusive` is for those that nobody can judge"},
 };
 
-static const struct hd_option *row_of(const struct hd_option *table, const char *key)
-{
-    for (; table && table->key; table++) {
-        if (!table->internal && str_is(table->key, key))
-            return table;
-    }
-    return NULL;
-}
-
 /* Rows of ours that a key may be meant for, by where they stand. */
 static const char *elsewhere(struct hd_arena *a, const char *key)
 {
@@ -81,10 +72,10 @@ static const char *elsewhere(struct hd_arena *a, const char *key)
         const char *place;
     } places[] = {{table_check, "at a check"}, {table_service, "at the service"}, {table_root, "at the top of the file"}};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        if (row_of(places[i].table, key))
+        if (table_find(places[i].table, key))
             return arena_print(a, "; `%s` stands %s", key, places[i].place);
         for (const struct hd_option *o = places[i].table; o->key; o++) {
-            if (!o->internal && o->type == HD_OPT_GROUP && row_of(o->sub, key))
+            if (!o->internal && o->type == HD_OPT_GROUP && table_find(o->sub, key))
                 return arena_print(a, "; did you mean `%s.%s`, %s?", o->key, key, places[i].place);
         }
     }

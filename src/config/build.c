@@ -28,6 +28,23 @@ const struct node *build_at(const struct node *map, const char *key)
     return n ? n : map;
 }
 
+/* What a service says at "guard.tolerance", if that is another value than holds anyway: an effective
+ * configuration says all of them. */
+static const struct node *changed(const struct site *s, const char *place)
+{
+    const struct hd_option *table = table_service, *row = NULL;
+    const struct node *n = s->b->pin ? NULL : s->node;
+    while (n && table && *place) {
+        size_t len = strcspn(place, ".");
+        const char *key = arena_text_n(s->b->a, place, len);
+        row = table_find(table, key);
+        n = node_get(n, key);
+        table = row ? row->sub : NULL;
+        place += len + (place[len] == '.');
+    }
+    return n && row && !str_is(n->text, row->fallback) ? n : NULL;
+}
+
 /* One step of "write[0].body": the node below, or NULL. Moves *at behind it. */
 static const struct node *step_down(struct hd_arena *a, const struct node *n, const char **at,
                                     struct path *ret)
@@ -335,6 +352,8 @@ static void build_probe(struct site *s)
     struct raw_service *raw = s->raw;
     struct path target = PATH_KEY(&s->path, "target"), p = PATH_KEY(&target, "probe");
     const struct node *n = build_at(build_at(s->node, "target"), "probe");
+    if (!raw->probe.url && (changed(s, "target.probe.expect") || changed(s, "target.probe.timeout")))
+        mistake_add(s->b->m, n, &p, "missing key 'url': nothing would be asked");
     if (!raw->probe.url)
         return;
     if (strpbrk(raw->probe.url, "?#"))
@@ -374,6 +393,24 @@ void build_polls(struct site *s, const struct hd_rule *rule, int64_t warmup_ms, 
                      "never fails", rule->k, (long long)polls, polls == 1 ? "" : "s");
 }
 
+/* What only the sequential rule looks at, where no check goes by it. */
+static void lint_sequential(const struct site *s, const struct path *up)
+{
+    static const char *const keys[] = {"guard.false_rollbacks", "guard.tolerance", "guard.tolerance_abs",
+                                       "guard.ignore_blips"};
+    for (uint32_t i = 0; i < s->raw->n_checks; i++) {
+        if (s->raw->check[i].rule == HD_BY_SEQUENTIAL)
+            return;
+    }
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const struct node *n = changed(s, keys[i]);
+        struct path p = PATH_KEY(up, strchr(keys[i], '.') + 1);
+        if (n)
+            mistake_warn(s->b->m, n, &p, "is of `rule: sequential`, and no check of this service goes by it: it changes "
+                         "nothing");
+    }
+}
+
 static void build_guard(struct site *s)
 {
     const struct hd_policy *policy = &s->raw->policy;
@@ -399,6 +436,7 @@ static void build_guard(struct site *s)
     struct path after = PATH_KEY(&p, "fail_after");
     if (policy->guard.rule != HD_BY_SEQUENTIAL)
         build_polls(s, &policy->guard.fail_after, policy->guard.warmup_ms, build_at(guard, "fail_after"), &after);
+    lint_sequential(s, &p);
     char lasts[STR_TIME_MAX], kept[STR_TIME_MAX];
     if (policy->target.kept_for_ms && policy->target.kept_for_ms < duration) {
         struct path p_ = PATH_KEY(&p, "duration");
@@ -422,6 +460,8 @@ static void build_approval(struct site *s)
     const struct node *approval = build_at(s->node, "approval");
     struct path up = PATH_KEY(&s->path, "approval"), p = PATH_KEY(&up, "by");
     s->raw->policy.approval.by = build_globs(s->b, s->raw->approvers);
+    if (!s->raw->approvers.n && changed(s, "approval.within"))
+        mistake_add(s->b->m, approval, &up, "missing key 'by': without the names of those who may approve, nobody is asked");
     for (uint32_t i = 0; i < s->raw->approvers.n; i++) {
         for (uint32_t k = 0; k < root->n_tokens; k++) {
             const struct hd_token *t = &root->token[k].token;

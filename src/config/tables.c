@@ -479,3 +479,12 @@ const struct hd_option table_root[] = {
     {NULL},
 };
 #undef AT
+
+const struct hd_option *table_find(const struct hd_option *table, const char *key)
+{
+    for (; table && table->key; table++) {
+        if (!table->internal && str_is(table->key, key))
+            return table;
+    }
+    return NULL;
+}

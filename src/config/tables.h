@@ -125,4 +125,7 @@ extern const struct hd_option table_service[];
 extern const struct hd_option table_check[];
 extern const struct hd_option table_defaults[]; /* keys of `defaults`: rows of table_service */
 
+/* The row of a key that a file may have; NULL: none. */
+const struct hd_option *table_find(const struct hd_option *table, const char *key);
+
 #endif
