@@ -24,31 +24,13 @@ static struct json_out begin_list(struct call *c)
     return o;
 }
 
-/* The same list from `next` on, for those who follow links (RFC 8288). */
-static void link_next(struct call *c, const char *next)
-{
-    BUF_AUTO b = BUF_INIT(HD_HTTP_HEAD_MAX);
-    buf_print(&b, "<%s?cursor=", c->path);
-    html_segment(&b, next);
-    for (const char *const *q = c->route->query; *q; q++) {
-        const char *value = call_query(c, *q);
-        if (!value || str_is(*q, "cursor"))
-            continue;
-        buf_print(&b, "&%s=", *q);
-        html_segment(&b, value);
-    }
-    buf_text(&b, ">; rel=\"next\"");
-    if (!b.full)
-        c->reply.link = arena_text(c->arena, buf_at(&b));
-}
-
 static void end_list(struct call *c, struct json_out *o, const char *next)
 {
     json_end(o, ']');
     json_put_text(o, "next", next);
     json_end(o, '}');
     if (next)
-        link_next(c, next);
+        call_link_next(c, "cursor", next);
 }
 
 static enum hd_code put_service(struct call *c, struct json_out *o, const struct store_service *s,

@@ -173,3 +173,20 @@ void call_fail(struct call *c, const struct hd_error *e)
     }
     (void)call_refuse(c, status, hd_code_word(e->code), "%s", e->text);
 }
+
+void call_link_next(struct call *c, const char *cursor, const char *next)
+{
+    BUF_AUTO b = BUF_INIT(HD_HTTP_HEAD_MAX);
+    buf_print(&b, "<%s?%s=", c->path, cursor);
+    html_segment(&b, next);
+    for (const char *const *q = c->route->query; *q; q++) {
+        const char *value = call_query(c, *q);
+        if (!value || str_is(*q, cursor))
+            continue;
+        buf_print(&b, "&%s=", *q);
+        html_segment(&b, value);
+    }
+    buf_text(&b, ">; rel=\"next\"");
+    if (!b.full)
+        c->reply.link = arena_text(c->arena, buf_at(&b));
+}

@@ -107,6 +107,9 @@ struct call {
 const char *call_header(const struct call *, const char *name);
 const char *call_query(const struct call *, const char *name);
 
+/* The same address from `next` on, which its parameter `cursor` names, for those who follow links (RFC 8288). */
+void call_link_next(struct call *, const char *cursor, const char *next);
+
 /* A field of a page's form; NULL: not given, or empty. */
 const char *call_form(const struct call *, const char *name);
 /* What a page's form must carry in its hidden field "csrf"; NULL: nobody is logged in. */

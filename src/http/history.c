@@ -211,6 +211,8 @@ static enum hd_code load(struct call *c, struct store_guard **ret, size_t *ret_n
         return err->code;
     if (!*ret_n && !n && store_service(c->store, c->arena, c->param, &service, err) == HD_ABSENT)
         return call_refuse(c, 404, "unknown_service", "There is no service %s.", c->param);
+    if (*ret_n == HD_ROWS_MAX)
+        call_link_next(c, "before", (*ret)[HD_ROWS_MAX - 1].id);
     return HD_OK;
 }
 

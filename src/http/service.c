@@ -279,6 +279,8 @@ static void guards(struct buf *b, const struct page *p)
         history_query(b, h, NULL);
         html_print(b, "\">as %s</a> ", i ? "JSON" : "CSV");
     }
+    if (p->n > PAGE)
+        html_print(b, "(the newest %d of them; by a filter also older ones)", HD_ROWS_MAX);
     html_print(b, "</p>");
 }
 

@@ -160,12 +160,50 @@ static void test_I8_page(void **state)
     }
 }
 
+#define MANY_ID "01JD2K%020u"
+
+static void add_guards(const struct bench *b, unsigned from, unsigned to)
+{
+    struct hd_error err;
+    struct store *s = NULL;
+    sample_ok(store_open(&(struct store_options){.path = b->path}, &s, &err), &err);
+    sample_ok(store_begin(s, &err), &err);
+    for (unsigned i = from; i < to; i++) {
+        char id[40];
+        (void)snprintf(id, sizeof id, MANY_ID, i);
+        struct store_guard g = sample_guard(id, "cart", HD_STATE_PASSED, clock_now().wall_ms - 86400000 + i);
+        sample_ok(store_add_guard(s, &g, &err), &err);
+    }
+    sample_ok(store_commit(s, &err), &err);
+    (void)store_close(s);
+}
+
+/* The rows of a service for a spreadsheet: the rest of them is a link away. */
+static void test_I8_rows(void **state)
+{
+    static const char link[] =
+        "\r\nLink: </s/cart/guards.csv?before=01JD2K00000000000000000001&show=passed>; rel=\"next\"\r\n";
+    struct bench b;
+    (void)state;
+    bench_open(&b, SAMPLE_EMPTY, 0, 0);
+    add_guards(&b, 1, HD_ROWS_MAX);
+    assert_null(strstr(ask(&b, GET("/s/cart/guards.csv?show=passed")), "\r\nLink: "));
+    add_guards(&b, HD_ROWS_MAX, HD_ROWS_MAX + 1);
+    assert_non_null(strstr(ask(&b, GET("/s/cart/guards.csv?show=passed")), link));
+    add_guards(&b, 0, 1);
+    const char *rest = ask(&b, GET("/s/cart/guards.csv?before=01JD2K00000000000000000001&show=passed"));
+    assert_non_null(strstr(rest, "\"01JD2K00000000000000000000\",\"cart\""));
+    assert_null(strstr(rest, "\r\nLink: "));
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_I8_config),
         cmocka_unit_test(test_I8_replay),
         cmocka_unit_test(test_I8_page),
+        cmocka_unit_test(test_I8_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
