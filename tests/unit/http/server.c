@@ -236,7 +236,7 @@ static const struct {
      NULL},
     {"length and encoding",
      POST(G "/acknowledge", ORDER "Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"), 400,
-     "bad_framing", NULL, NULL},
+     NULL, NULL, NULL}, /* libmicrohttpd 1 refuses it before us, in its own words */
     {"two lengths", POST(G "/acknowledge", ORDER "Content-Length: 3\r\n", "{}"), 400, NULL, NULL,
      NULL},
     {"the same length twice", POST(G "/acknowledge", ORDER "Content-Length: 2\r\n", "{}"), 400,
