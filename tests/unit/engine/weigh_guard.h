@@ -15,7 +15,10 @@
 
 #define GUARD_OF __attribute__((unused)) static
 
-enum { POLL_MS = 5000, POLLS = 240, STEPS = 2160, LIMIT = 6 };
+#define POLL_MS 5000
+#define POLLS 240
+#define STEPS 2160
+#define LIMIT 6
 
 /* A known stream of numbers (xorshift64*), and counts near their mean. */
 struct rng {

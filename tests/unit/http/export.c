@@ -138,7 +138,7 @@ static void test_affected_of_a_long_guard(void **state)
                            .polls_every = EVERY};
     export_affected(&v, &a);
     assert_true(a.beyond > 50 * BAD - 1 && a.beyond < 50 * BAD + 1);
-    assert_true(fabs(a.requests - 100.0 * POLLS) <= 100.0 * EVERY);
+    assert_true(fabs(a.requests - 100 * POLLS) <= 100 * EVERY);
 }
 
 int main(void)
