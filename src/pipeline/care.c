@@ -90,7 +90,8 @@ static void turned_bad(struct guard *g)
 {
     char at[STR_TIME_MAX];
     BUF_AUTO b = BUF_INIT(400);
-    buf_print(&b, "they were at %s UTC, and are not any more: ", str_clock(g->row.recovered_ms, at));
+    buf_print(&b, "they were at %s, and are not any more: ",
+              str_moment(g->row.recovered_ms, g->p->now.wall_ms, at));
     (void)worst_now(g, &b);
     g->turned = true;
     unwell(g, buf_at(&b));

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define UNREAD "; the router cannot be read - act now"
+
 /* By the worst reason of the last poll; the engine's alone, orders have none. */
 static enum cause_said cause_now(const struct guard *g)
 {
@@ -33,6 +35,8 @@ static void headline_watching(const struct guard *g, struct buf *b)
         buf_print(b, "Both %s and %s turned bad after the switch - act now", stable, candidate);
     else if (g->told_shared)
         buf_print(b, "Both %s and %s are failing: likely not the deploy - act now", stable, candidate);
+    else if (g->service->unread_told)
+        buf_print(b, "Watching %s (from %s)" UNREAD, candidate, stable);
     else if (g->told_blind)
         buf_print(b, "Watching %s (from %s), partly blind - look", candidate, stable);
     else if (not_well_again(g))
@@ -106,6 +110,18 @@ static bool headline_unwell(const struct guard *g, struct buf *b)
     return true;
 }
 
+const char *headline_uncalled(struct hd_arena *a, const char *text)
+{
+#define CALL(words) words,
+    static const char *const calls[] = {STORE_CALLS(CALL)};
+#undef CALL
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        if (str_ends(text, calls[i]))
+            return arena_text_n(a, text, strlen(text) - strlen(calls[i]));
+    }
+    return arena_text(a, text);
+}
+
 static void render(struct guard *g)
 {
     const char *stable = guard_colour(g, HD_STABLE), *candidate = guard_colour(g, HD_CANDIDATE);
@@ -121,17 +137,21 @@ static void render(struct guard *g)
         return;
     }
     if (g->taken_over) {
-        buf_print(b, "Rolled back to %s, verified%s; then someone else moved the traffic again", stable,
+        buf_print(b, "Rolled back to %s, verified%s; then someone else moved the traffic again - look now", stable,
                   g->row.recovered_ms >= 0 ? " and recovered" : "");
         return;
     }
     if (g->unwell && headline_unwell(g, b))
         return;
+    if (g->service->unread_told && g->row.state == HD_STATE_AFTERCARE) {
+        buf_print(b, "Rolled back to %s, verified" UNREAD, stable);
+        return;
+    }
     if (g->ordered && headline_ordered(g, b))
         return;
     switch (g->row.state) {
     case HD_STATE_PENDING:
-        buf_print(b, "Waiting for the switch to %s", candidate);
+        buf_print(b, "Waiting for the switch to %s%s", candidate, g->service->unread_told ? UNREAD : "");
         break;
     case HD_STATE_WARMING:
     case HD_STATE_WATCHING:
@@ -196,12 +216,11 @@ static void render(struct guard *g)
 void guard_headline(struct guard *g)
 {
     struct buf *b = &g->headline;
-    size_t call = strlen(STORE_ACT_NOW);
     render(g);
-    if (!g->row.needs_human && str_ends(buf_at(b), STORE_ACT_NOW)) {
-        ARENA_AUTO a = arena_new();
-        const char *rest = arena_text_n(a, buf_at(b), b->len - call);
-        buf_clear(b);
-        buf_text(b, rest);
-    }
+    if (g->row.needs_human)
+        return;
+    ARENA_AUTO a = arena_new();
+    const char *rest = headline_uncalled(a, buf_at(b));
+    buf_clear(b);
+    buf_text(b, rest);
 }

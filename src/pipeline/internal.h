@@ -423,6 +423,8 @@ int64_t guard_time(const struct guard *); /* t_ms now */
 void guard_move(struct guard *, int state);
 /* The state's sentence, from colours and what is known; called by guard_move and at each poll. */
 void guard_headline(struct guard *);
+/* The same sentence without its call for a human. */
+const char *headline_uncalled(struct hd_arena *, const char *text);
 /* Moves to a terminal state, records the event, stops everything of the guard. */
 void guard_end(struct guard *, int state, int reason, const char *text);
 void guard_needs_human(struct guard *, int reason, const char *text);

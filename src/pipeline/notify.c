@@ -257,6 +257,9 @@ static struct hd_message message_of(struct pipeline *p, struct hd_arena *a, cons
     if (!base)
         base = arena_print(a, "http://%s", p->c->listen);
     const struct hd_policy *policy = e->service ? config_service(p->config, e->service) : NULL;
+    struct store_guard g;
+    if (!e->guard || store_guard(p->o.store, a, e->guard, &g, NULL))
+        g = (struct store_guard){.stable = NULL};
     return (struct hd_message){
         .seq = e->seq,
         .service = e->service,
@@ -266,6 +269,8 @@ static struct hd_message message_of(struct pipeline *p, struct hd_arena *a, cons
         .body = e->text ? e->text : "",
         .native = e->native,
         .url = e->guard ? arena_print(a, "%s/g/%s", base, e->guard) : base,
+        .stable = g.stable,
+        .candidate = g.candidate,
         .owner = policy ? policy->owner : NULL,
         .runbook = policy ? policy->runbook : NULL,
         .dashboard = policy ? policy->dashboard : NULL,
@@ -307,6 +312,8 @@ static void outbox_due(struct pipeline *p)
         } else if (!sink->sending) {
             struct hd_message m = message_of(p, a, &rows[i].event);
             m.resolved = rows[i].resolving;
+            if (m.resolved)
+                m.headline = headline_uncalled(a, m.headline);
             deliver(p, sink, &m, rows[i].id, rows[i].tries);
         }
     }

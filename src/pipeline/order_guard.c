@@ -308,8 +308,8 @@ static const char *acknowledged_by(const struct order *o)
 {
     char at[STR_TIME_MAX];
     const char *actor = order_text(o, "actor");
-    return arena_print(o->arena, "; acknowledged by %s at %s UTC", actor ? actor : o->by.name,
-                       str_clock(o->p->now.wall_ms, at));
+    return arena_print(o->arena, "; acknowledged by %s at %s", actor ? actor : o->by.name,
+                       str_moment(o->p->now.wall_ms, o->p->now.wall_ms, at));
 }
 
 /* A human has seen it: the banner goes, Alertmanager resolves. */

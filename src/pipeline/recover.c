@@ -185,6 +185,20 @@ static void take_up_run(struct guard *g)
     g->run = (struct store_run){.expires_ms = g->row.started_ms + HD_RUN_TTL_MS_MAX};
 }
 
+/* Was it said that its router cannot be read? The next reading takes that back. */
+static bool was_unread(const struct guard *g)
+{
+    ARENA_AUTO a = arena_new();
+    struct store_event *acts;
+    size_t n = 0;
+    bool was = false;
+    if (store_open_acts(g->p->o.store, a, &acts, &n, NULL))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        was |= str_is(acts[i].guard, g->row.id) && acts[i].reason == HD_REASON_ROUTER_UNREADABLE;
+    return was;
+}
+
 static struct guard *take_up_guard(struct pipeline *p, struct service *s, const struct store_guard *row,
                                    struct hd_error *err)
 {
@@ -209,6 +223,8 @@ static struct guard *take_up_guard(struct pipeline *p, struct service *s, const 
     take_up_run(g);
     if (store_approval(p->o.store, g->own, g->row.id, &g->approval, err) == HD_OK)
         g->approval.guard = g->row.id;
+    if (g->row.needs_human)
+        s->unread_told = was_unread(g);
     g->added = true;
     g->dirty = true;
     g->backfill = !analysis_of_past(g); /* which leaves nothing out */

@@ -328,7 +328,6 @@ static void unread(struct service *s, const struct hd_error *err)
     struct pipeline *p = s->p;
     if (s->unread_since_ms < 0) {
         s->unread_since_ms = p->now.boot_ms;
-        s->unread_told = false;
         log_warn(s->name, "cannot read the router: %s", err->text);
     }
     const struct hd_policy *policy = policy_of(s);

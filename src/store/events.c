@@ -134,11 +134,10 @@ enum hd_code store_resolve_acts(struct store *s, const char *guard, const char *
                          ARGS(TEXT_ARG(guard), TEXT_ARG(service)), err);
     if (!code)
         code = sql_write(s,
-                         "UPDATE guard SET needs_human = 0, version = version + 1,"
-                         " headline = replace(headline, '" STORE_ACT_NOW "', '; settled since')"
+                         "UPDATE guard SET needs_human = 0, version = version + 1, headline = " SETTLED_HEADLINE
                          " WHERE needs_human = 1"
-                         " AND (id = ?1 OR (?1 IS NULL AND service = ?2))",
-                         ARGS(TEXT_ARG(guard), TEXT_ARG(service)), err);
+                         " AND (id = ?1 OR (?1 IS NULL AND service = ?3))",
+                         ARGS(TEXT_ARG(guard), TEXT_ARG("; settled since"), TEXT_ARG(service)), err);
     return code ? code : bound_outbox(s, wall_ms, err);
 }
 

@@ -97,7 +97,7 @@ enum hd_code store_acknowledge(struct store *s, const char *id, const char *word
 {
     enum hd_code code = sql_write(s,
                                   "UPDATE guard SET version = version + 1, needs_human = 0,"
-                                  " headline = replace(headline, '" STORE_ACT_NOW "', ?2) WHERE id = ?1",
+                                  " headline = " SETTLED_HEADLINE " WHERE id = ?1",
                                   ARGS(TEXT_ARG(id), TEXT_ARG(words)), err);
     if (!code && sqlite3_changes(s->db) == 0)
         return hd_fail(err, HD_ABSENT, "no guard %s is stored", id);

@@ -55,6 +55,11 @@ struct sql_args {
                        sizeof((const struct sql_arg[]){__VA_ARGS__}) / sizeof(struct sql_arg)})
 #define NO_ARGS ((struct sql_args){NULL, 0})
 
+/* A guard's headline without its call for a human: ?2 in its place. */
+#define CALL_OPENS(words) "replace("
+#define CALL_CLOSES(words) ", '" words "', ?2)"
+#define SETTLED_HEADLINE STORE_CALLS(CALL_OPENS) "headline" STORE_CALLS(CALL_CLOSES)
+
 /* Columns of the current row, taken from left to right. */
 struct sql_row {
     sqlite3_stmt *stmt;

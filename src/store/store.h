@@ -109,7 +109,8 @@ enum hd_code store_reading_with_traffic(struct store *, struct hd_arena *, const
                                         struct store_reading *ret, struct hd_error *err);
 
 /* --- guards --- */
-#define STORE_ACT_NOW " - act now" /* how a sentence ends that calls for a human */
+/* How a sentence ends that calls for a human; a longer one stands before its beginning. */
+#define STORE_CALLS(CALL) CALL(" - act now") CALL(" - look now") CALL(" - look") CALL(" - decide yourself")
 
 struct store_guard {
     char id[27];            /* ULID */

@@ -474,6 +474,38 @@ static void test_longest_text(void **state)
     free(text);
 }
 
+/* Whatever the words by which it called: who is told that it is settled is not called any more. */
+static void test_settled_headlines(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *headline, *acknowledged, *settled;
+    } row[] = {
+        {"green is failing - act now", "green is failing; seen", "green is failing; settled since"},
+        {"Not enough evidence about green - decide yourself", "Not enough evidence about green; seen",
+         "Not enough evidence about green; settled since"},
+        {"green is failing, someone moved it - look now", "green is failing, someone moved it; seen",
+         "green is failing, someone moved it; settled since"},
+        {"Watching green, partly blind - look", "Watching green, partly blind; seen",
+         "Watching green, partly blind; settled since"},
+        {"green passed - no action needed", "green passed - no action needed", "green passed - no action needed"},
+    };
+    for (unsigned i = 0; i < 2 * sizeof row / sizeof *row; i++) {
+        struct store_guard g = fixture_guard(i);
+        g.headline = row[i / 2].headline;
+        g.needs_human = true;
+        fixture_begin(f);
+        OK(f, store_add_guard(f->s, &g, &f->err));
+        if (i % 2)
+            OK(f, store_resolve_acts(f->s, g.id, NULL, 70, &f->err));
+        else
+            OK(f, store_acknowledge(f->s, g.id, "; seen", &f->err));
+        fixture_commit(f);
+        assert_false(load(f, g.id).needs_human);
+        assert_string_equal(load(f, g.id).headline, i % 2 ? row[i / 2].settled : row[i / 2].acknowledged);
+    }
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 int main(void)
 {
@@ -481,7 +513,7 @@ int main(void)
         T(test_round_trip), T(test_put), T(test_finished), T(test_same_id_twice), T(test_list),
         T(test_list_leaves_out), T(test_pages), T(test_list_cap),
         T(test_I8_list_walks_no_history), T(test_mark), T(test_mark_words), T(test_switches_onto),
-        T(test_counts_of_schema_9), T(test_longest_text),
+        T(test_counts_of_schema_9), T(test_longest_text), T(test_settled_headlines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
