@@ -40,16 +40,27 @@ int64_t guard_time(const struct guard *g)
     return t > 0 ? t : 0;
 }
 
-/* Crockford's base 32: time first, so that ids sort by age. */
+static const char id_digit[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* Crockford's base 32 */
+
+void guard_id_taken(struct pipeline *p, const char *id)
+{
+    const char *at;
+    int64_t time = 0;
+    for (int i = 0; i < 10 && id[i] && (at = strchr(id_digit, id[i])); i++)
+        time = time << 5 | (at - id_digit);
+    p->id_ms = time > p->id_ms ? time : p->id_ms;
+}
+
+/* Time first, so that ids sort by age: also those of after the clock was set back. */
 static void make_id(struct pipeline *p, char out[27])
 {
-    static const char digit[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    uint64_t time = (uint64_t)p->now.wall_ms;
+    p->id_ms = p->now.wall_ms > p->id_ms ? p->now.wall_ms : p->id_ms + 1;
+    uint64_t time = (uint64_t)p->id_ms;
     for (int i = 9; i >= 0; i--, time >>= 5)
-        out[i] = digit[time & 31];
+        out[i] = id_digit[time & 31];
     uint64_t random[2] = {random_next(p), random_next(p)};
     for (int i = 0; i < 16; i++) {
-        out[10 + i] = digit[random[i / 8] & 31];
+        out[10 + i] = id_digit[random[i / 8] & 31];
         random[i / 8] >>= 5;
     }
     out[26] = '\0';

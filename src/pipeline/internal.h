@@ -302,6 +302,7 @@ struct pipeline {
     const struct hd_config *c;
     struct hd_now now;          /* of this turn */
     int64_t wall_minus_boot;    /* to notice jumps of the wall clock */
+    int64_t id_ms;              /* the time in the newest guard's id */
     struct sched *sched;
     struct service **services;
     size_t n_services;
@@ -409,6 +410,7 @@ struct guard *guard_start(struct service *, const struct guard_start *);
 void guard_take_duration(struct guard *, int64_t duration_ms);
 /* The parts that a new guard and one from the store have in common; makes it the live one, or gives
  * an analysis the free slot that there must be. */
+void guard_id_taken(struct pipeline *, const char *id); /* the next one comes behind it */
 struct guard *guard_new(struct service *, struct config *pin, const struct hd_policy *, bool analysis);
 /* Every live guard, then every analysis; begin with *at = 0. NULL at the end. */
 struct guard *guard_next(const struct pipeline *, size_t *at);
@@ -554,6 +556,7 @@ void event_settle(struct pipeline *, const struct store_guard *row, const char *
 /* What needed a human has ended: for this guard, or for every guard of its service. */
 void event_resolve(struct guard *, bool whole_service);
 void notify_due(struct pipeline *);
+void notify_hurry(struct pipeline *); /* what waits for its next try is tried now */
 void notify_direct(struct pipeline *); /* the store is lost: page past it */
 struct delivery *notify_cancel(struct delivery *);
 int64_t notify_next(const struct pipeline *);

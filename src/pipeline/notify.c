@@ -326,6 +326,21 @@ static void outbox_due(struct pipeline *p)
     }
 }
 
+void notify_hurry(struct pipeline *p)
+{
+    struct hd_error err;
+    enum hd_code code = store_begin(p->o.store, &err);
+    if (!code)
+        code = store_outbox_hurry(p->o.store, &err);
+    if (!code)
+        code = store_commit(p->o.store, &err);
+    if (code) {
+        store_rollback(p->o.store);
+        log_warn(NULL, "outbox: %s", err.text);
+    }
+    p->outbox_ms = p->now.boot_ms;
+}
+
 /* Every live guard has finished a poll lately; else the heartbeat stops, and its absence is the
  * alarm. */
 static bool all_evaluate(const struct pipeline *p)

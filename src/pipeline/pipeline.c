@@ -146,7 +146,7 @@ const struct store_hold *hold_of(const struct pipeline *p, const char *service)
 {
     for (size_t i = 0; i < p->n_holds; i++) {
         const struct store_hold *h = &p->holds[i];
-        bool now = h->released_ms < 0 && h->from_ms <= p->now.wall_ms && p->now.wall_ms < h->until_ms;
+        bool now = h->released_ms < 0 && p->now.wall_ms < h->until_ms;
         if (now && (!h->service || str_is(h->service, service)))
             return h;
     }
@@ -318,6 +318,8 @@ static void clock_check(struct pipeline *p)
     log_warn(NULL, "the wall clock jumped by %lld ms; guards go on by their own clock", (long long)jump);
     for (size_t i = 0; i < p->n_sources; i++)
         p->sources[i]->clock_read_ms = 0; /* ask again what time it is there */
+    if (jump < 0)
+        notify_hurry(p);
     for (size_t i = 0; i < p->n_services; i++) /* multiples of the interval lie elsewhere now */
         due_set(p, DUE_READ, p->services[i]->index, p->now.boot_ms);
     size_t at = 0;

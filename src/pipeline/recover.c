@@ -351,14 +351,19 @@ enum hd_code recover_all(struct pipeline *p, struct hd_error *err)
     ARENA_AUTO a = arena_new();
     struct store_filter live = {
         .analyses = STORE_GUARDS_AND_ANALYSES, .live = true, .verdict = -1, .limit = 500};
+    const struct store_filter newest = {.analyses = STORE_GUARDS_AND_ANALYSES, .verdict = -1, .limit = 1};
     struct store_guard *rows = NULL;
     struct store_intent *intents = NULL;
-    size_t n, n_intents = 0;
+    size_t n = 0, n_intents = 0;
     for (size_t i = 0; i < p->n_services; i++) {
         take_up_reading(p->services[i]);
         take_up_ours(p->services[i]);
     }
     enum hd_code code = store_intents(p->o.store, a, NULL, &intents, &n_intents, err);
+    if (!code)
+        code = store_guards(p->o.store, a, &newest, &rows, &n, err);
+    if (!code && n)
+        guard_id_taken(p, rows[0].id);
     do { /* page by page */
         n = 0;
         if (!code)
@@ -372,5 +377,6 @@ enum hd_code recover_all(struct pipeline *p, struct hd_error *err)
         mark_take_up(p->services[i]);
     holds_read(p);
     may_take_up(p);
+    notify_hurry(p); /* the clock may have been set back meanwhile */
     return code;
 }

@@ -177,6 +177,11 @@ enum hd_code store_outbox_next(struct store *s, int64_t *ret_ms, struct hd_error
                    ARGS(INT_ARG(INT64_MAX)), ret_ms, err);
 }
 
+enum hd_code store_outbox_hurry(struct store *s, struct hd_error *err)
+{
+    return sql_write(s, "UPDATE outbox SET next_ms = 0 WHERE done = 0 AND next_ms > 0", NO_ARGS, err);
+}
+
 enum hd_code store_outbox_put(struct store *s, int64_t id, int32_t done, int64_t next_or_done_ms,
                               const char *error, struct hd_error *err)
 {

@@ -58,11 +58,12 @@ static enum hd_code read_hold(struct sql_row *row, void *ret, struct hd_error *e
     return HD_OK;
 }
 
+/* One that begins later was ordered before the clock was set back. */
 enum hd_code store_holds(struct store *s, struct hd_arena *arena, int64_t now_ms,
                          struct store_hold **ret, size_t *ret_n, struct hd_error *err)
 {
     struct sql_query q = {"SELECT id, service, reason, actor, from_ms, until_ms, released_ms"
-                          " FROM hold WHERE released_ms < 0 AND from_ms <= ?1 AND until_ms > ?1"
+                          " FROM hold WHERE released_ms < 0 AND until_ms > ?1"
                           " ORDER BY id",
                           ARGS(INT_ARG(now_ms)), read_hold, sizeof **ret};
     return sql_many(s, arena, &q, (void **)ret, ret_n, err);

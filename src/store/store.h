@@ -443,6 +443,8 @@ enum hd_code store_outbox_due(struct store *, struct hd_arena *, int64_t now_ms,
                               size_t *ret_n, struct hd_error *err);
 /* When the next row of any sink is due; INT64_MAX: none. */
 enum hd_code store_outbox_next(struct store *, int64_t *ret_ms, struct hd_error *err);
+/* All that wait are due: the clock that says when was set back. */
+enum hd_code store_outbox_hurry(struct store *, struct hd_error *err);
 /* done 1 or 2 ends it; 0 sets the next try. */
 enum hd_code store_outbox_put(struct store *, int64_t id, int32_t done, int64_t next_or_done_ms,
                               const char *error, struct hd_error *err);
@@ -455,7 +457,7 @@ struct store_hold {
     int64_t id;
     const char *service; /* NULL: the whole fleet */
     const char *reason, *actor;
-    int64_t from_ms, until_ms, released_ms;
+    int64_t from_ms, until_ms, released_ms; /* from: when it was ordered, for show */
 };
 enum hd_code store_add_hold(struct store *, const struct store_hold *, int64_t *ret_id, struct hd_error *err);
 /* Releases the service's holds (NULL: the fleet's); ret_n: how many there were. */
