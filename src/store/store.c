@@ -231,12 +231,22 @@ struct store *store_close(struct store *s)
     return NULL;
 }
 
+/* What is written to a file that has no name any more is gone with us: no intent may rest on it (I2). */
+static enum hd_code check_place(struct store *s, struct hd_error *err)
+{
+    int moved = 0;
+    if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved)
+        return hd_fail(err, HD_IO, "%s was moved, deleted or replaced while it was open: put it back, or restart "
+                       "haldane, which takes what is there", s->path);
+    return HD_OK;
+}
+
 static enum hd_code begin(struct store *s, bool relaxed, struct hd_error *err)
 {
-    enum hd_code code = HD_OK;
+    enum hd_code code = s->reader || relaxed ? HD_OK : check_place(s, err);
     if (s->open)
         return hd_fail(err, HD_INVALID, "%s: a transaction is open already", s->path);
-    if (s->relaxed != relaxed) /* cannot change within a transaction */
+    if (!code && s->relaxed != relaxed) /* cannot change within a transaction */
         code = sql_run(s, relaxed ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", err);
     if (!code)
         s->relaxed = relaxed;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The disk under a guard: full (the ballast pays for the revert), and lost for good, where the policy
-says whether haldane pages or reverts without a journal (I2, I3).
+"""The disk under a guard: full (the ballast pays for the revert), lost for good, where the policy says
+whether haldane pages or reverts without a journal, and the store's file taken away (I2, I3).
 
     disk.py HALDANE SHIM
 
@@ -125,6 +125,24 @@ def lost_pages(world):
     s.d.stop()
 
 
+def moved(world):
+    """The store's file is taken away under the daemon: what it would write is lost with it."""
+    s = Shop(world, "moved", "store_lost: page")
+    d, away = s.d, s.d.db + ".away"
+    os.rename(d.db, away)
+    s.prometheus.say(green=BAD)
+    w.wait(lambda: "moved, deleted or replaced" in d.log(), 15, "the log says so")
+    page = w.wait(lambda: s.alertmanager.pages(), 15, "a page past the store")[0]
+    w.ok("could NOT be rolled back" in page["annotations"]["summary"], "I3 the file is gone: it says so", page)
+    time.sleep(1)
+    w.equal((s.router.relay.sets(), s.router.weights(), s.metric("haldane_store_lost")), ([], w.GREEN, 1),
+            "I2 nothing is sent that would be on no record")
+    os.rename(away, d.db)
+    g = d.wait_state("refused", 10)
+    w.equal((g["needs_human"], d.intents()), (True, []), "put back, it goes on, and has it on record")
+    d.stop()
+
+
 def lost_reverts(world):
     shim = w.Shim(world, sys.argv[2])
     s = Shop(world, "act", "store_lost: revert", shim.env)
@@ -149,7 +167,7 @@ def lost_reverts(world):
 
 
 def main(world):
-    for scenario in (full, lost_pages, lost_reverts):
+    for scenario in (full, lost_pages, moved, lost_reverts):
         if scenario is full and not OWN:
             w.skip("I2 a full disk stops no revert", "no mount namespace may be made here")
             continue

@@ -98,6 +98,24 @@ static void test_second_process(void **state)
     assert_int_equal(WEXITSTATUS(status), HD_CONFLICT);
 }
 
+/* What would be written then is lost with the process. */
+static void I2_moved(void **state)
+{
+    struct fixture *f = *state;
+    char away[96];
+    (void)snprintf(away, sizeof away, "%s.copy", f->path);
+    assert_int_equal(rename(f->path, away), 0);
+    for (int replaced = 0; replaced < 2; replaced++) {
+        assert_int_equal(store_begin(f->s, &f->err), HD_IO);
+        assert_non_null(strstr(f->err.text, "was moved, deleted or replaced"));
+        spill(f->path, "other", 5);
+    }
+    assert_int_equal(rename(away, f->path), 0);
+    fixture_begin(f);
+    fixture_add_guard(f, 1);
+    fixture_commit(f);
+}
+
 static void test_newer(void **state)
 {
     struct fixture *f = *state;
@@ -454,6 +472,7 @@ int main(void)
         T(test_reopen),
         T(test_second_writer),
         T(test_second_process),
+        T(I2_moved),
         T(test_newer),
         T(test_strangers),
         T(test_damaged),
