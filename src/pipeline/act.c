@@ -154,7 +154,19 @@ static bool gate(struct guard *g, const struct hd_live *live)
     return !w.reason;
 }
 
-static void send_again(struct guard *g, struct talk *t)
+/* An order whose steps must not be repeated. */
+static bool is_once(const struct guard *g)
+{
+    const struct act *a = &g->act;
+    bool once = a->resumed && !g->actuator->absolute && !a->plan.n;
+    for (size_t i = 0; i < a->plan.n; i++)
+        once |= a->plan.step[i]->effect == HD_EFFECT_ONCE;
+    return once;
+}
+
+/* By a new plan, from its step `begin` on. `further`: it goes on where the last one got to, and repeats
+ * nothing. */
+static void send_again(struct guard *g, struct talk *t, size_t begin, bool further)
 {
     struct act *a = &g->act;
     struct hd_error err;
@@ -166,35 +178,36 @@ static void send_again(struct guard *g, struct talk *t)
     }
     a->unchanged = 0;
     a->unsent = false;
-    intent_fill(g, a->intent.from);
+    a->begun = begin;
+    intent_fill(g, a->intent.from, !further);
     act_send(g);
 }
 
-/* A change of ours that went a part of the way, and nobody else's. */
-static bool half_done(const struct guard *g, const struct talk *t, const struct hd_live *live)
+/* A change of ours that went a part of the way, and nobody else's: how many steps are missing; 0: it is not. */
+static size_t half_done(const struct guard *g, const struct talk *t, const struct hd_live *live)
 {
     ARENA_AUTO a = arena_new();
     struct hd_goal goal = {.value = g->goal, .stamp = arena_print(a, STAMP, g->row.id)};
     struct hd_plan rest = {.n = 0};
-    return value_made_of(live->value, g->act.intent.from, g->goal) &&
-           !g->actuator->plan(a, &g->policy->site, &t->said, &goal, &rest, NULL) && intent_is_rest(g, &rest);
+    bool half = value_made_of(live->value, g->act.intent.from, g->goal) &&
+                !g->actuator->plan(a, &g->policy->site, &t->said, &goal, &rest, NULL) && intent_is_rest(g, &rest);
+    return half ? rest.n : 0;
 }
 
-static bool may_send_again(const struct guard *g)
+static bool may_send_again(const struct guard *g, bool further)
 {
     const struct act *a = &g->act;
-    bool once = a->resumed && !g->actuator->absolute && !a->plan.n;
-    for (size_t i = 0; i < a->plan.n; i++)
-        once |= a->plan.step[i]->effect == HD_EFFECT_ONCE;
     /* An order may go again only when it certainly had no effect; a set when it is seen to have
-     * none. What did not leave at all is not counted. */
-    return a->intent.sends < SENDS_MAX && (a->unsent || !once);
+     * none. What did not leave at all is not counted, nor what goes on. */
+    return (further || a->intent.sends < SENDS_MAX) && (a->unsent || !is_once(g));
 }
 
 static void read_back(struct guard *g, struct talk *t, const struct hd_live *live)
 {
     struct act *a = &g->act;
     ARENA_AUTO arena = arena_new();
+    bool moved = a->step > a->begun; /* steps were accepted since the last reading */
+    size_t left;
     if (str_is(live->value, g->goal)) {
         proven(g, live);
     } else if (a->refused) {
@@ -204,13 +217,16 @@ static void read_back(struct guard *g, struct talk *t, const struct hd_live *liv
     } else if (str_is(live->value, a->intent.from)) {
         bool wait = ++a->unchanged < UNCHANGED_READS && a->intent.outcome == HD_INTENT_ACCEPTED &&
                     !a->unsent;
-        if (!wait && may_send_again(g))
-            send_again(g, t);
+        bool once = is_once(g);
+        a->unseen |= moved && !once;
+        if (!wait && may_send_again(g, moved && once))
+            send_again(g, t, once ? a->step : 0, moved && once);
         else
             act_again(g); /* until the deadline says unverified */
-    } else if (half_done(g, t, live)) {
-        if (may_send_again(g))
-            send_again(g, t);
+    } else if ((left = half_done(g, t, live))) {
+        bool further = moved && left < a->plan.n;
+        if (may_send_again(g, further))
+            send_again(g, t, 0, further);
         else
             act_again(g);
     } else {
@@ -260,7 +276,7 @@ static void first_read(struct guard *g, struct talk *t, const struct hd_live *li
         act_stand_down(g, HD_STATE_REFUSED, HD_INTENT_REFUSED, HD_REASON_ROUTER_REFUSED, err.text);
         return;
     }
-    intent_fill(g, live->value);
+    intent_fill(g, live->value, true);
     act_send(g);
 }
 

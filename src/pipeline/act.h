@@ -20,7 +20,7 @@ struct talk *target_probe(struct guard *, talk_done_fn *, int64_t deadline_ms);
 
 /* intent.c */
 void intent_clear(struct act *);
-void intent_fill(struct guard *, const char *from);
+void intent_fill(struct guard *, const char *from, bool counted); /* counted: by the limit of I6 */
 void intent_unsend(struct act *);               /* what was filled in for a send that did not happen */
 void intent_resume(struct guard *, const struct store_intent *); /* one from before a restart */
 /* A final outcome also says when; text NULL: as it is. */

@@ -98,7 +98,7 @@ bool intent_is_rest(const struct guard *g, const struct hd_plan *rest)
     return str_ends(g->act.intent.steps, json.at);
 }
 
-void intent_fill(struct guard *g, const char *from)
+void intent_fill(struct guard *g, const char *from, bool counted)
 {
     struct act *a = &g->act;
     BUF_AUTO steps = BUF_INIT(HD_BLOB_BYTES_MAX);
@@ -106,8 +106,9 @@ void intent_fill(struct guard *g, const char *from)
     if (!intent_is_rest(g, &a->plan)) /* the rest of a plan is known by the whole of it */
         a->intent.steps = keep(&a->texts.steps, buf_at(&steps));
     a->intent.native = keep(&a->texts.native, a->plan.native);
-    a->intent.sends++;
-    a->intent.step = 0;
+    a->counted = counted;
+    a->intent.sends += counted;
+    a->intent.step = (uint32_t)a->begun;
     a->intent.outcome = HD_INTENT_JOURNALED;
     if (!a->intent.guard) {
         int64_t left = a->deadline_ms - g->p->now.boot_ms;
@@ -135,7 +136,8 @@ void intent_fill(struct guard *g, const char *from)
 void intent_unsend(struct act *a)
 {
     if (a->stored) {
-        a->intent.sends -= a->intent.sends > 0;
+        a->intent.sends -= a->counted;
+        a->counted = false;
         return;
     }
     a->intent_dirty = false;

@@ -168,7 +168,9 @@ struct act {
     uint64_t sending;           /* wire id; 0: none */
     struct hd_arena *arena;     /* of the plan and the intent */
     struct hd_plan plan;
-    size_t step;
+    size_t step, begun;         /* begun: with which step the last send began */
+    bool counted;               /* the last send counts against the limit of I6 */
+    bool unseen;                /* a reading does not show the steps of a set one by one: none between them */
     struct store_intent intent; /* guard NULL: none yet; texts point into `texts` */
     struct {
         char *from, *steps, *native, *follow, *words;
@@ -177,7 +179,7 @@ struct act {
     bool stored;                /* the intent has its row, and its number for good */
     bool probe_bad;             /* after a restart: the target's probe failed */
     bool announced;             /* the event of the intent is written */
-    bool unsent;                /* the last order certainly had no effect */
+    bool unsent;                /* what was not answered yet certainly had no effect */
     uint32_t unchanged;         /* read-backs that showed no effect */
     uint32_t store_tries;
     uint32_t tries;             /* of this step or reading, for the backoff */

@@ -49,7 +49,7 @@ void act_send(struct guard *g)
     a->announced = true;
     if (save_all(g->p, &err) && !act_without_store(g, &err))
         return;
-    a->step = 0;
+    a->step = a->begun;
     a->tries = 0;
     send_step(g);
 }
@@ -83,15 +83,17 @@ static void step_answered(struct guard *g, const struct hd_reply *reply, bool sl
         a->intent.step = (uint32_t)++a->step;
         a->tries = 0;
         a->intent_dirty = true;
-        if (a->step < a->plan.n && slow)
+        if (a->step < a->plan.n && slow && !a->unseen) {
+            a->unsent = true;
             act_read(g, ACT_BACK); /* the reading has grown old: somebody may have come between */
-        else if (a->step < a->plan.n)
+        } else if (a->step < a->plan.n) {
             send_step(g);
-        else
+        } else {
             all_accepted(g);
+        }
         break;
     case HD_ANSWER_RETRY: /* certainly no effect; but the world may move on while we wait (I5) */
-        a->unsent = a->step == 0;
+        a->unsent = true;
         intent_outcome(g, HD_INTENT_SENT, reply->text);
         a->phase = ACT_BACK;
         act_again(g);
@@ -119,7 +121,10 @@ static void step_done(void *user, const struct hd_response *response)
     struct hd_reply reply = {.answer = HD_ANSWER_CONFLICT, .text = response->text};
     if (response->io == HD_IO_NOT_SENT) {
         reply.answer = HD_ANSWER_RETRY;
-        a->intent.sends -= a->step == 0 && a->intent.sends > 0;
+        if (a->step == a->begun) {
+            a->intent.sends -= a->counted;
+            a->counted = false;
+        }
     } else if (response->io == HD_IO_OK) {
         struct hd_exchange exchange = {request, response};
         struct hd_error err;

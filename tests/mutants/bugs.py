@@ -140,10 +140,12 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
          "    if (str_is(live->value, g->goal) || a->intent.outcome == HD_INTENT_ACCEPTED) {\n"
          "        proven(g, live);\n    } else if"),)),
     ("once_order_repeated", "I6", ("adapters",), (
-        ("src/pipeline/act.c", "a->intent.sends < SENDS_MAX && (a->unsent || !once);",
-         "a->intent.sends < SENDS_MAX && (a->unsent || !once || true);"),)),
+        ("src/pipeline/act.c", "a->intent.sends < SENDS_MAX) && (a->unsent || !is_once(g));",
+         "a->intent.sends < SENDS_MAX) && (a->unsent || !is_once(g) || true);"),)),
     ("sends_unbounded", "I6", ("router",), (
-        ("src/pipeline/act.c", "return a->intent.sends < SENDS_MAX && (", "return ("),)),
+        ("src/pipeline/act.c", "return (further || a->intent.sends < SENDS_MAX) && (", "return ("),)),
+    ("going_on_is_repeating", "I6", ("pipeline_act",), (
+        ("src/pipeline/act.c", "return (further || a->intent.sends < SENDS_MAX) && (", "return a->intent.sends < SENDS_MAX && ("),)),
     ("deadline_not_enforced", "I3", ("router",), (
         ("src/pipeline/act.c", "    if (g->p->now.boot_ms >= a->deadline_ms) {\n",
          "    if (g->p->now.boot_ms >= a->deadline_ms + 3600000) {\n"),)),
@@ -157,8 +159,8 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/act.c", "str_is(live->value, s->last.value))\n        return false;",
          "str_is(live->value, s->last.value) || live->value)\n        return false;"),)),
     ("third_value_overwritten", "I5", ("router",), (
-        ("src/pipeline/act.c", "    } else if (half_done(g, t, live)) {\n",
-         "    } else if (half_done(g, t, live) || live->value) {\n"),)),
+        ("src/pipeline/act.c", "    } else if ((left = half_done(g, t, live))) {\n",
+         "    } else if ((left = half_done(g, t, live)) || live->value) {\n"),)),
     ("superseded_unseen", "I5", ("router",), (
         ("src/pipeline/watch.c",
          "            superseded(g, reloaded ? HD_REASON_ROUTER_RELOADED : HD_REASON_CHANGED_BY_OTHER, now);\n",

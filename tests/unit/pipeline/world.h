@@ -75,7 +75,7 @@ static void reply(struct world *w, size_t i, enum hd_io io, int status, const ch
     c.done(c.user, &r);
 }
 
-static void reply_route(struct world *w, size_t i)
+FIXTURE void reply_route(struct world *w, size_t i)
 {
     char body[100];
     (void)snprintf(body, sizeof body, "{\"live\":\"%s\",\"ready\":3,\"wanted\":3}", w->live);
