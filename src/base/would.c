@@ -161,7 +161,10 @@ void would_say(struct buf *b, const struct would *w, int64_t now_ms)
                                 .n = (double)NAN, .k = w->ready, .of = w->wanted};
     if (w->until_ms >= 0)
         (void)would_until(w->until_ms, now_ms, until);
-    reason_render(b, &r, &names);
+    if (w->reason == HD_REASON_APPROVAL) /* the reason's own words are for when it has asked */
+        buf_print(b, "it asks a human first: %s", w->text);
+    else
+        reason_render(b, &r, &names);
 }
 
 const char *would_next(struct hd_arena *a, const struct would *w, const char *service)

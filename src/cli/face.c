@@ -144,7 +144,7 @@ const char *face_check_line(struct hd_arena *a, const struct face_check *c,
     if (*c->limit || !isnan(c->stable))
         buf_print(&b, " (%s%s", c->limit, *c->limit && !isnan(c->stable) ? "; " : "");
     if (!isnan(c->stable)) {
-        buf_print(&b, "%s ", stable_colour ? stable_colour : "stable");
+        buf_print(&b, "%s ", c->before ? "before the switch" : stable_colour ? stable_colour : "stable");
         reason_value(&b, c->stable, c->unit);
     }
     if (*c->limit || !isnan(c->stable))

@@ -146,8 +146,12 @@ void progress_look(struct progress *p, const struct face_guard *g, int64_t wall_
     if (recovered && !p->recovered)
         line(p, g, wall_ms, TONE_GOOD, "RECOVERED", g->headline, to);
     p->recovered = recovered;
-    if (g->needs_human && !p->needs_human)
-        line(p, g, wall_ms, TONE_BAD, "ACT NOW", g->because ? g->because : g->why ? g->why : g->headline, to);
+    if (g->needs_human && !p->needs_human) /* of one that goes on, the line of its state said something else */
+        line(p, g, wall_ms, TONE_BAD, "ACT NOW",
+             g->because                       ? g->because
+             : g->live && g->why && *g->why ? arena_print(a, "%s: %s", g->headline, g->why)
+             : g->why                         ? g->why
+                                              : g->headline, to);
     p->needs_human = g->needs_human;
 }
 
@@ -240,7 +244,7 @@ void progress_result(const struct face_guard *g, struct buf *to)
         result_row(to, "recovered",
                    arena_print(a, "%s after the decision",
                                table_duration(a, g->recovered_ms - g->decided_ms)));
-    if (g->needs_human)
+    if (g->needs_human && !(g->stable.share > 0.99)) /* else it is there */
         result_row(to, "by hand", g->native);
     result_row(to, "page", g->url);
     result_row(to, "guard", g->id);

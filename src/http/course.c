@@ -10,7 +10,7 @@ enum course course_of(const struct store_guard *g, const struct stance *stance)
     if (hd_state_terminal(g->state) || g->analysis)
         return COURSE_WELL;
     if (g->state > HD_STATE_DECIDING)
-        return g->recovered_ms < 0 ? COURSE_ACTING : COURSE_WELL;
+        return g->state != HD_STATE_AFTERCARE ? COURSE_ACTING : g->recovered_ms < 0 ? COURSE_BACK : COURSE_WELL;
     if (g->state == HD_STATE_DECIDING) /* without a breach: an order */
         return over ? COURSE_OVER : COURSE_ACTING;
     if (stance_left_alone(stance))
@@ -47,6 +47,8 @@ void course_say(struct buf *b, enum course course, size_t n)
         [COURSE_WELL] = {"All well: ", "release is being watched", "releases are being watched"},
         [COURSE_LEFT] = {"", "release is being watched that haldane will NOT take back: watch it yourself",
                          "releases are being watched that haldane will NOT take back: watch them yourself"},
+        [COURSE_BACK] = {"", "release was taken back; haldane watches users recover",
+                         "releases were taken back; haldane watches users recover"},
         [COURSE_ACTING] = {"", "release is being taken back", "releases are being taken back"},
         [COURSE_OVER] = {"", "release is over its limit; haldane is deciding",
                          "releases are over their limits; haldane is deciding"},

@@ -12,7 +12,8 @@
 enum course {
     COURSE_WELL,      /* nothing is wrong, or it has ended */
     COURSE_LEFT,      /* nothing is wrong, but haldane would not take it back */
-    COURSE_ACTING,    /* it is being taken back, or was and users are not well yet */
+    COURSE_BACK,      /* it was taken back, and users are not proven well yet */
+    COURSE_ACTING,    /* it is being taken back */
     COURSE_OVER,      /* over a limit; whether to act is being decided */
     COURSE_OVER_LEFT, /* over a limit, and haldane will not take it back */
 };

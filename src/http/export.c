@@ -98,6 +98,7 @@ void export_affected(const struct guard_view *v, struct affected *ret)
             ret->errors += each * errors;
             ret->beyond += each * fmax(0, errors - m->exposure * usual_share(ret->check, e));
             ret->polls++;
+            ret->last_ms = e->wall_ms;
         }
     }
 }
@@ -115,7 +116,7 @@ static void affected(struct buf *b, const struct guard_view *v)
     }
     reason_count(b, round(a.beyond));
     buf_text(b, " requests failed beyond what was usual: the sum over ");
-    buf_print(b, "%u polls of max(0, errors - requests x usual share of errors), by ", a.polls);
+    buf_print(b, "%u poll%s of max(0, errors - requests x usual share of errors), by ", a.polls, a.polls == 1 ? "" : "s");
     export_text(b, a.check->name);
     buf_text(b, " (");
     reason_count(b, a.errors);
@@ -124,7 +125,8 @@ static void affected(struct buf *b, const struct guard_view *v)
     buf_print(b, " requests of ");
     export_text(b, v->guard.candidate);
     buf_text(b, "; usual: the other side in the same poll, else the minutes before the switch; up to "
-                "the decision");
+                "the poll of ");
+    time_text(b, a.last_ms);
     if (v->polls_every > 1)
         buf_print(b, "; estimated from one poll in %zu", v->polls_every);
     buf_byte(b, ')');
@@ -366,6 +368,15 @@ static void box(struct buf *b, bool done, const char *what)
     buf_print(b, "- [%c] %s: ", done ? 'x' : ' ', what);
 }
 
+/* Who heard of the switch only knows nothing of its end. */
+static bool tells_of_it(const struct guard_view *v, const struct store_message *m)
+{
+    const struct store_guard *g = &v->guard;
+    int64_t since_ms = g->decided_ms >= 0 ? g->decided_ms : g->ended_ms;
+    bool news = m->event.severity == HD_SEVERITY_ACT || (since_ms >= 0 && m->event.wall_ms >= since_ms);
+    return m->done == 1 && !m->resolving && news;
+}
+
 static void before_boxes(struct buf *b, const struct guard_view *v, const char *url)
 {
     const struct store_guard *g = &v->guard;
@@ -379,12 +390,12 @@ static void before_boxes(struct buf *b, const struct guard_view *v, const char *
     export_text(b, g->why);
     buf_text(b, "\n");
     for (size_t i = 0; i < v->n_told; i++)
-        told |= v->told[i].done == 1;
+        told |= tells_of_it(v, &v->told[i]);
     box(b, told, "The team knows");
     if (!told)
         buf_text(b, "haldane told nobody; a human does\n");
     for (size_t i = 0, said = 0; i < v->n_told && told; i++) {
-        if (v->told[i].done != 1 || v->told[i].resolving)
+        if (!tells_of_it(v, &v->told[i]))
             continue;
         buf_text(b, said++ ? ", " : "");
         export_text(b, v->told[i].sink);

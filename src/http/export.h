@@ -23,6 +23,7 @@ struct affected {
     const struct check_view *check; /* NULL: no check counts requests, or none failed */
     double requests, errors, beyond;
     uint32_t polls;
+    int64_t last_ms; /* of the newest poll that it adds up */
 };
 void export_affected(const struct guard_view *, struct affected *ret);
 

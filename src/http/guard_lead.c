@@ -285,6 +285,8 @@ static const char *advice(const struct guard_view *v, const struct way *w)
     case HD_STATE_REFUSED:
         return w->state == WAY_BLOCKED
                    ? "Make the other side ready first, or take the release forward."
+               : g->sent_ms >= 0
+                   ? "See in the notice what the router refuses; mend that first, or move the traffic by hand there."
                : w->old
                    ? "Mend first that haldane cannot read the router, or move the traffic by hand there."
                    : "The way back is open now: order the revert, or move the traffic by hand.";
@@ -346,7 +348,7 @@ static void change_row(struct buf *b, const struct guard_view *v)
     }
     if (!said && !g->analysis)
         html_print(b, " <span class=\"m\">(nobody said which version; <code>haldane guard %s "
-                      "--version</code> would)</span>",
+                      "--version TEXT</code> would)</span>",
                    g->service);
     if (g->group) {
         html_print(b, "<div>Released together with others: group ");
@@ -449,7 +451,7 @@ static void sure_row(struct buf *b, const struct guard_view *v, int64_t now_ms)
         return;
     row_begin(b, "How sure");
     html_print(b, "%u poll%s", g->engine->polls, g->engine->polls == 1 ? "" : "s");
-    if (is_live(g) && v->n_evidence) {
+    if (is_live(g) && g->verified_ms < 0 && v->n_evidence) {
         html_print(b, ", the newest ");
         html_ago(b, v->evidence[v->n_evidence - 1].wall_ms, now_ms);
     }

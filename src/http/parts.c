@@ -158,6 +158,8 @@ void part_approval(struct buf *b, const struct store_approval *a, int64_t now_ms
     html_print(b, "; <b>%s</b>", words[a->outcome]);
     if (a->actor)
         html_print(b, " by %s: %s, ", a->actor, a->reason);
+    else if (a->decided_ms >= 0)
+        html_print(b, ", ");
     if (a->decided_ms >= 0)
         html_time(b, a->decided_ms, now_ms);
 }

@@ -194,7 +194,8 @@ static void need_lines(struct buf *b, const struct page *p)
     else if (!p->configured)
         need(b, TONE_WARN, "Nothing guards this service: it is no longer configured", NULL);
     else if ((said = p->has_live && course != COURSE_WELL))
-        need(b, course == COURSE_ACTING ? TONE_RUN : TONE_WARN, course_need(&p->live, course), NULL);
+        need(b, course == COURSE_ACTING || course == COURSE_BACK ? TONE_RUN : TONE_WARN, course_need(&p->live, course),
+             NULL);
     else if (is_blind(p))
         need(b, TONE_WARN, "Look: a check has no usable evidence any more", NULL);
     else if (rejected)
@@ -206,7 +207,7 @@ static void need_lines(struct buf *b, const struct page *p)
              p->has_live ? course_need(&p->live, course) : "Not needed: nothing is being released", NULL);
     if (rejected)
         need_rejected(b, p, rejected);
-    if (left)
+    if (left && !(p->has_live && p->live.decided_ms >= 0)) /* it has failed, and that is said */
         part_stance(b, p->call->arena,
                     said          ? ""
                     : p->has_live ? "If it fails, haldane will NOT take this back: "

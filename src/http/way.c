@@ -103,6 +103,19 @@ static void ask_target(struct hd_arena *a, const struct way_facts *f, struct way
             *f->rejected ? f->rejected : "by a guard or a human");
 }
 
+/* What became of the last change, when haldane sent one and it did not work. */
+static void ask_last(struct hd_arena *a, const struct way_facts *f, struct way *w)
+{
+    const struct store_guard *g = f->guard;
+    if (!g || g->sent_ms < 0)
+        return;
+    if (g->state == HD_STATE_REFUSED)
+        add(a, w, TONE_WARN, "The router refused the change that haldane sent last.");
+    else if (g->state == HD_STATE_NOT_VERIFIED)
+        add(a, w, TONE_WARN, g->verified_ms < 0 ? "The change that haldane sent last had no effect that could be read."
+                                                : "The change that haldane sent last was undone.");
+}
+
 /* How long there is something to go back to. */
 static void ask_window(struct hd_arena *a, const struct way_facts *f, struct way *w)
 {
@@ -187,6 +200,7 @@ void way_find(struct hd_arena *a, const struct way_facts *f, struct way *ret)
     if (w->state == WAY_OPEN || (w->state == WAY_BLOCKED && w->to)) {
         ask_reading(a, f, w);
         ask_target(a, f, w);
+        ask_last(a, f, w);
         ask_window(a, f, w);
         ask_rules(a, f, w);
         w->native = f->guard ? f->guard->native : NULL;

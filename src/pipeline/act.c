@@ -20,7 +20,6 @@
 #define AGAIN_BASE_MS 100
 #define AGAIN_CAP_MS 2000
 #define UNCHANGED_READS 2    /* read-backs without effect before a set is sent again */
-#define STAMP "haldane %s"   /* what routers that keep a note are told: who */
 
 bool act_busy(const struct guard *g)
 {
@@ -85,7 +84,7 @@ static bool make_plan(struct guard *g, struct talk *t, struct hd_error *err)
 {
     struct act *a = &g->act;
     struct hd_goal goal = {.value = g->goal,
-                           .stamp = arena_print(t->arena, STAMP, g->row.id)};
+                           .stamp = arena_print(t->arena, ACT_STAMP, g->row.id)};
     struct hd_plan plan = {.n = 0};
     if (g->actuator->plan(t->arena, &g->policy->site, &t->said, &goal, &plan, err))
         return false;
@@ -187,7 +186,7 @@ static void send_again(struct guard *g, struct talk *t, size_t begin, bool furth
 static size_t half_done(const struct guard *g, const struct talk *t, const struct hd_live *live)
 {
     ARENA_AUTO a = arena_new();
-    struct hd_goal goal = {.value = g->goal, .stamp = arena_print(a, STAMP, g->row.id)};
+    struct hd_goal goal = {.value = g->goal, .stamp = arena_print(a, ACT_STAMP, g->row.id)};
     struct hd_plan rest = {.n = 0};
     bool half = value_made_of(live->value, g->act.intent.from, g->goal) &&
                 !g->actuator->plan(a, &g->policy->site, &t->said, &goal, &rest, NULL) && intent_is_rest(g, &rest);

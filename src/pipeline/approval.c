@@ -35,7 +35,8 @@ bool approval_ask(struct guard *g)
         g->row.verdict = HD_VERDICT_FAIL;
     g->row.decided_ms = now;
     guard_needs_human(g, HD_REASON_APPROVAL,
-                      arena_print(g->own, "haldane approve %s, by one of: %s", g->row.id, g->approval.approvers));
+                      arena_print(g->own, "haldane approve %s --reason TEXT, by one of: %s", g->row.id,
+                                  g->approval.approvers));
     return true;
 }
 
@@ -95,13 +96,13 @@ static void decide(struct order *o, struct guard *g, bool yes)
     const char *said = arena_print(o->arena, "%s %s the revert: %s", o->by.name, yes ? "approved" : "rejected", why);
     approval_close(g, yes ? APPROVAL_APPROVED : APPROVAL_REJECTED, o->by.name, why);
     order_about(o, g, 200);
-    event_guard(g, "operator", HD_REASON_NONE, said, true);
     if (!yes) {
         guard_end(g, HD_STATE_CANCELLED, HD_REASON_OPERATOR, said);
         return;
     }
     g->row.needs_human = false;
     event_resolve(g, false);
+    event_guard(g, "operator", HD_REASON_NONE, said, true);
     decide_revert(g, true, NULL);
 }
 

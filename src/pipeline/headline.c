@@ -20,6 +20,11 @@ static enum cause_said cause_now(const struct guard *g)
                                           .first = g->verdict.n ? g->verdict.reason[0].number : 0});
 }
 
+static bool all_blind(const struct guard *g)
+{
+    return g->told_blind == (UINT64_C(1) << g->policy->n_checks) - 1;
+}
+
 /* Bad before the switch and bad since leads all else that is known. */
 static bool not_well_again(const struct guard *g)
 {
@@ -38,7 +43,7 @@ static void headline_watching(const struct guard *g, struct buf *b)
     else if (g->service->unread_told)
         buf_print(b, "Watching %s (from %s)" UNREAD, candidate, stable);
     else if (g->told_blind)
-        buf_print(b, "Watching %s (from %s), partly blind - look", candidate, stable);
+        buf_print(b, "Watching %s (from %s), %sblind - look", candidate, stable, all_blind(g) ? "" : "partly ");
     else if (not_well_again(g))
         buf_print(b, "Watching %s (from %s): over a limit that was broken before the switch too", candidate, stable);
     else if (m)
@@ -134,6 +139,10 @@ static void render(struct guard *g)
     }
     if (approval_open(g)) {
         buf_print(b, "%s is failing: the roll-back to %s waits for an approval - act now", candidate, stable);
+        return;
+    }
+    if (g->approval.outcome == APPROVAL_APPROVED && g->row.state <= HD_STATE_WATCHING) {
+        buf_print(b, "%s is failing: the roll-back to %s is approved", candidate, stable);
         return;
     }
     if (g->taken_over) {

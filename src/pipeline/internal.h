@@ -518,6 +518,7 @@ void may_take_up(struct pipeline *); /* what the store knows of it */
 enum hd_code may_write(struct pipeline *, struct hd_error *err);
 
 /* act.c */
+#define ACT_STAMP "haldane %s" /* what routers that keep a note are told: who */
 void act_start(struct guard *, bool automatic, bool reapply, const char *why_now);
 void act_resume(struct guard *, const struct store_intent *);
 void act_due(struct guard *);
@@ -551,6 +552,8 @@ void care_due(struct guard *);
 void event_add(struct pipeline *, const struct guard *, const char *service, const char *kind, int reason,
                const char *headline, const char *text, bool tell);
 void event_guard(struct guard *, const char *kind, int reason, const char *text, bool tell);
+/* The same under another headline than the guard's own. */
+void event_headed(struct guard *, const char *kind, int reason, const char *headline, const char *text, bool tell);
 /* An operator's word about a guard that has ended; `row` is the store's. */
 void event_past(struct pipeline *, const struct store_guard *row, const char *text);
 /* What needed a human there has ended, and why. */

@@ -80,7 +80,7 @@ void event_add(struct pipeline *p, const struct guard *g, const char *service, c
 }
 
 /* The sentence of the reason in the guard's own words, followed by what is known beside it. */
-void event_guard(struct guard *g, const char *kind, int reason, const char *text, bool tell)
+void event_headed(struct guard *g, const char *kind, int reason, const char *headline, const char *text, bool tell)
 {
     struct event_item *e = event_new(g->p, g->service->name, g->row.id, kind, reason);
     const char *checks[HD_CHECKS_MAX], *units[HD_CHECKS_MAX];
@@ -102,14 +102,20 @@ void event_guard(struct guard *g, const char *kind, int reason, const char *text
     if (of_check && g->row.needs_human)
         e->row.severity = HD_SEVERITY_ACT;
     e->row.state = arena_text(e->arena, hd_state_word(g->row.state));
-    e->row.headline = arena_text(e->arena, buf_at(&g->headline));
+    e->row.headline = arena_text(e->arena, headline);
     e->row.text = arena_text(e->arena, buf_at(&sentence));
-    e->row.native = e->row.severity == HD_SEVERITY_ACT && g->native.len
+    bool there = reason == HD_REASON_NOT_RECOVERED; /* the traffic is where the command would move it */
+    e->row.native = e->row.severity == HD_SEVERITY_ACT && g->native.len && !there
                         ? arena_text(e->arena, buf_at(&g->native))
                         : NULL;
     e->tell = tell && !g->row.analysis;
-    log_info(g->service->name, "guard %s: %s%s%s", g->row.id, buf_at(&g->headline),
+    log_info(g->service->name, "guard %s: %s%s%s", g->row.id, headline,
              sentence.len ? ": " : "", buf_at(&sentence));
+}
+
+void event_guard(struct guard *g, const char *kind, int reason, const char *text, bool tell)
+{
+    event_headed(g, kind, reason, buf_at(&g->headline), text, tell);
 }
 
 void event_past(struct pipeline *p, const struct store_guard *row, const char *text)

@@ -32,7 +32,10 @@ static void conclude(struct guard *g, bool ok, const char *text)
     buf_clear(&g->rehearsal);
     buf_print(&g->rehearsal, "%s: %s", words[reason], text);
     g->dirty = true;
-    event_guard(g, "gate", reason, text, reason != HD_REASON_REHEARSAL_OK);
+    if (reason == HD_REASON_REHEARSAL_OK)
+        event_guard(g, "gate", reason, text, false);
+    else /* the line alone must say what the warning is about */
+        event_headed(g, "gate", reason, arena_print(a, "%s: %s", buf_at(&g->headline), words[reason]), text, true);
     g->rehearse_arena = arena_free(g->rehearse_arena);
     g->rehearse_plan = (struct hd_plan){.n = 0};
 }
@@ -110,7 +113,7 @@ static void observed(void *user, struct talk *t, enum hd_code code, const struct
     }
     const char *value = g->row.value_before && *g->row.value_before ? g->row.value_before
                                                                      : live->side[g->stable].alone;
-    struct hd_goal goal = {.value = value, .stamp = g->row.id};
+    struct hd_goal goal = {.value = value, .stamp = arena_print(t->arena, ACT_STAMP, g->row.id)};
     struct hd_plan plan = {.n = 0}, rehearsal = {.n = 0};
     buf_clear(&g->rehearsal);
     bool ready = rehearse_target(g->policy, g->stable, live, &g->rehearsal);

@@ -45,7 +45,8 @@ void act_send(struct guard *g)
         guard_move(g, HD_STATE_REVERTING);
     service_ours(g->service, g->goal);
     if (!a->announced)
-        event_guard(g, "intent", HD_REASON_NONE, a->intent.native, true);
+        event_guard(g, "intent", HD_REASON_NONE,
+                    arena_print(a->arena, "haldane sends: %s", a->intent.native ? a->intent.native : g->goal), true);
     a->announced = true;
     if (save_all(g->p, &err) && !act_without_store(g, &err))
         return;

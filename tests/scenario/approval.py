@@ -94,6 +94,11 @@ def approved(d, router):
     w.equal((done["id"], router.weights()), (id_, w.BLUE), "and the traffic goes back")
     a = d.api(f"/approvals/{id_}")
     w.equal((a["outcome"], a["actor"], a["reason"]), ("approved", "alice", "I saw it"), "with who and why")
+    told = d.api(f"/guards/{id_}/timeline")["items"]
+    w.ok(any(f"haldane approve {id_} --reason TEXT, by one of: alice" in e["text"] for e in told),
+         "who is asked can type what is said", str([e["text"] for e in told]))
+    said = next((e for e in told if "alice approved" in e["text"]), {"headline": "nothing"})
+    w.equal(said["headline"], "green is failing: the roll-back to blue is approved", "what is approved waits no more")
     w.ok("http-5xx-ratio" in done["why"], "for the reason that the checks gave", done["why"])
     w.equal(post(d, id_, "alice")[0], 409, "once")
     w.equal(d.api("/approvals")["items"], [], "nothing is open any more")

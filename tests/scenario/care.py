@@ -104,6 +104,8 @@ def main(world):
         g = w.wait(lambda: d.guard(n)["needs_human"] and d.guard(n), 20, f"{n}: paged")
         w.equal((g["state"], g["recovered_at"]), ("aftercare", None), f"{n}: users that get errors have not recovered", g)
         w.ok("NOT recovered - act now" in g["headline"], f"{n}: it says so", g["headline"])
+        w.equal([r["native"] for r in d.rows("SELECT native FROM event WHERE guard = ? AND severity = 2", g["id"])], [None],
+                f"{n}: and gives no command that would move the traffic to where it is")
         w.ok(any("of blue is at 25" in t for t in texts(d, n)), f"{n}: and by what", texts(d, n))
         prometheus.say(n, blue=GOOD)
     for n in SERVICES:

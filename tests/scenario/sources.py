@@ -75,7 +75,7 @@ def blind(d, router, sources, alertmanager):
              f"{slugs} {check}")
         g = d.guard(n)
         w.equal((g["state"], g["verdict"], g["headline"]),
-                ("watching", "none", "Watching green (from blue), partly blind - look"),
+                ("watching", "none", "Watching green (from blue), blind - look"),
                 f"I1 {f}: blind, neither passed nor failed")
     w.ok(not d.guard("well")["needs_human"], "a guard whose source is well is not touched by it")
     w.wait(lambda: check_outcome(d, "late")[0]["band"] == "pass", 9, "a source slower than the polls is seen")

@@ -107,7 +107,7 @@ static const struct row rows[] = {
      "several services would revert within a minute: a common cause is likelier than this release; held until "
      "10:30:10Z", NOW + 10000},
     {"not_braked", not_braked, HD_REASON_NONE, "", -1},
-    {"asks", asks, HD_REASON_APPROVAL, "the revert waits for a human's approval: alice, bob", -1},
+    {"asks", asks, HD_REASON_APPROVAL, "it asks a human first: alice, bob", -1},
     {"rejected", rejected, HD_REASON_TARGET_REJECTED,
      "blue was rejected by a guard or a human before: failed a guard", -1},
     {"probe", probe, HD_REASON_TARGET_PROBE, "the probe of blue fails: status 503, expected 200", -1},

@@ -113,6 +113,18 @@ static const struct step {
      "22:13:20 shop  ACT NOW       blue has no ready member\n"},
 };
 
+/* The line of its state said something else, and the side that stands beside a value is where that is from. */
+static const struct step asked[] = {
+    {HEAD "\"state\":\"watching\",\"headline\":\"Watching green\",\"checks\":[{\"name\":\"5xx\",\"band\":\"pass\","
+          "\"value\":0.01,\"stable\":0.002,\"baseline\":\"before\",\"limit\":\"<= 1%\",\"unit\":\"share\"}]}",
+     "22:13:20 shop  guard         01JD2K0000000000000000000A \n"
+     "22:13:20 shop  pass          5xx 1% (<= 1%; before the switch 0.2%)\n"
+     "22:13:20 shop  watching      Watching green\n"},
+    {HEAD "\"state\":\"watching\",\"headline\":\"green is failing: the roll-back waits - act now\","
+          "\"needs_human\":true,\"why\":\"5xx 5% > 1%\"}",
+     "22:13:20 shop  ACT NOW       green is failing: the roll-back waits - act now: 5xx 5% > 1%\n"},
+};
+
 /* Of a sequential rule no poll passes or fails by itself; how far the evidence is goes by quarters. */
 #define WEIGHED(band, tripped, value, meter)                                                       \
     HEAD "\"state\":\"watching\",\"headline\":\"W\",\"weigh\":{\"meter\":" meter "},"                  \
@@ -172,6 +184,7 @@ static void lines(void **state)
     walk(steps, sizeof steps / sizeof *steps);
     walk(weighed, sizeof weighed / sizeof *weighed);
     walk(earlier, sizeof earlier / sizeof *earlier);
+    walk(asked, sizeof asked / sizeof *asked);
 }
 
 static void colour_only_when_asked(void **state)
@@ -248,6 +261,31 @@ static void result_of_a_refusal(void **state)
                                        "  why        5xx\n"));
 }
 
+/* Who is told to move traffic by hand finds it elsewhere. */
+static void by_hand(void **state)
+{
+    static const struct {
+        const char *json;
+        bool want;
+    } row[] = {{"\"needs_human\":true,\"stable\":{\"colour\":\"blue\",\"share\":0}", true},
+               {"\"needs_human\":true,\"stable\":{\"colour\":\"blue\"}", true},
+               {"\"needs_human\":true,\"stable\":{\"colour\":\"blue\",\"share\":1}", false},
+               {"\"needs_human\":false,\"stable\":{\"colour\":\"blue\",\"share\":0}", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        JSON_AUTO j = NULL;
+        BUF_AUTO b = BUF_INIT(4096);
+        BUF_AUTO text = BUF_INIT(1000);
+        struct face_guard g;
+        buf_print(&text, "{\"state\":\"not_recovered\",\"native\":\"echo x\",%s}", row[i].json);
+        parse(buf_at(&text), &j);
+        face_guard(j, &g);
+        progress_result(&g, &b);
+        if ((strstr(buf_at(&b), "by hand") != NULL) != row[i].want)
+            fail_msg("%s: %s", row[i].json, buf_at(&b));
+    }
+}
+
 /* A daemon that answers nonsense of the right shape must not break the client. */
 static void odd_json(void **state)
 {
@@ -312,6 +350,7 @@ int main(void)
         cmocka_unit_test(exit_codes), cmocka_unit_test(only_passed_is_zero),
         cmocka_unit_test(lines),      cmocka_unit_test(colour_only_when_asked),
         cmocka_unit_test(live_line),  cmocka_unit_test(result), cmocka_unit_test(result_of_a_refusal),
+        cmocka_unit_test(by_hand),
         cmocka_unit_test(odd_json),   cmocka_unit_test(tables),
         cmocka_unit_test(words),
     };

@@ -82,6 +82,41 @@ static void test_affected(void **state)
 }
 
 /* Where a source draws a check: the very expression, over the time of the guard, and nothing that runs. */
+/* Who was told of the switch only does not know how it ended; what was counted is said to its last poll. */
+static void test_told(void **state)
+{
+    static const struct {
+        int64_t wall_ms, decided_ms;
+        int32_t severity, done;
+        bool resolving, knows;
+    } row[] = {{1000, 5000, HD_SEVERITY_INFO, 1, false, false}, {5000, 5000, HD_SEVERITY_INFO, 1, false, true},
+               {4000, 5000, HD_SEVERITY_ACT, 1, false, true},   {5000, 5000, HD_SEVERITY_ACT, 0, false, false},
+               {5000, 5000, HD_SEVERITY_ACT, 1, true, false},   {1000, -1, HD_SEVERITY_INFO, 1, false, false},
+               {6000, -1, HD_SEVERITY_INFO, 1, false, true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        ARENA_AUTO a = arena_new();
+        BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
+        struct hd_measurement m = {.role = HD_CANDIDATE, .fresh = true, .events = 5, .exposure = 10};
+        struct store_evidence e = {.wall_ms = 90123000, .evidence = {.poll = 1, .m = &m, .n = 1}};
+        struct check_view c = {.name = "errors", .kind = "counts", .tone = TONE_FAIL, .unit = "share", .limit = "",
+                               .word = ""};
+        struct store_message told = {.sink = "chat", .done = row[i].done, .resolving = row[i].resolving,
+                                     .event = {.wall_ms = row[i].wall_ms, .severity = row[i].severity}};
+        struct guard_view *v = arena_of(a, struct guard_view);
+        *v = (struct guard_view){.guard = {.service = "shop", .headline = "x", .stable = "blue", .candidate = "green",
+                                           .ended_ms = 6000, .decided_ms = row[i].decided_ms, .sent_ms = -1,
+                                           .accepted_ms = -1, .verified_ms = -1, .recovered_ms = -1, .bad_since_ms = -1},
+                                 .check = &c, .n_checks = 1, .evidence = &e, .n_evidence = 1, .polls_every = 1,
+                                 .told = &told, .n_told = 1};
+        export_guard(&b, a, v, "http://h", 9000);
+        if ((strstr(buf_at(&b), "[x] The team knows") != NULL) != row[i].knows)
+            fail_msg("row %zu: %s", i, buf_at(&b));
+        if (!strstr(buf_at(&b), "up to the poll of 1970-01-02 01:02:03Z)"))
+            fail_msg("row %zu: %s", i, buf_at(&b));
+    }
+}
+
 static void test_graph(void **state)
 {
     static const char base[] = "https://prom.example/p/graph";
@@ -144,6 +179,7 @@ static void test_affected_of_a_long_guard(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_text), cmocka_unit_test(test_affected),
+                                       cmocka_unit_test(test_told),
                                        cmocka_unit_test(test_graph),
                                        cmocka_unit_test(test_affected_of_a_long_guard)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@
 #include "http/guard.h"
 #include "http/guard_parts.h"
 #include "http/moment.h"
+#include "http/parts.h"
 #include "http/show.h"
 #include "sample.h"
 
@@ -187,7 +188,8 @@ static void test_fleet_says(void **state)
         {"left alone", "<title>1 release is being watched that haldane will NOT take back: watch it yourself", 1, 0, 1,
          NULL, {[COURSE_LEFT] = 1}},
         {"what presses most", "<title>2 releases are over their limits; haldane will NOT take them back", 1, 0, 1, NULL,
-         {1, 1, 1, 1, 2}},
+         {1, 1, 1, 1, 1, 2}},
+        {"back", "<title>1 release was taken back; haldane watches users recover", 1, 0, 1, NULL, {[COURSE_BACK] = 1}},
         {"needed", "<title>1 thing needs you", 1, 1, 1, NULL, {[COURSE_OVER] = 1}},
         {"the loop is stuck", "<title>haldane itself needs you", 1, 0, 1, "The guard loop ...", {0}},
     };
@@ -234,6 +236,7 @@ static void test_guard_course(void **state)
         {"deciding", 1, HD_STATE_DECIDING, &held, COURSE_OVER, "haldane is acting"},
         {"ordered", -1, HD_STATE_DECIDING, &held, COURSE_ACTING, "haldane is acting"},
         {"sending", 1, HD_STATE_REVERTING, &held, COURSE_ACTING, "haldane is acting"},
+        {"back", 1, HD_STATE_AFTERCARE, &held, COURSE_BACK, "the traffic is back; haldane watches users recover"},
         {"ended", 1, HD_STATE_ADVISED, &held, COURSE_WELL, "You are not needed"},
     };
     (void)state;
@@ -252,6 +255,27 @@ static void test_guard_course(void **state)
         guard_lead(&b, a, v, now_ms);
         if (!strstr(b.at, row[i].says))
             fail_msg("%s: no \"%s\" on the page", row[i].name, row[i].says);
+    }
+}
+
+/* What became of a question, by whom and when, each set apart. */
+static void test_approval(void **state)
+{
+    static const struct {
+        int32_t outcome;
+        const char *actor, *want;
+    } row[] = {{APPROVAL_APPROVED, "ann", "<b>approved</b> by ann: seen, <time"},
+               {APPROVAL_EXPIRED, NULL, "<b>too late: nobody decided</b>, <time"},
+               {APPROVAL_WITHDRAWN, NULL, "settled otherwise</b>, <time"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
+        const struct store_approval a = {.guard = "g", .approvers = "ann", .asked_ms = now_ms - 9000, .expires_ms = now_ms,
+                                         .outcome = row[i].outcome, .actor = row[i].actor, .reason = "seen",
+                                         .decided_ms = now_ms - 1000};
+        part_approval(&b, &a, now_ms);
+        if (!strstr(b.at, row[i].want))
+            fail_msg("no \"%s\" in %s", row[i].want, b.at);
     }
 }
 
@@ -476,7 +500,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_screen), cmocka_unit_test(test_no_refresh_when_ended),
         cmocka_unit_test(test_hostile),      cmocka_unit_test(test_fleet_says),
-        cmocka_unit_test(test_guard_course), cmocka_unit_test(test_newer_needs),
+        cmocka_unit_test(test_guard_course), cmocka_unit_test(test_newer_needs), cmocka_unit_test(test_approval),
         cmocka_unit_test(test_alarm),        cmocka_unit_test(test_moment),
         cmocka_unit_test(test_demo),         cmocka_unit_test(test_cause),
         cmocka_unit_test(test_polls),        cmocka_unit_test(test_words),

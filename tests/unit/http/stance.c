@@ -96,7 +96,7 @@ static const struct row {
     {"cool-down", cool, "this service was reverted a short while ago: cool-down until "},
     {"budget", budget, "reverts_per_hour is used up until "},
     {"brake", brake, "a common cause is likelier than this release; held until "},
-    {"asks", asks, "waits for a human&#39;s approval: ann, bob"},
+    {"asks", asks, "it asks a human first: ann, bob"},
     {"rejected", reject, "blue was rejected by a guard or a human before: left by an order"},
     {"down", down, "blue has no ready member: going back would be the outage"},
     {"few", few, "blue has 1 of 5 members ready, and the candidate still serves better"},

@@ -192,6 +192,38 @@ static void test_rehearsal(void **state)
     }
 }
 
+/* Nor would an order surely work where the last one did not. */
+static void test_last_change(void **state)
+{
+    static const struct store_service service = {.name = "shop", .mode = "enforce"};
+    static const struct store_reading r = {
+        .service = "shop", .last_ms = NOW, .n_sides = 2, .side = {{"blue", 0, 2, 2}, {"green", 1000000, 2, 2}}};
+    static const struct {
+        int state;
+        int64_t sent_ms, verified_ms;
+        enum way_state want;
+        const char *says;
+    } row[] = {{HD_STATE_ADVISED, -1, -1, WAY_OPEN, NULL},
+               {HD_STATE_REFUSED, -1, -1, WAY_OPEN, NULL},
+               {HD_STATE_REFUSED, NOW, -1, WAY_DOUBT, "The router refused"},
+               {HD_STATE_NOT_VERIFIED, NOW, -1, WAY_DOUBT, "had no effect that could be read"},
+               {HD_STATE_NOT_VERIFIED, NOW, NOW, WAY_DOUBT, "was undone"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        ARENA_AUTO a = arena_new();
+        struct store_guard g = guard(row[i].state);
+        struct way w;
+        bool said = !row[i].says;
+        g.sent_ms = row[i].sent_ms;
+        g.verified_ms = row[i].verified_ms;
+        way_find(a, &(struct way_facts){.service = &service, .reading = &r, .guard = &g, .now_ms = NOW}, &w);
+        for (size_t k = 0; k < w.n; k++)
+            said |= row[i].says && strstr(w.line[k].text, row[i].says);
+        if (w.state != row[i].want || !said)
+            fail_msg("row %zu: state %d, %s", i, (int)w.state, w.sentence);
+    }
+}
+
 static void test_record(void **state)
 {
     struct store_guard list[6] = {guard(HD_STATE_REVERTED), guard(HD_STATE_REVERTED),
@@ -245,6 +277,7 @@ static void test_record(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_way), cmocka_unit_test(test_old_reading),
-                                       cmocka_unit_test(test_rehearsal), cmocka_unit_test(test_record)};
+                                       cmocka_unit_test(test_rehearsal), cmocka_unit_test(test_last_change),
+                                       cmocka_unit_test(test_record)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

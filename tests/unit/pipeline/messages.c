@@ -78,10 +78,10 @@ static void names_sides_and_calls_no_more(void **state)
     w->live = "green";
     pass(w, 120);
     was_said("info false blue green shop: Watching green (from blue)");
-    was_said("act false blue green shop: Watching green (from blue), partly blind - look\"");
+    was_said("act false blue green shop: Watching green (from blue), blind - look\"");
     w->live = "blue";
     pass(w, 30);
-    was_said("act true blue green shop: Watching green (from blue), partly blind\"");
+    was_said("act true blue green shop: Watching green (from blue), blind\"");
 }
 
 /* Over a restart, too: nobody else would take the notice back. */
