@@ -359,12 +359,15 @@ static struct order_wait *pop(struct service *s)
     struct order_wait *w = s->orders;
     s->orders = w->next;
     s->n_orders--;
+    s->orders_ready -= s->orders_ready > 0;
     return w;
 }
 
 void command_read(struct service *s, const struct hd_error *err)
 {
-    for (; s->orders_ready > 0 && s->orders; s->orders_ready--) {
+    size_t n = s->orders_ready;
+    s->orders_ready = 0; /* an order may begin a reading, which counts them anew */
+    for (; n && s->orders; n--) {
         struct order_wait *w = pop(s);
         BUF_AUTO answer = BUF_INIT(PIPELINE_PACKET_MAX);
         if (command(s->p, (struct hd_span){w->packet, w->len}, true, err, &answer))
@@ -372,7 +375,12 @@ void command_read(struct service *s, const struct hd_error *err)
         free(w->packet);
         free(w);
     }
-    s->orders_ready = 0;
+}
+
+void command_gone(struct service *s)
+{
+    s->orders_ready = s->n_orders;
+    command_read(s, NULL);
 }
 
 bool command_waits(const struct service *s, const char *once_hash)

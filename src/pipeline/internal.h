@@ -132,7 +132,7 @@ struct service {
      * newest one that had some, and the colour to which it may return without that being a switch. */
     struct hd_arena *carried_arena;
     struct store_reading carried; /* carried.service == NULL: none */
-    int carried_home;             /* -1: none */
+    char carried_home[HD_NAME_MAX + 1]; /* "": none */
     char *forgets_to;           /* of the newest reading; NULL */
     bool last_dirty;
     int64_t unread_since_ms;    /* boot; -1: readable */
@@ -575,6 +575,7 @@ int64_t save_next(const struct pipeline *); /* when the disk must be waited for;
 
 /* command.c: runs the commands that waited for this reading; err NULL: it succeeded. */
 void command_read(struct service *, const struct hd_error *err);
+void command_gone(struct service *); /* it left the configuration: whoever waits is told */
 void command_drop(struct service *);
 /* An order with this key waits for a reading. */
 bool command_waits(const struct service *, const char *once_hash);

@@ -106,7 +106,11 @@ static void join(struct order *o, struct guard *g)
     }
     if (other) { /* another release: its own guard */
         struct service *s = g->service;
-        int candidate = g->candidate, stable = g->stable;
+        int candidate = policy_colour(s->policy, g->row.candidate), stable = policy_colour(s->policy, g->row.stable);
+        if (candidate < 0 || stable < 0) {
+            order_problem(o, 422, "no_such_colour", "the configuration has no such colours any more");
+            return;
+        }
         const char *before = arena_text(o->arena, g->row.value_before);
         guard_end(g, HD_STATE_SUPERSEDED, HD_REASON_NEW_CANDIDATE, version);
         order_about(o, start(o, s, candidate, stable, before), 201);

@@ -231,6 +231,10 @@ void pipeline_reload(struct pipeline *p, struct hd_now now, struct config *confi
     p->now = now;
     take_config(p, config);
     recover_services(p, known);
+    for (size_t i = 0; i < known; i++) {
+        if (!p->services[i]->policy)
+            watch_now(p->services[i]); /* whoever waits for its reading is answered */
+    }
     reload_metrics(p, true);
     event_add(p, NULL, NULL, "daemon", HD_REASON_NONE, "Configuration reloaded", p->c->hash, false);
     log_info(NULL, "configuration reloaded: %s", p->c->hash);

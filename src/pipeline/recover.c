@@ -26,7 +26,7 @@ static void take_up_reading(struct service *s)
     s->last_arena = a;
     s->last = last;
     s->last.service = s->name;
-    s->carried_home = -1;
+    s->carried_home[0] = '\0';
     if (!reading_idle(&last))
         return;
     s->carried_arena = arena_new();

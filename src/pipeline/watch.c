@@ -7,6 +7,7 @@
  */
 #include "pipeline/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,15 +111,16 @@ static bool carries(const struct hd_policy *policy, uint32_t share_ppm)
 }
 
 /* The colour whose share rose above switch_at between two readings, the largest if several did;
- * -1: none. `stable` (-1: none) is the side of a guard to which the traffic may return without
- * that being a switch. Where the config fixes the roles, only the candidate's rise is one. */
+ * -1: none. `home` (NULL: none) is the side of a guard to which the traffic may return without
+ * that being a switch: by its name, since a reload may order the colours anew. Where the config fixes
+ * the roles, only the candidate's rise is one. */
 static int risen(const struct hd_policy *policy, const struct store_reading *last,
-                 const struct store_reading *now, int stable)
+                 const struct store_reading *now, const char *home)
 {
     int best = -1;
     for (uint32_t i = 0; i < policy->n_colours; i++) {
         const char *colour = policy->colours[i].name;
-        if ((int)i == stable || (policy->kind == HD_KIND_CANARY && (int)i != policy->candidate))
+        if (str_is(colour, home) || (policy->kind == HD_KIND_CANARY && (int)i != policy->candidate))
             continue;
         if (!carries(policy, reading_share(now, colour)) || carries(policy, reading_share(last, colour)))
             continue;
@@ -153,12 +155,12 @@ static const char *whole_before(const struct store_reading *last, const char *ca
 }
 
 static void detect(struct service *s, const struct store_reading *last, const struct store_reading *now,
-                   int stable)
+                   const char *home)
 {
     const struct hd_policy *policy = s->policy;
     if (!policy || now->ours || s->guard)
         return;
-    int candidate = risen(policy, last, now, stable);
+    int candidate = risen(policy, last, now, home);
     if (candidate < 0)
         return;
     int before = side_before(policy, last, candidate);
@@ -215,11 +217,17 @@ static void pending_reading(struct guard *g, const struct store_reading *last,
     act_rehearse(g);
 }
 
+/* To which side the traffic may return without that being a switch; NULL: none. */
+static const char *home_of(const struct guard *g)
+{
+    return g && !g->from_rejected ? guard_colour(g, HD_STABLE) : NULL;
+}
+
 static void guard_reading(struct guard *g, const struct store_reading *last,
                           const struct store_reading *now, bool reloaded)
 {
     struct service *s = g->service;
-    int stable = g->from_rejected ? -1 : g->stable;
+    const char *home = home_of(g);
     if (g->row.state == HD_STATE_AFTERCARE) {
         care_reading(g, now, reloaded);
     } else if (g->row.state == HD_STATE_PENDING) {
@@ -229,7 +237,7 @@ static void guard_reading(struct guard *g, const struct store_reading *last,
             event_guard(g, "reading", HD_REASON_ROUTER_RELOADED, "its values are as before", false);
     } else {
         uint32_t share = reading_share(now, guard_colour(g, HD_CANDIDATE));
-        int third = risen(g->policy, last, now, stable);
+        int third = risen(g->policy, last, now, home);
         if (!carries(g->policy, share)) {
             superseded(g,
                        reloaded           ? HD_REASON_ROUTER_RELOADED
@@ -247,7 +255,7 @@ static void guard_reading(struct guard *g, const struct store_reading *last,
         }
     }
     if (!reloaded) /* a router that fell back to its file proves nothing about either side */
-        detect(s, last, now, stable); /* does nothing while the guard lives */
+        detect(s, last, now, home); /* does nothing while the guard lives */
 }
 
 /* Makes it the newest reading; returns the arena of the one before. */
@@ -289,7 +297,8 @@ bool reading_idle(const struct store_reading *r)
 }
 
 /* Keeps or drops the newest reading with traffic; takes over `old`, the arena of `last`. */
-static void keep_carried(struct service *s, const struct store_reading *last, struct hd_arena *old, int home)
+static void keep_carried(struct service *s, const struct store_reading *last, struct hd_arena *old,
+                         const char *home)
 {
     if (!reading_idle(&s->last)) {
         drop_carried(s);
@@ -297,7 +306,7 @@ static void keep_carried(struct service *s, const struct store_reading *last, st
         arena_free(s->carried_arena);
         s->carried_arena = old;
         s->carried = *last;
-        s->carried_home = home;
+        (void)snprintf(s->carried_home, sizeof s->carried_home, "%s", home ? home : "");
         return;
     }
     arena_free(old);
@@ -307,7 +316,7 @@ void watch_take(struct service *s, const struct hd_live *live)
 {
     bool half_way = reading_idle(&s->last) && s->carried.service;
     struct store_reading last = half_way ? s->carried : s->last, replaced = s->last;
-    int home = s->guard && !s->guard->from_rejected ? s->guard->stable : -1;
+    const char *home = home_of(s->guard);
     struct hd_arena *old = keep_reading(s, policy_of(s), live);
     struct store_reading now = s->last;
     bool same = last.service && str_is(last.value, now.value);
@@ -315,7 +324,7 @@ void watch_take(struct service *s, const struct hd_live *live)
     if (s->guard)
         guard_reading(s->guard, &last, &now, reloaded);
     else if (last.service && !same)
-        detect(s, &last, &now, half_way ? s->carried_home : -1);
+        detect(s, &last, &now, half_way ? s->carried_home : NULL);
     mark_left(s, &last, &now);
     if (s->our_value && ((last.service && last.ours && !now.ours) ||
                          s->p->now.wall_ms - s->ours_ms > OURS_LATE_MS))
@@ -359,14 +368,15 @@ static void reading_done(void *user, struct talk *t, enum hd_code code, const st
     if (code) {
         unread(s, err);
     } else {
+        bool old = s->reading_policy != policy_of(s);
         if (s->unread_since_ms >= 0)
             log_info(s->name, "the router can be read again");
         s->unread_since_ms = -1;
         if (s->unread_told)
             readable_again(s);
-        if (s->reading_policy != policy_of(s))
-            s->read_again = true; /* a guard ended or a config came meanwhile: read by the new one */
-        else if (!s->observe.live.settling && !(s->guard && act_busy(s->guard)))
+        s->read_again |= old; /* a guard ended or a config came meanwhile: read by the new one, for orders too */
+        s->orders_ready = old ? 0 : s->orders_ready;
+        if (!old && !s->observe.live.settling && !(s->guard && act_busy(s->guard)))
             watch_take(s, &s->observe.live); /* an act reads for itself, and keeps what it decided on */
     }
     config_unref(pin);
@@ -380,8 +390,10 @@ static void reading_done(void *user, struct talk *t, enum hd_code code, const st
 static void start_reading(struct service *s)
 {
     const struct hd_policy *policy = policy_of(s);
-    if (!policy)
+    if (!policy) {
+        command_gone(s);
         return;
+    }
     s->reading_policy = policy;
     s->observe = (struct observe){
         .actuator = hd_actuator_find(policy->actuator.type),

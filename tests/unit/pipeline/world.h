@@ -12,6 +12,7 @@
 #include "../../support/store_fixture.h"
 
 #define CALLS_MAX 256
+#define LATER_MAX 8
 #define SERVICE \
     "services:\n  shop:\n    colours: [blue, green]\n    target: {trust: true}\n" \
     "    actuator: {type: webhook, url: \"http://r\", read: {path: /route, value: $.live," \
@@ -37,6 +38,8 @@ struct world {
     bool hangs;               /* what a test lets hang */
     unsigned begun, stopped;  /* children; those that were cancelled */
     unsigned beats;           /* heartbeats sent */
+    int later[LATER_MAX];     /* statuses of the orders that had to wait, as they were answered */
+    unsigned n_later;
     void (*answer)(struct world *); /* what can be answered now */
 };
 
@@ -62,6 +65,19 @@ static void wire_cancel(void *ctx, uint64_t id)
         w->stopped += is_child(&w->call[i]);
         w->call[i] = w->call[--w->n_calls];
     }
+}
+
+static int status_of(const char *answer)
+{
+    const char *status = strstr(answer, "\"status\":");
+    return status ? atoi(status + 9) : 0;
+}
+
+static void wire_answer(void *ctx, struct hd_span packet)
+{
+    struct world *w = ctx;
+    assert_true(w->n_later < LATER_MAX);
+    w->later[w->n_later++] = status_of(packet.at);
 }
 
 static struct hd_now wire_now(void *ctx) { return ((struct world *)ctx)->now; }
@@ -102,21 +118,48 @@ static void start(struct world *w)
                                  .program = "/bin/haldane",
                                  .store_path = "/db",
                                  .admin_token_hash = "8c6976e5b5410415bde908bd4dee15dfb167a9c873fc4bb8a81f6f2ab448a918",
-                                 .boot_id = "boot"};
+                                 .boot_id = "boot",
+                                 .answer = wire_answer,
+                                 .answer_ctx = w};
     OK(&w->f, pipeline_new(&o, w->now, &w->p, &w->f.err));
+}
+
+/* By the admin; its status, 0: the answer comes later. */
+FIXTURE int ordered(struct world *w, const char *what, const char *args)
+{
+    BUF_AUTO packet = BUF_INIT(1000);
+    BUF_AUTO answer = BUF_INIT(PIPELINE_PACKET_MAX);
+    buf_print(&packet, "{\"id\":1,\"do\":\"%s\",\"token\":\"admin\",\"service\":\"shop\",\"guard\":null,\"args\":{%s}}",
+              what, args);
+    pipeline_command(w->p, w->now, buf_span(&packet), &answer);
+    return status_of(buf_at(&answer));
+}
+
+static struct config *config_of(struct world *w, const char *yaml)
+{
+    struct config_mistakes mistakes = {.n = 0};
+    struct config *c = NULL;
+    enum hd_code code = config_load_text(w->f.arena, "world.yaml", (struct hd_span){yaml, strlen(yaml)}, NULL, &c,
+                                         &mistakes, &w->f.err);
+    if (code)
+        fail_msg("%zu mistakes: %s", mistakes.n, w->f.err.text);
+    return c;
+}
+
+FIXTURE void reload(struct world *w, const char *yaml)
+{
+    struct config *c = config_of(w, yaml);
+    pipeline_reload(w->p, w->now, c);
+    config_unref(c);
 }
 
 static struct world *world_new(const char *yaml, void (*answer)(struct world *))
 {
-    struct config_mistakes mistakes = {.n = 0};
     struct world *w = calloc(1, sizeof *w);
     assert_non_null(w);
     fixture_dir(&w->f);
     OK(&w->f, fixture_open(&w->f));
-    enum hd_code code = config_load_text(w->f.arena, "world.yaml", (struct hd_span){yaml, strlen(yaml)}, NULL,
-                                         &w->config, &mistakes, &w->f.err);
-    if (code)
-        fail_msg("%zu mistakes: %s", mistakes.n, w->f.err.text);
+    w->config = config_of(w, yaml);
     w->live = "blue";
     w->answer = answer;
     w->now = (struct hd_now){.wall_ms = 1795220000000, .boot_ms = 1000000};
