@@ -18,7 +18,8 @@ static bool commit(struct order *o, enum hd_code code, struct hd_error *err)
         code = store_commit(p->o.store, err);
     if (code) {
         store_rollback(p->o.store);
-        order_problem(o, 503, "not_saved", arena_text(o->arena, err->text));
+        bool full = code == HD_LIMIT;
+        order_problem(o, full ? 429 : 503, full ? "too_many_holds" : "not_saved", arena_text(o->arena, err->text));
         return false;
     }
     holds_read(p);

@@ -6,10 +6,25 @@
 #include "base/arena.h"
 #include "store/sql.h"
 
+/* What is over is in the journal, and asked for no more. */
+static enum hd_code make_room(struct store *s, int64_t now_ms, struct hd_error *err)
+{
+    int64_t n = 0;
+    enum hd_code code = sql_write(s, "DELETE FROM hold WHERE released_ms >= 0 OR until_ms <= ?1",
+                                  ARGS(INT_ARG(now_ms)), err);
+    if (!code)
+        code = sql_int(s, "SELECT count(*) FROM hold", NO_ARGS, &n, err);
+    return !code && n >= STORE_HOLDS_MAX ? hd_fail(err, HD_LIMIT, "%d holds are in force already", STORE_HOLDS_MAX)
+                                         : code;
+}
+
 enum hd_code store_add_hold(struct store *s, const struct store_hold *hold, int64_t *ret_id,
                             struct hd_error *err)
 {
-    enum hd_code code = sql_write(
+    enum hd_code code = make_room(s, hold->from_ms, err);
+    if (code)
+        return code;
+    code = sql_write(
         s,
         "INSERT INTO hold (service, reason, actor, from_ms, until_ms, released_ms)"
         " VALUES (?1, ?2, ?3, ?4, ?5, -1)",

@@ -459,6 +459,8 @@ struct store_hold {
     const char *reason, *actor;
     int64_t from_ms, until_ms, released_ms; /* from: when it was ordered, for show */
 };
+#define STORE_HOLDS_MAX (2 * HD_SERVICES_MAX) /* two of each service */
+/* Drops those that are over at from_ms. HD_LIMIT: so many are in force. */
 enum hd_code store_add_hold(struct store *, const struct store_hold *, int64_t *ret_id, struct hd_error *err);
 /* Releases the service's holds (NULL: the fleet's); ret_n: how many there were. */
 enum hd_code store_release_holds(struct store *, const char *service, int64_t now_ms, size_t *ret_n,

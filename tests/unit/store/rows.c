@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "store/sql.h"
 #include "../../support/store_fixture.h"
 
 static void test_facts(void **state)
@@ -267,6 +268,27 @@ static void test_holds(void **state)
     assert_int_equal(holds_at(f, 150), 0);
 }
 
+static void I8_holds_are_so_many(void **state)
+{
+    struct fixture *f = *state;
+    struct store_hold hold = {.service = "shop", .reason = "r", .from_ms = 100, .until_ms = 200};
+    int64_t id = 0, rows = 0;
+    fixture_begin(f);
+    OK(f, sql_write(f->s, "INSERT INTO hold (from_ms, until_ms, released_ms) WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL"
+                          " SELECT i + 1 FROM n WHERE i < ?1) SELECT 100, 200, -1 FROM n",
+                    ARGS(INT_ARG(STORE_HOLDS_MAX)), &f->err));
+    OK(f, store_add_hold(f->s, &hold, &id, &f->err)); /* the last of so many */
+    assert_int_equal(store_add_hold(f->s, &hold, &id, &f->err), HD_LIMIT);
+    store_rollback(f->s);
+    fixture_begin(f);
+    OK(f, store_add_hold(f->s, &hold, &id, &f->err));
+    hold = (struct store_hold){.reason = "r", .from_ms = 200, .until_ms = 300}; /* the other is over */
+    OK(f, store_add_hold(f->s, &hold, &id, &f->err));
+    fixture_commit(f);
+    OK(f, sql_int(f->s, "SELECT count(*) FROM hold", NO_ARGS, &rows, &f->err));
+    assert_int_equal(rows, 1);
+}
+
 /* What is configured no longer is forgotten, and nothing else. */
 static void I8_names_that_are_gone(void **state)
 {
@@ -326,6 +348,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {T(test_facts), T(test_services), T(test_readings),
                                        T(test_reading_at), T(test_approvals), T(test_readings_of_two),
-                                       T(test_holds), T(test_rejected), T(I8_names_that_are_gone)};
+                                       T(test_holds), T(I8_holds_are_so_many), T(test_rejected), T(I8_names_that_are_gone)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
