@@ -131,8 +131,18 @@ static void see_store(struct doctor *d, bool daemon)
     }
     if (code || store_check(s, &err) || store_measure(s, &size, &err)) {
         find(d, FAIL, "store", arena_print(d->a, "%s: %s", path, err.text),
-             err.code == HD_CORRUPT ? "stop the daemon and take the last copy (haldane db backup)"
-                                    : "run this as a user who may read it");
+             err.code == HD_CORRUPT   ? "stop the daemon and take the last copy (haldane db backup)"
+             : err.code == HD_INVALID ? "a store of an older haldane is brought up to date by a restart of the daemon; no "
+                                        "other program's file may stand at storage.path"
+             : err.code == HD_VERSION ? "run the haldane that wrote it, or a newer one"
+                                      : "run this as a user who may read it");
+        return;
+    }
+    if (store_log_bytes(s) >= STORE_LOG_LONG) {
+        find(d, WARN, "store",
+             arena_print(d->a, "%s-wal has %s MiB, and grows while somebody reads what the store was", path,
+                         table_count(d->a, floor((double)store_log_bytes(s) / (double)MIB(1)))),
+             "end who has it open for long: a backup that hangs, a sqlite3 shell");
         return;
     }
     find(d, PASS, "store",

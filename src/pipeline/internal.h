@@ -338,6 +338,7 @@ struct pipeline {
     int64_t durable_ms;         /* boot: newest commit that waited for the disk */
     bool owed;                  /* a later one did not */
     int64_t evict_ms, outbox_ms, ballast_ms; /* boot: next */
+    int64_t log_told;           /* bytes of the store's log when its length was told; 0: it is short */
     uint64_t random;
     bool stopping;
     struct doctor *doctor;      /* the one on its way, or NULL */

@@ -345,6 +345,20 @@ static void run_due(struct pipeline *p)
     }
 }
 
+/* Told again whenever it has doubled. */
+static void watch_log(struct pipeline *p)
+{
+    int64_t bytes = store_log_bytes(p->o.store);
+    if (bytes < STORE_LOG_LONG) {
+        p->log_told = 0;
+    } else if (bytes >= 2 * p->log_told) {
+        p->log_told = bytes;
+        log_warn(NULL, "the store's log, %s-wal, has grown to %lld MiB, and storage.max_size does not hold it: somebody "
+                 "goes on reading what the store was (a backup, a sqlite3 shell)", p->o.store_path,
+                 (long long)(bytes >> 20));
+    }
+}
+
 static void care_for_store(struct pipeline *p)
 {
     struct hd_error err;
@@ -353,6 +367,7 @@ static void care_for_store(struct pipeline *p)
         if (store_evict(p->o.store, &more, &err))
             log_warn(NULL, "evicting old evidence: %s", err.text);
         p->evict_ms = p->now.boot_ms + (more ? 100 : EVICT_EVERY_MS);
+        watch_log(p);
     }
     if (p->now.boot_ms >= p->ballast_ms) {
         p->ballast_ms = p->now.boot_ms + BALLAST_EVERY_MS;

@@ -26,7 +26,7 @@ static enum hd_code used_bytes(struct store *s, int64_t *ret, struct hd_error *e
     return code;
 }
 
-static int64_t log_bytes(struct store *s)
+int64_t store_log_bytes(const struct store *s)
 {
     sqlite3_file *file = NULL;
     sqlite3_int64 size = 0;
@@ -44,7 +44,7 @@ enum hd_code store_room(struct store *s, struct store_room *ret, struct hd_error
         return err->code;
     if (statvfs(s->path, &disk))
         return hd_fail(err, HD_IO, "%s: statvfs: %s", s->path, strerror(errno));
-    ret->bytes = used + log_bytes(s);
+    ret->bytes = used + store_log_bytes(s);
     ret->free_bytes = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
     return HD_OK;
 }
@@ -61,7 +61,7 @@ enum hd_code store_measure(struct store *s, struct store_size *ret, struct hd_er
         code = sql_int(s, "SELECT count(*) FROM event", NO_ARGS, &size.events, err);
     if (code)
         return code;
-    size.bytes += log_bytes(s);
+    size.bytes += store_log_bytes(s);
     *ret = size;
     return HD_OK;
 }

@@ -587,6 +587,9 @@ struct store_room {
     int64_t bytes, free_bytes;
 };
 enum hd_code store_room(struct store *, struct store_room *ret, struct hd_error *err);
+/* Of the log beside the file, which cannot begin anew while somebody goes on reading an old moment of it. */
+#define STORE_LOG_LONG (64 << 20) /* 15 times what it keeps; all we commit at once is less */
+int64_t store_log_bytes(const struct store *);
 /* Counts rows: 20 ms per million. */
 enum hd_code store_measure(struct store *, struct store_size *ret, struct hd_error *err);
 /* Evicts until what is in use is below max_size: evidence of finished guards first (oldest first),

@@ -5,9 +5,11 @@ thing is named, with a next step, and the exit status says so. Nothing is ever c
 
     doctor.py HALDANE
 """
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -179,7 +181,22 @@ def here(p):
     p.expect("less room than the store may take", "WARN", "disk", ["storage.max_size"],
              text=p.text().replace("ballast: 1MiB", "max_size: 1024GiB"))
     p.expect("a daemon that is well has the store", "PASS", "store", ["the daemon has it open"])
+    with contextlib.closing(sqlite3.connect(p.d.db, isolation_level=None)) as old, \
+         contextlib.closing(sqlite3.connect(p.d.db, isolation_level=None, timeout=20)) as other:
+        old.execute("BEGIN")
+        old.execute("SELECT count(*) FROM guard").fetchone()
+        other.execute("CREATE TABLE filler AS SELECT zeroblob(70000000)")
+        p.expect("a log that cannot begin anew", "WARN", "store", ["-wal has", "sqlite3 shell"])
+        w.wait(lambda: "haldane.db-wal, has grown to" in p.d.log(), 35, "the daemon's word of it")
+        old.execute("ROLLBACK")
+        other.execute("DROP TABLE filler")
     p.d.stop()
+    for step, next_ in ((-1, "brought up to date"), (1, "or a newer one")):
+        with contextlib.closing(sqlite3.connect(p.d.db)) as db:
+            known = db.execute("PRAGMA user_version").fetchone()[0]
+            db.execute(f"PRAGMA user_version = {known + step}")
+            p.expect("a store of another haldane", "FAIL", "store", [next_])
+            db.execute(f"PRAGMA user_version = {known}")
     p.expect("without it, whoever asks must be let in", "PASS", "store", ["may be written by user "])
     stranger(p)
     p.expect("no daemon", "WARN", "daemon", ["start it"])
