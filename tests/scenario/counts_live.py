@@ -267,7 +267,8 @@ def compare(service, daemon, source):
                 said.append(f"{colour}: n {n:.0f}, error {error[0]:+.0f} (events {error[1]:+.0f}), "
                             f"died unscraped {truth.lost:.0f}")
                 real = real_requests(service, colour, since, at)
-                slack = 150 * (service.scrape + 0.5)
+                # VictoriaMetrics shows what it took in up to two seconds later.
+                slack = 150 * (service.scrape + (2.5 if service.source == "v" else 0.5))
                 if abs(n + truth.lost - real) > slack:
                     bad.append(f"{colour}: {real} requests were served, not {n + truth.lost:.0f}")
     backfills = sum(1 for e in items if e["backfill"])
