@@ -111,7 +111,7 @@ static void affected(struct buf *b, const struct guard_view *v)
     buf_text(b, "| users affected | ");
     if (!a.polls) {
         buf_text(b, a.check ? "unknown: the polls are no longer stored |\n"
-                            : "no check that counts requests broke its limit |\n");
+                            : "no check that counts requests was seen to break its limit |\n");
         return;
     }
     reason_count(b, round(a.beyond));
@@ -424,13 +424,13 @@ static void during_boxes(struct buf *b, const struct guard_view *v)
     if (g->accepted_ms >= 0)
         time_text(b, g->accepted_ms);
     buf_text(b, "\n");
-    box(b, g->verified_ms >= 0, "The old version has the traffic");
+    box(b, g->verified_ms >= 0 && g->state != HD_STATE_NOT_VERIFIED, "The old version has the traffic");
     if (g->verified_ms >= 0) {
         buf_text(b, "read back ");
         time_text(b, g->verified_ms);
         buf_text(b, ": ");
         export_text(b, it ? it->to : g->value_before);
-        buf_text(b, "\n");
+        buf_text(b, g->state == HD_STATE_NOT_VERIFIED ? "; undone since\n" : "\n");
     } else {
         buf_text(b, "no reading proves it; a human looks\n");
     }
@@ -476,8 +476,10 @@ void export_guard(struct buf *b, struct hd_arena *a, const struct guard_view *v,
     if (!g->analysis)
         checklist(b, v, url);
     buf_text(b, "## Cause\n\n(written by a human)\n\n## What will be done\n\n(written by a human)\n\n");
-    buf_print(b, "Receipt: %s/api/v1/guards/%s/receipt, proved again by `haldane replay FILE`.\n", url,
-              g->id);
+    if (hd_state_terminal(g->state))
+        buf_print(b, "Receipt: %s/api/v1/guards/%s/receipt, proved again by `haldane replay FILE`.\n", url, g->id);
+    else
+        buf_text(b, "The guard goes on; its receipt comes with its end.\n");
 }
 
 /* --- handover --- */

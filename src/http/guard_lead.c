@@ -95,11 +95,15 @@ static void measured(struct buf *b, const struct guard_view *v, int64_t now_ms)
     html_print(b, "</div>");
 }
 
+/* Its versions are what its colours had then: with a newer guard nobody knows from it what they have now. */
 static void now_row(struct buf *b, const struct guard_view *v, int64_t now_ms)
 {
+    struct store_guard g = v->guard;
+    if (!v->at_ms && v->n_recent && strcmp(v->recent[0].id, g.id) > 0)
+        g.stable_version = g.candidate_version = NULL;
     row_begin(b, v->at_ms ? "Then" : "Now");
     if (v->has_reading)
-        part_sides(b, &v->reading, &v->guard, true, now_ms);
+        part_sides(b, &v->reading, &g, true, now_ms);
     else
         html_print(b, "<span class=\"m\">the router was not read yet</span>");
     measured(b, v, now_ms);
@@ -266,8 +270,17 @@ static void way_row(struct buf *b, const struct guard_view *v, const struct way 
     row_end(b);
 }
 
+static bool is_blind(const struct guard_view *v)
+{
+    for (size_t i = 0; i < v->n_checks; i++) {
+        if (v->check[i].state && v->check[i].state->blind)
+            return true;
+    }
+    return false;
+}
+
 /* What is worth trying, by how it stands; NULL: nothing. */
-static const char *advice(const struct guard_view *v, const struct way *w)
+static const char *advice(const struct guard_view *v, const struct way *w, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
     if (!g->needs_human)
@@ -276,6 +289,13 @@ static const char *advice(const struct guard_view *v, const struct way *w)
         return "Look first at what both colours share: the database, the network, a provider. Moving "
                "the traffic back does not help against a shared outage.";
     switch (g->state) {
+    case HD_STATE_WARMING:
+    case HD_STATE_WATCHING:
+        return view_waits(v, now_ms) ? "Decide: approve the revert or reject it, before it is too late."
+               : is_blind(v)         ? "haldane sees too little to judge this release: judge it yourself, and look why "
+                                       "its source gives no evidence."
+               : w->old              ? "haldane cannot read the router, nor move its traffic: look at the router."
+                                     : NULL;
     case HD_STATE_NOT_VERIFIED:
         return "Move the traffic by hand with the command below, then see that \"Now\" follows.";
     case HD_STATE_AFTERCARE:
@@ -302,7 +322,7 @@ static const char *advice(const struct guard_view *v, const struct way *w)
 static void todo_row(struct buf *b, const struct guard_view *v, const struct way *w, int64_t now_ms)
 {
     const struct store_guard *g = &v->guard;
-    const char *text = advice(v, w);
+    const char *text = advice(v, w, now_ms);
     bool open = g->needs_human && !both_bad(v);
     row_begin(b, "To do");
     if (text)

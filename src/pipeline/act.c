@@ -130,7 +130,8 @@ static void proven(struct guard *g, const struct hd_live *live)
     if (g->row.state == HD_STATE_REVERTING) /* planned again, and then the goal was there */
         guard_move(g, HD_STATE_VERIFYING);
     intent_outcome(g, HD_INTENT_VERIFIED, NULL);
-    g->row.verified_ms = g->p->now.wall_ms;
+    if (g->row.verified_ms < 0)
+        g->row.verified_ms = g->p->now.wall_ms;
     g->verified_t_ms = guard_time(g);
     bool again = g->ordered && mark_of(g->service, guard_colour(g, HD_STABLE));
     mark_reject(g, g->ordered ? "left by an order" : "reverted by haldane");

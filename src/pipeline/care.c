@@ -108,16 +108,19 @@ void care_evidence(struct guard *g, const struct hd_evidence *e, int64_t wall_ms
         turned_bad(g);
 }
 
+/* Whether users are well is proven anew: they were served by the candidate meanwhile. */
 static void undone_by_reload(struct guard *g, const struct store_reading *now)
 {
+    g->row.recovered_ms = -1;
     if (!g->reapplied && g->policy->verify.reapply > 0) {
         g->reapplied = true;
-        event_guard(g, "reading", HD_REASON_REAPPLIED, now->value, true);
         guard_move(g, HD_STATE_REVERTING);
+        event_guard(g, "reading", HD_REASON_REAPPLIED, now->value, true);
         act_start(g, true, true, NULL);
         return;
     }
-    guard_end(g, HD_STATE_NOT_VERIFIED, HD_REASON_UNDONE, "a reload of the router undid it again");
+    guard_end(g, HD_STATE_NOT_VERIFIED, HD_REASON_UNDONE,
+              g->reapplied ? "a reload of the router undid it again" : "a reload of the router undid it");
 }
 
 /* The router was read while we take care. */

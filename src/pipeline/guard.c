@@ -462,6 +462,7 @@ void guard_end(struct guard *g, int state, int reason, const char *text)
         return;
     }
     g->row.ended_ms = p->now.wall_ms;
+    g->end_reason = reason;
     if (g->row.verdict == HD_VERDICT_NONE)
         g->row.verdict = verdict_of_state(state);
     approval_close(g, APPROVAL_WITHDRAWN, NULL, NULL);

@@ -171,11 +171,14 @@ static void render(struct guard *g)
         break;
     case HD_STATE_REVERTING:
     case HD_STATE_VERIFYING:
-        buf_print(b, "Moving the traffic back from %s to %s", candidate, stable);
+        buf_print(b, "Moving the traffic back from %s to %s%s", candidate, stable,
+                  g->reapplied ? " again: a reload undid it" : "");
         break;
     case HD_STATE_AFTERCARE:
         if (g->row.recovered_ms >= 0)
             buf_print(b, "Rolled back to %s and recovered - no action needed", stable);
+        else if (g->reapplied)
+            buf_print(b, "Rolled back to %s again after a reload, verified; waiting for users to recover", stable);
         else
             buf_print(b, "Rolled back to %s, verified at %s; waiting for users to recover", stable,
                       str_moment(g->row.verified_ms, g->row.verified_ms, at));
@@ -187,7 +190,8 @@ static void render(struct guard *g)
         buf_print(b, "Rolled back to %s and recovered - no action needed", stable);
         break;
     case HD_STATE_NOT_VERIFIED:
-        buf_print(b, "Revert to %s sent but NOT verified - act now", stable);
+        buf_print(b, g->end_reason == HD_REASON_UNDONE ? "Rolled back to %s, and a reload undid it - act now"
+                                                       : "Revert to %s sent but NOT verified - act now", stable);
         break;
     case HD_STATE_NOT_RECOVERED:
         buf_print(b, "Rolled back to %s, but users have NOT recovered - act now", stable);
@@ -208,10 +212,14 @@ static void render(struct guard *g)
         if (g->row.needs_human)
             buf_print(b, "%s is failing, and someone else changed the traffic during the revert - look now",
                       candidate);
-        else if (g->rolled_back)
+        else if (g->end_reason == HD_REASON_NEW_CANDIDATE)
+            buf_print(b, "Ended: a newer release took its place; haldane wrote nothing");
+        else if (g->end_reason == HD_REASON_ROUTER_RELOADED)
+            buf_print(b, "Ended: the router restarted and forgot the switch; haldane wrote nothing");
+        else if (g->end_reason == HD_REASON_RETURNED_TO_STABLE)
             buf_print(b, "Ended: someone rolled back to %s, which needs no guard; haldane wrote nothing", stable);
         else
-            buf_print(b, "Ended: the traffic was changed by someone else, nothing was written");
+            buf_print(b, "Ended: someone else changed the traffic; haldane wrote nothing");
         break;
     case HD_STATE_CANCELLED:
         buf_print(b, "Cancelled by an operator");

@@ -254,7 +254,7 @@ struct guard {
     bool turned;                /* after they had been */
     bool reapplied;
     bool taken_over;            /* somebody moved the traffic after the revert */
-    bool rolled_back;           /* somebody moved it back to stable before one */
+    int end_reason;             /* why it has ended; 0: it has not */
     bool ordered;               /* a human asked for the revert */
     bool unsafe;                /* whoever started it says that going back would break things */
     char *goal;                 /* value of the revert */

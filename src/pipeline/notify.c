@@ -318,8 +318,10 @@ static void outbox_due(struct pipeline *p)
         } else if (!sink->sending) {
             struct hd_message m = message_of(p, a, &rows[i].event);
             m.resolved = rows[i].resolving;
-            if (m.resolved)
+            if (m.resolved) { /* nobody is called, nor asked to do anything */
                 m.headline = headline_uncalled(a, m.headline);
+                m.native = NULL;
+            }
             deliver(p, sink, &m, rows[i].id, rows[i].tries);
         }
     }

@@ -39,13 +39,16 @@ static const char *change_json(const struct order *o)
     return any ? arena_text(o->arena, buf_at(&b)) : NULL;
 }
 
-static struct guard *start(struct order *o, struct service *s, int candidate, int stable, const char *before)
+/* `since_ms`: what happened before is another release's. */
+static struct guard *start(struct order *o, struct service *s, int candidate, int stable, const char *before,
+                           int64_t since_ms)
 {
     const char *colour = s->policy->colours[candidate].name;
     bool carries = reading_share(&s->last, colour) > s->policy->detect.switch_at * HD_WHOLE_PPM;
     /* A guard lasts its whole time from the order, unless the switch was a moment ago. */
     int64_t now = o->p->now.wall_ms;
-    int64_t since = carries && now - s->last.first_ms < JUST_NOW_MS ? s->last.first_ms : now;
+    int64_t since = carries && now - s->last.first_ms < JUST_NOW_MS && s->last.first_ms >= since_ms ? s->last.first_ms
+                                                                                                  : now;
     struct guard_start g = {
         .stable = (uint8_t)stable,
         .candidate = (uint8_t)candidate,
@@ -113,7 +116,7 @@ static void join(struct order *o, struct guard *g)
         }
         const char *before = arena_text(o->arena, g->row.value_before);
         guard_end(g, HD_STATE_SUPERSEDED, HD_REASON_NEW_CANDIDATE, version);
-        order_about(o, start(o, s, candidate, stable, before), 201);
+        order_about(o, start(o, s, candidate, stable, before, o->p->now.wall_ms), 201);
         return;
     }
     if (other_group(o, &g->row))
@@ -228,7 +231,7 @@ void guard_order(struct order *o)
         order_problem(o, 409, "no_switch", arena_print(o->arena, "%s has the traffic by haldane's own revert, "
                                                  "not by a switch", colour));
     else
-        order_about(o, start(o, s, candidate, stable, NULL), 201);
+        order_about(o, start(o, s, candidate, stable, NULL, 0), 201);
 }
 
 static void revert_live(struct order *o, struct guard *g)
@@ -281,7 +284,7 @@ static void revert_service(struct order *o, struct service *s)
     const struct store_guard *last = newest(o, s);
     bool same = last && str_is(last->candidate, s->policy->colours[candidate].name) &&
                 str_is(last->stable, target);
-    struct guard *g = start(o, s, candidate, stable, same ? last->value_before : NULL);
+    struct guard *g = start(o, s, candidate, stable, same ? last->value_before : NULL, 0);
     order_about(o, g, 202);
     decide_revert(g, false, order_text(o, "reason"));
 }

@@ -57,7 +57,8 @@ void act_send(struct guard *g)
 
 static void all_accepted(struct guard *g)
 {
-    g->row.accepted_ms = g->p->now.wall_ms;
+    if (g->row.accepted_ms < 0) /* of the revert, not of its re-apply: the steps are told in their order */
+        g->row.accepted_ms = g->p->now.wall_ms;
     intent_outcome(g, HD_INTENT_ACCEPTED, NULL);
     guard_move(g, HD_STATE_VERIFYING);
     g->act.tries = 0;

@@ -189,7 +189,6 @@ static void superseded(struct guard *g, int reason, const struct store_reading *
     const char *text = now->owner;
     if (reason == HD_REASON_RETURNED_TO_STABLE) {
         mark_reject(g, "moved away by someone else");
-        g->rolled_back = true;
         text = arena_print(a, "%s%sa roll-back is no release, and starts no guard of its own", text ? text : "",
                            text ? "; " : "");
     }

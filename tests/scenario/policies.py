@@ -114,6 +114,19 @@ def once_per_version(d, router, prometheus):
     w.equal(len(router.relay.sets("versions")), 2 * PLAN, "I6 re-armed, it is reverted again")
 
 
+def newer_version(d):
+    """The next version is deployed where the last one is: what that one did is not its own."""
+    for version, status in (("v42", 200), ("v43", 201)):
+        w.equal(d.order("/guards", service="newer", to="green", change={"version": version})[0], status,
+                f"a guard of {version}")
+    new, old = d.guards("newer")
+    w.equal((old["state"], old["headline"]),
+            ("superseded", "Ended: a newer release took its place; haldane wrote nothing"), "who was replaced says so")
+    w.ok(new["switch"]["to"] >= old["ended_at"], "who replaces it is not judged by the time before", f"{new} {old}")
+    page = d.get(f"/g/{old['id']}")[1]
+    w.ok("</b> v42" not in page and "to green v42" in page, "nor is the old version said to have the traffic now")
+
+
 def rejected_target(d, router, prometheus):
     """A human took green back; the next release on blue fails, and green is no target (I11)."""
     router.set(w.BLUE, "rejected")
@@ -182,7 +195,7 @@ def restarted(world):
 
 
 def main(world):
-    names = [*ADVISED, *REVERTED, *UNDECIDED, "rejected"]
+    names = [*ADVISED, *REVERTED, *UNDECIDED, "rejected", "newer"]
     router = w.Router(world, backends=names)
     prometheus, empty, alertmanager = w.Prometheus(), w.Prometheus(), w.Alertmanager()
     empty.fault = "empty"
@@ -205,6 +218,7 @@ def main(world):
     for n in (n for n in names if n not in UNDECIDED):  # those watch for seconds only
         d.wait_state("watching", 8, n)
     d.order("/guards", service="versions", to="green", change={"version": "v42"})
+    newer_version(d)
     router.down("blue", "down")
     router.down("green", "silent")
     bad = [n for n in (*ADVISED, *REVERTED) if n not in ("after-hold", "silent")]

@@ -67,6 +67,8 @@ def reload_while_watching(d, routers):
             "I5 and nothing is written")
     time.sleep(2.2)
     w.equal(states(d, "forgets"), ["superseded"], "what the reload did is no switch")
+    w.equal(g["headline"], "Ended: the router restarted and forgot the switch; haldane wrote nothing",
+            "nobody is said to have changed what the router forgot")
 
 
 class Probe:
@@ -159,19 +161,29 @@ def away(d, routers, alertmanager):
     routers["gone"].relay.open()
 
 
+def intent_at(d, service, nth):
+    ms = d.intents(service)[nth]["journaled_ms"]
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ms / 1000)) + f".{ms % 1000:03}Z"
+
+
 def reload_after_revert(d, routers):
     """The file has green: a reload undoes the revert, which is applied once more, and only once."""
     r = routers["undone"]
     d.wait_state("aftercare", 12, "undone")
-    w.wait(lambda: d.guard("undone")["recovered_at"], 10, "recovered")
+    recovered = w.wait(lambda: d.guard("undone")["recovered_at"], 10, "recovered")
     r.reload()
     w.wait(lambda: r.weights("undone") == w.BLUE, 10, "the re-apply")
     w.wait(lambda: d.guard("undone")["state"] == "aftercare" and len(d.intents("undone")) == 2 and
            w.outcome(d.intents("undone")[1]) == "verified", 6, "its proof")
     w.equal([(i["kind"], w.outcome(i)) for i in d.intents("undone")],
             [("revert", "verified"), ("reapply", "verified")], "I6 a reload that undid it: one re-apply")
+    g = w.wait(lambda: d.guard("undone")["recovered_at"] and d.guard("undone"), 10, "users are well again")
+    w.ok(g["verified_at"] < recovered < intent_at(d, "undone", 1) < g["recovered_at"],
+         "the revert's own times stay, and that users are well is proven anew", f"{recovered} {g}")
     r.reload()
     g = d.wait_state("not_verified", 10, "undone")
+    w.equal((g["headline"], g["recovered_at"]), ("Rolled back to blue, and a reload undid it - act now", None),
+            "what was verified and undone is not told as not verified")
     w.equal((g["needs_human"], r.weights("undone"), len(r.relay.sets())), (True, w.GREEN, 2 * PLAN),
             "I6 the second reload is not fought: page", g["why"])
     w.equal(states(d, "undone"), ["not_verified"], "I11 none of it is taken for a switch")
