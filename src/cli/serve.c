@@ -75,24 +75,30 @@ static enum hd_code read_token(const char *path, char *token, size_t size, struc
         return hd_fail(err, errno == ENOENT ? HD_ABSENT : HD_IO, "%s: %s", path, strerrordesc_np(errno));
     ssize_t n = read(fd, token, size - 1);
     (void)close(fd);
-    if (n <= 0)
-        return hd_fail(err, HD_IO, "%s: empty", path);
+    if (n < 0)
+        return hd_fail(err, HD_IO, "%s: cannot read", path);
     token[n] = '\0';
     token[strcspn(token, "\n")] = '\0';
-    return HD_OK;
+    return *token ? HD_OK : hd_fail(err, HD_ABSENT, "%s: empty", path);
 }
 
-static enum hd_code write_token(const char *path, char *token, struct hd_error *err)
+/* Under its name only when it is whole: a start that dies, or has no room, leaves no half of one. */
+static enum hd_code write_token(struct hd_arena *a, const char *path, char *token, struct hd_error *err)
 {
+    const char *fresh = arena_print(a, "%s.new", path);
     enum hd_code code = cred_token_new(token, err);
     if (code)
         return code;
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    (void)unlink(fresh);
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return hd_fail(err, HD_IO, "%s: %s", path, strerrordesc_np(errno));
-    bool ok = dprintf(fd, "%s\n", token) > 0 && fsync(fd) == 0;
+        return hd_fail(err, HD_IO, "%s: %s", fresh, strerrordesc_np(errno));
+    bool ok = dprintf(fd, "%s\n", token) > 0 && fsync(fd) == 0 && rename(fresh, path) == 0;
+    if (!ok)
+        (void)hd_fail(err, HD_IO, "%s: cannot write: %s", path, strerrordesc_np(errno));
     (void)close(fd);
-    return ok ? HD_OK : hd_fail(err, HD_IO, "%s: cannot write", path);
+    (void)unlink(fresh);
+    return ok ? HD_OK : HD_IO;
 }
 
 static enum hd_code admin_token(const char *store_path, char hash[65], struct hd_error *err)
@@ -102,7 +108,7 @@ static enum hd_code admin_token(const char *store_path, char hash[65], struct hd
     const char *path = arena_print(a, "%s.token", store_path);
     enum hd_code code = read_token(path, token, sizeof token, err);
     if (code == HD_ABSENT)
-        code = write_token(path, token, err);
+        code = write_token(a, path, token, err);
     if (!code)
         cred_sha256_hex((struct hd_span){token, strlen(token)}, hash);
     return code;

@@ -224,8 +224,18 @@ def clock(world):
     d.stop()
 
 
+def half_a_token(world):
+    """A start that died, or had no room, between making the file of the token and writing it."""
+    s = Shop(world, "half")
+    open(f"{s.d.db}.token", "w").close()
+    d = s.start()
+    w.equal(d.order("/services/shop/hold", reason="x", **{"for": "1m"})[0], 201, "the next start makes a token of it")
+    w.equal(os.stat(f"{d.db}.token").st_mode & 0o777, 0o600, "for its user alone")
+    d.stop()
+
+
 def main(world):
-    for scenario in (while_down, restart, forgotten, orders, config, sigterm, two_daemons, clock):
+    for scenario in (while_down, half_a_token, restart, forgotten, orders, config, sigterm, two_daemons, clock):
         try:
             scenario(world)
         except (TimeoutError, RuntimeError) as e:
