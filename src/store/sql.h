@@ -20,6 +20,7 @@ struct store {
     char *path;             /* full */
     int64_t max_size, ballast;
     struct side lock;       /* the writer's claim */
+    ino_t log_inode;        /* of the log that is open; 0: not known */
     bool reader;
     bool open;              /* between begin and commit or rollback */
     bool relaxed;           /* commits do not wait for the disk now */

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/str.h"
@@ -69,10 +70,14 @@ static enum hd_code claim(struct store *s, struct hd_error *err)
 static enum hd_code explain(const struct store *s, enum hd_code code, struct hd_error *err)
 {
     struct hd_error why;
-    if ((code != HD_IO && code != HD_ABSENT && code != HD_DENIED) || s->vfs != sqlite3_vfs_find(NULL) ||
-        store_access(s->path, !s->reader, &why) != HD_DENIED)
+    if ((code != HD_IO && code != HD_ABSENT && code != HD_DENIED) || s->vfs != sqlite3_vfs_find(NULL))
         return code;
-    return hd_fail(err, HD_DENIED, "%s: " STORE_ACCESS_NEXT, why.text);
+    enum hd_code found = store_access(s->path, !s->reader, &why);
+    if (!found && s->reader) /* which makes the log's index where no daemon runs */
+        found = store_access(s->path, true, &why);
+    if (found == HD_DENIED)
+        return hd_fail(err, HD_DENIED, "%s: " STORE_ACCESS_NEXT, why.text);
+    return found == HD_IO ? hd_fail(err, HD_IO, "%s", why.text) : code;
 }
 
 /* An emptied database beside a log that still has rows: SQLite would throw the log away. */
@@ -117,6 +122,14 @@ static enum hd_code make_ballast(struct store *s, struct hd_error *err)
     return code;
 }
 
+/* 0: it is not there, or on a simulated disk. */
+static ino_t log_inode(const struct store *s)
+{
+    ARENA_AUTO a = arena_new();
+    struct stat st;
+    return stat(arena_print(a, "%s-wal", s->path), &st) ? 0 : st.st_ino;
+}
+
 static enum hd_code open_writer(struct store *s, struct hd_error *err)
 {
     int64_t version = 0;
@@ -131,6 +144,7 @@ static enum hd_code open_writer(struct store *s, struct hd_error *err)
         code = migrate_run(s, version, err);
     if (!code)
         (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    s->log_inode = code ? 0 : log_inode(s);
     return code;
 }
 
@@ -238,6 +252,9 @@ static enum hd_code check_place(struct store *s, struct hd_error *err)
     if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved)
         return hd_fail(err, HD_IO, "%s was moved, deleted or replaced while it was open: put it back, or restart "
                        "haldane, which takes what is there", s->path);
+    if (s->log_inode && log_inode(s) != s->log_inode)
+        return hd_fail(err, HD_IO, "%s-wal was moved, deleted or replaced while it was open: stop haldane (SIGTERM: it "
+                       "brings what is in there into the store), and start it again", s->path);
     return HD_OK;
 }
 

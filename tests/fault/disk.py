@@ -102,6 +102,24 @@ def full(world):
     subprocess.run(["umount", "-l", folder], check=False)
 
 
+def read_only(world):
+    """A disk that its system has made read-only, as ext4 does after an error: named, before anything else."""
+    folder = world.path("closed")
+    os.mkdir(folder)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "none", folder], check=True)
+    d = w.Daemon(world, "", "haldane-closed")
+    d.db = os.path.join(folder, "haldane.db")
+    d.write(w.config({"shop": w.service(w.Router(world, "closed"))}, w.Prometheus()))
+    d.start()
+    d.stop()
+    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    for words in (["serve", d.file], ["db", "check", "--store", d.db]):
+        done = subprocess.run([world.binary, *words], capture_output=True, text=True, timeout=20, check=False)
+        w.ok(done.returncode == 2 and f"{folder}: Read-only file system" in done.stderr, f"haldane {words[0]} names it",
+             done.stderr)
+    subprocess.run(["umount", "-l", folder], check=False)
+
+
 def lost_pages(world):
     shim = w.Shim(world, sys.argv[2])
     s = Shop(world, "page", "store_lost: page", shim.env)
@@ -167,9 +185,9 @@ def lost_reverts(world):
 
 
 def main(world):
-    for scenario in (full, lost_pages, moved, lost_reverts):
-        if scenario is full and not OWN:
-            w.skip("I2 a full disk stops no revert", "no mount namespace may be made here")
+    for scenario in (full, read_only, lost_pages, moved, lost_reverts):
+        if scenario in (full, read_only) and not OWN:
+            w.skip(f"{scenario.__name__}", "no mount namespace may be made here")
             continue
         try:
             scenario(world)

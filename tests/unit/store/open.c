@@ -116,6 +116,27 @@ static void I2_moved(void **state)
     fixture_commit(f);
 }
 
+/* So is what stands in its log; a reader makes another one of that name. */
+static void I2_log_deleted(void **state)
+{
+    struct fixture *f = *state;
+    struct store_guard g;
+    char log[96];
+    (void)snprintf(log, sizeof log, "%s-wal", f->path);
+    fixture_begin(f);
+    fixture_add_guard(f, 1);
+    fixture_commit(f);
+    assert_int_equal(unlink(log), 0);
+    for (int replaced = 0; replaced < 2; replaced++) {
+        assert_int_equal(store_begin(f->s, &f->err), HD_IO);
+        assert_non_null(strstr(f->err.text, "-wal was moved, deleted or replaced"));
+        spill(log, "", 0);
+    }
+    f->s = store_close(f->s);
+    OK(f, fixture_open(f));
+    OK(f, store_guard(f->s, f->arena, fixture_id(1), &g, &f->err));
+}
+
 static void test_newer(void **state)
 {
     struct fixture *f = *state;
@@ -473,6 +494,7 @@ int main(void)
         T(test_second_writer),
         T(test_second_process),
         T(I2_moved),
+        T(I2_log_deleted),
         T(test_newer),
         T(test_strangers),
         T(test_damaged),
