@@ -80,13 +80,19 @@ void act_stand_down(struct guard *g, int state, int outcome, int reason, const c
 
 /* --- reading the world --- */
 
+/* What the reading still lacks of the goal. */
+static enum hd_code plan_rest(const struct guard *g, const struct talk *t, struct hd_arena *a, struct hd_plan *ret,
+                              struct hd_error *err)
+{
+    struct hd_goal goal = {.value = g->goal, .stamp = arena_print(a, ACT_STAMP, g->row.id)};
+    return g->actuator->plan(a, &g->policy->site, &t->said, &goal, ret, err);
+}
+
 static bool make_plan(struct guard *g, struct talk *t, struct hd_error *err)
 {
     struct act *a = &g->act;
-    struct hd_goal goal = {.value = g->goal,
-                           .stamp = arena_print(t->arena, ACT_STAMP, g->row.id)};
     struct hd_plan plan = {.n = 0};
-    if (g->actuator->plan(t->arena, &g->policy->site, &t->said, &goal, &plan, err))
+    if (plan_rest(g, t, t->arena, &plan, err))
         return false;
     if (plan.n == 0) {
         (void)hd_fail(err, HD_INVALID, "the router offers no change that leads to '%s'", g->goal);
@@ -154,13 +160,16 @@ static bool gate(struct guard *g, const struct hd_live *live)
     return !w.reason;
 }
 
-/* An order whose steps must not be repeated. */
-static bool is_once(const struct guard *g)
+/* An order whose steps must not be repeated. One from before a restart is planned again to know. */
+static bool is_once(const struct guard *g, const struct talk *t)
 {
-    const struct act *a = &g->act;
-    bool once = a->resumed && !g->actuator->absolute && !a->plan.n;
-    for (size_t i = 0; i < a->plan.n; i++)
-        once |= a->plan.step[i]->effect == HD_EFFECT_ONCE;
+    ARENA_AUTO a = arena_new();
+    struct hd_plan plan = g->act.plan;
+    if (!plan.n && plan_rest(g, t, a, &plan, NULL))
+        return !g->actuator->absolute;
+    bool once = false;
+    for (size_t i = 0; i < plan.n; i++)
+        once |= plan.step[i]->effect == HD_EFFECT_ONCE;
     return once;
 }
 
@@ -187,19 +196,18 @@ static void send_again(struct guard *g, struct talk *t, size_t begin, bool furth
 static size_t half_done(const struct guard *g, const struct talk *t, const struct hd_live *live)
 {
     ARENA_AUTO a = arena_new();
-    struct hd_goal goal = {.value = g->goal, .stamp = arena_print(a, ACT_STAMP, g->row.id)};
     struct hd_plan rest = {.n = 0};
-    bool half = value_made_of(live->value, g->act.intent.from, g->goal) &&
-                !g->actuator->plan(a, &g->policy->site, &t->said, &goal, &rest, NULL) && intent_is_rest(g, &rest);
+    bool half = value_made_of(live->value, g->act.intent.from, g->goal) && !plan_rest(g, t, a, &rest, NULL) &&
+                intent_is_rest(g, &rest);
     return half ? rest.n : 0;
 }
 
-static bool may_send_again(const struct guard *g, bool further)
+static bool may_send_again(const struct guard *g, bool once, bool further)
 {
     const struct act *a = &g->act;
     /* An order may go again only when it certainly had no effect; a set when it is seen to have
      * none. What did not leave at all is not counted, nor what goes on. */
-    return (further || a->intent.sends < SENDS_MAX) && (a->unsent || !is_once(g));
+    return (further || a->intent.sends < SENDS_MAX) && (a->unsent || !once);
 }
 
 static void read_back(struct guard *g, struct talk *t, const struct hd_live *live)
@@ -217,15 +225,15 @@ static void read_back(struct guard *g, struct talk *t, const struct hd_live *liv
     } else if (str_is(live->value, a->intent.from)) {
         bool wait = ++a->unchanged < UNCHANGED_READS && a->intent.outcome == HD_INTENT_ACCEPTED &&
                     !a->unsent;
-        bool once = is_once(g);
+        bool once = is_once(g, t);
         a->unseen |= moved && !once;
-        if (!wait && may_send_again(g, moved && once))
+        if (!wait && may_send_again(g, once, moved && once))
             send_again(g, t, once ? a->step : 0, moved && once);
         else
             act_again(g); /* until the deadline says unverified */
     } else if ((left = half_done(g, t, live))) {
         bool further = moved && left < a->plan.n;
-        if (may_send_again(g, further))
+        if (may_send_again(g, is_once(g, t), further))
             send_again(g, t, 0, further);
         else
             act_again(g);
@@ -241,7 +249,7 @@ static void read_back(struct guard *g, struct talk *t, const struct hd_live *liv
 static bool changed_by_other(struct guard *g, const struct hd_live *live)
 {
     const struct service *s = g->service;
-    if (str_is(live->value, g->row.value_after) || str_is(live->value, s->last.value))
+    if (str_is(live->value, s->last.value) || (!g->act.reapply && str_is(live->value, g->row.value_after)))
         return false;
     uint32_t share = live->side[g->candidate].share_ppm;
     if (!g->act.reapply && share > reading_share(&s->last, guard_colour(g, HD_CANDIDATE)))

@@ -231,7 +231,7 @@ static void guard_reading(struct guard *g, const struct store_reading *last,
         care_reading(g, now, reloaded);
     } else if (g->row.state == HD_STATE_PENDING) {
         pending_reading(g, last, now);
-    } else if (str_is(g->row.value_after, now->value)) {
+    } else if (!g->act.reapply && str_is(g->row.value_after, now->value)) {
         if (reloaded)
             event_guard(g, "reading", HD_REASON_ROUTER_RELOADED, "its values are as before", false);
     } else {
@@ -245,7 +245,7 @@ static void guard_reading(struct guard *g, const struct store_reading *last,
                        now);
         } else if (third >= 0 && third != g->candidate) {
             superseded(g, HD_REASON_NEW_CANDIDATE, now);
-        } else if (share > reading_share(last, guard_colour(g, HD_CANDIDATE)) && !reloaded) {
+        } else if (share > reading_share(last, guard_colour(g, HD_CANDIDATE)) && !reloaded && !g->act.reapply) {
             g->row.value_after = arena_text(g->own, now->value);
             g->dirty = true;
             event_guard(g, "reading", HD_REASON_NONE, "a further step of the same switch", false);

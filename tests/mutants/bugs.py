@@ -140,8 +140,8 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
          "    if (str_is(live->value, g->goal) || a->intent.outcome == HD_INTENT_ACCEPTED) {\n"
          "        proven(g, live);\n    } else if"),)),
     ("once_order_repeated", "I6", ("adapters",), (
-        ("src/pipeline/act.c", "a->intent.sends < SENDS_MAX) && (a->unsent || !is_once(g));",
-         "a->intent.sends < SENDS_MAX) && (a->unsent || !is_once(g) || true);"),)),
+        ("src/pipeline/act.c", "a->intent.sends < SENDS_MAX) && (a->unsent || !once);",
+         "a->intent.sends < SENDS_MAX) && (a->unsent || !once || true);"),)),
     ("sends_unbounded", "I6", ("router",), (
         ("src/pipeline/act.c", "return (further || a->intent.sends < SENDS_MAX) && (", "return ("),)),
     ("going_on_is_repeating", "I6", ("pipeline_act",), (
@@ -156,8 +156,8 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/pipeline/guard.c", "        return true; /* half of our change may be there */\n",
          "        return false;\n"),)),
     ("human_overwritten", "I5", ("router",), (
-        ("src/pipeline/act.c", "str_is(live->value, s->last.value))\n        return false;",
-         "str_is(live->value, s->last.value) || live->value)\n        return false;"),)),
+        ("src/pipeline/act.c", "    if (str_is(live->value, s->last.value) || (!g->act",
+         "    if (str_is(live->value, s->last.value) || live->value || (!g->act"),)),
     ("third_value_overwritten", "I5", ("router",), (
         ("src/pipeline/act.c", "    } else if ((left = half_done(g, t, live))) {\n",
          "    } else if ((left = half_done(g, t, live)) || live->value) {\n"),)),

@@ -10,16 +10,16 @@
 
 #include <cmocka.h>
 
+#include "pipeline/internal.h"
 #include "world.h"
 
 #define SLOW_MS 30
 #define HEAD "version: 1\ndatasources: {p: {type: prometheus, url: \"http://h\"}}\n" \
              "services:\n  shop:\n    colours: [blue, green]\n"
 #define TAIL "    checks: [{use: http-5xx-ratio, max: 1%}]\n    guard: {duration: 1h, blind_for: 50m}\n"
-#define REVERT \
-    "{\"id\":1,\"do\":\"revert\",\"token\":\"admin\",\"service\":\"shop\",\"guard\":null,\"args\":{\"reason\":\"x\"}}"
 
 static int32_t took_ms; /* by every answer of the router */
+static const char *script; /* what the requests of a webhook are told, in their order; then always yes */
 
 static void answered(struct world *w, size_t i, enum hd_io io, int status, const char *body)
 {
@@ -30,29 +30,41 @@ static void answered(struct world *w, size_t i, enum hd_io io, int status, const
     c.done(c.user, &r);
 }
 
-/* The state of the newest guard, after an order to revert. */
-static const char *revert(struct world *w)
+/* The only guard's id and state. */
+static const char *newest(struct world *w, char id[27])
 {
     struct store_guard *list;
     const struct store_filter all = {.verdict = -1};
     size_t n;
-    BUF_AUTO answer = BUF_INIT(PIPELINE_PACKET_MAX);
-    pipeline_command(w->p, w->now, (struct hd_span){REVERT, strlen(REVERT)}, &answer);
-    assert_non_null(strstr(buf_at(&answer), "\"status\":202"));
-    pass(w, 60);
     OK(&w->f, store_guards(w->f.s, w->f.arena, &all, &list, &n, &w->f.err));
     assert_int_equal(n, 1);
+    memcpy(id, list[0].id, sizeof list[0].id);
     return hd_state_word(list[0].state);
+}
+
+/* What comes of an order to revert. */
+static const char *revert(struct world *w, bool restart)
+{
+    char id[27];
+    assert_int_equal(ordered(w, "revert", "\"reason\":\"x\""), 202);
+    pass(w, 3);
+    if (restart) {
+        pipeline_free(w->p);
+        script = "";
+        start(w);
+    }
+    pass(w, 60);
+    return newest(w, id);
 }
 
 /* --- several HAProxy instances --- */
 
-static unsigned n_instances, weight[HD_LINE_INSTANCES_MAX][2], sets; /* weight: blue, green */
+static unsigned n_instances, weight[HD_LINE_INSTANCES_MAX][2], sets, pid; /* weight: blue, green */
 
 static void show(unsigned i, struct buf *b)
 {
-    buf_text(b, "Name: HAProxy\nPid: 7\nStart_time_sec: 1795000000\n\n1\n# be_name srv_name srv_op_state srv_admin_state"
-                " srv_uweight srv_iweight srv_check_result srv_check_state\n");
+    buf_print(b, "Name: HAProxy\nPid: %u\nStart_time_sec: 1795000000\n\n1\n# be_name srv_name srv_op_state srv_admin_state"
+                 " srv_uweight srv_iweight srv_check_result srv_check_state\n", pid);
     buf_print(b, "b blue 2 0 %u 100 3 6\nb green 2 0 %u 100 3 6\n\n", weight[i][0], weight[i][1]);
 }
 
@@ -87,28 +99,40 @@ static void answer_lines(struct world *w)
     }
 }
 
+static void split(unsigned blue, unsigned green)
+{
+    for (unsigned i = 0; i < n_instances; i++) {
+        weight[i][0] = blue;
+        weight[i][1] = green;
+    }
+}
+
+/* Green has the traffic, and a guard. */
+static struct world *switched(unsigned instances)
+{
+    BUF_AUTO yaml = BUF_INIT(4000);
+    buf_text(&yaml, HEAD "    actuator: {type: haproxy, backend: b, sockets: [");
+    n_instances = instances;
+    pid = 7;
+    for (unsigned i = 0; i < n_instances; i++)
+        buf_print(&yaml, "%s/run/%u", i ? ", " : "", i);
+    buf_text(&yaml, "]}\n" TAIL);
+    split(100, 0);
+    struct world *w = world_new(buf_at(&yaml), answer_lines);
+    pass(w, 10);
+    split(0, 100);
+    pass(w, 10);
+    sets = 0;
+    return w;
+}
+
 static void I6_every_instance_is_told_once(void **state)
 {
     (void)state;
-    for (n_instances = 1; n_instances <= HD_LINE_INSTANCES_MAX; n_instances++) {
+    for (unsigned n = 1; n <= HD_LINE_INSTANCES_MAX; n++) {
         for (took_ms = 0; took_ms <= SLOW_MS; took_ms += SLOW_MS) {
-            BUF_AUTO yaml = BUF_INIT(4000);
-            buf_text(&yaml, HEAD "    actuator: {type: haproxy, backend: b, sockets: [");
-            for (unsigned i = 0; i < n_instances; i++) {
-                buf_print(&yaml, "%s/run/%u", i ? ", " : "", i);
-                weight[i][0] = 100;
-                weight[i][1] = 0;
-            }
-            buf_text(&yaml, "]}\n" TAIL);
-            struct world *w = world_new(buf_at(&yaml), answer_lines);
-            pass(w, 10);
-            for (unsigned i = 0; i < n_instances; i++) {
-                weight[i][0] = 0;
-                weight[i][1] = 100;
-            }
-            pass(w, 10);
-            sets = 0;
-            const char *ended = revert(w);
+            struct world *w = switched(n);
+            const char *ended = revert(w, false);
             if (!str_is(ended, "aftercare") || sets != 2 * n_instances)
                 fail_msg("%u instances, %d ms: %s after %u changes", n_instances, took_ms, ended, sets);
             void *s = w;
@@ -117,23 +141,69 @@ static void I6_every_instance_is_told_once(void **state)
     }
 }
 
+/* A reload undid the revert, and haldane is about to apply it once more: what somebody else writes in this moment
+ * stands, also if it is the very switch that was taken back. */
+static void I5_a_switch_between_a_reload_and_the_re_apply(void **state)
+{
+    static const struct {
+        const char *name;
+        unsigned blue, green;
+        const char *state;
+        unsigned sets;
+    } rows[] = {
+        {"nobody came", 100, 100, "aftercare", 1},
+        {"back to blue by somebody", 100, 0, "aftercare", 0},
+        {"the same switch again", 0, 100, "superseded", 0},
+        {"more to green", 50, 100, "superseded", 0},
+        {"less to green", 100, 50, "superseded", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world *w = switched(1);
+        struct store_guard g;
+        assert_string_equal(revert(w, false), "aftercare");
+        char id[27];
+        newest(w, id);
+        pid++;
+        split(100, 100); /* as the file has it */
+        sets = 0;
+        do {
+            w->now.wall_ms += 100;
+            w->now.boot_ms += 100;
+            (void)pipeline_tick(w->p, w->now);
+            w->answer(w);
+            OK(&w->f, store_guard(w->f.s, w->f.arena, id, &g, &w->f.err));
+        } while (g.state == HD_STATE_AFTERCARE && w->p->services[0]->guard->row.state == HD_STATE_AFTERCARE);
+        split(rows[i].blue, rows[i].green);
+        pass(w, 10);
+        OK(&w->f, store_guard(w->f.s, w->f.arena, id, &g, &w->f.err));
+        if (!str_is(hd_state_word(g.state), rows[i].state) || sets != rows[i].sets)
+            fail_msg("%s: %s after %u changes", rows[i].name, hd_state_word(g.state), sets);
+        void *s = w;
+        (void)teardown(&s);
+    }
+}
+
 /* --- a webhook that is written in several requests: the last one moves the traffic --- */
 
 #define WRITES_MAX 4
 
-static const char *script; /* what the requests are told, in their order; then always yes */
 static char came[64];      /* which requests came, by their number */
 static unsigned n_writes;
 
-static void write_answered(struct world *w, size_t i)
+/* False: it hangs. */
+static bool write_answered(struct world *w, size_t i)
 {
     const char number = w->call[i].request->u.http.path[2];
-    const char say = *script ? *script++ : '+';
+    const char say = *script ? *script : '+';
     size_t n = strlen(came);
     assert_true(n + 1 < sizeof came);
+    if (say == 'h')
+        return false;
+    script += *script != 0;
     if (say == 'n') {
         answered(w, i, HD_IO_NOT_SENT, 0, "");
-        return;
+        return true;
     }
     came[n] = number;
     if (say == '+' && number == '0' + (char)n_writes)
@@ -142,6 +212,7 @@ static void write_answered(struct world *w, size_t i)
         answered(w, i, HD_IO_LOST, 0, "");
     else
         answered(w, i, HD_IO_OK, say == 'w' ? 429 : 200, "");
+    return true;
 }
 
 static void answer_http(struct world *w)
@@ -150,9 +221,7 @@ static void answer_http(struct world *w)
         const char *path = is_child(&w->call[i]) ? "" : w->call[i].request->u.http.path;
         if (str_is(path, "/route"))
             reply_route(w, i);
-        else if (str_begins(path, "/w"))
-            write_answered(w, i);
-        else
+        else if (!str_begins(path, "/w") || !write_answered(w, i))
             i++;
     }
 }
@@ -164,7 +233,7 @@ static void I6_steps_of_a_webhook(void **state)
         unsigned n;
         bool once;
         int32_t took_ms;
-        const char *script; /* + yes, w not now, n not sent, l lost */
+        const char *script; /* + yes, w not now, n not sent, l lost, h haldane is restarted before it leaves */
         const char *state, *came;
     } rows[] = {
         {"one set", 1, false, SLOW_MS, "", "aftercare", "1"},
@@ -183,6 +252,10 @@ static void I6_steps_of_a_webhook(void **state)
         {"two orders, the second lost", 2, true, SLOW_MS, "+l", "not_verified", "12"},
         {"two sets, the second not sent", 2, false, 0, "+n", "aftercare", "112"},
         {"two sets, the second lost", 2, false, 0, "+l", "aftercare", "1212"},
+        {"a set, and a restart", 1, false, 0, "h", "aftercare", "1"},
+        {"two sets, and a restart after the first", 2, false, 0, "+h", "aftercare", "112"},
+        {"an order, and a restart: it may have left", 1, true, 0, "h", "not_verified", ""},
+        {"two orders, and a restart after the first", 2, true, 0, "+h", "not_verified", "1"},
         {"sets that are never taken", 1, false, 0, "llllllll", "not_verified", "111"},
     };
     (void)state;
@@ -202,7 +275,7 @@ static void I6_steps_of_a_webhook(void **state)
         pass(w, 10);
         w->live = "green";
         pass(w, 10);
-        const char *ended = revert(w);
+        const char *ended = revert(w, strchr(rows[i].script, 'h') != NULL);
         if (!str_is(ended, rows[i].state) || !str_is(came, rows[i].came))
             fail_msg("%s: %s, and %s came", rows[i].name, ended, came);
         void *s = w;
@@ -214,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(I6_every_instance_is_told_once),
+        cmocka_unit_test(I5_a_switch_between_a_reload_and_the_re_apply),
         cmocka_unit_test(I6_steps_of_a_webhook),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
