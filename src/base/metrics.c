@@ -21,6 +21,7 @@ struct metric {
 
 static struct metric slots[HD_METRICS_MAX + 1]; /* the last one takes what does not fit */
 static atomic_size_t published;
+static bool full;
 /* Slot + 1 by the hash of name and labels; at least half of it stays empty. Loop's thread only. */
 #define PLACES 65536u
 static uint32_t place[PLACES];
@@ -38,8 +39,10 @@ struct metric *metric_get(const char *name, enum metric_type type, const char *h
     }
     struct metric *m = &slots[n];
     char *copy = n < HD_METRICS_MAX ? strdup(labels) : NULL;
-    if (!copy)
+    if (!copy) {
+        full = true;
         return &slots[HD_METRICS_MAX];
+    }
     m->name = name;
     m->help = help;
     m->type = type;
@@ -48,6 +51,8 @@ struct metric *metric_get(const char *name, enum metric_type type, const char *h
     atomic_store(&published, n + 1);
     return m;
 }
+
+bool metrics_full(void) { return full; }
 
 void metric_add(struct metric *m, double more)
 {

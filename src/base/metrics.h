@@ -16,6 +16,7 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE };
  * is a printed label list without braces ("" for none). Beyond HD_METRICS_MAX every new one is the
  * same overflow series. Loop's thread only. */
 struct metric *metric_get(const char *name, enum metric_type, const char *help, const char *labels);
+bool metrics_full(void); /* did one not fit? Loop's thread only */
 void metric_add(struct metric *, double more);
 void metric_set(struct metric *, double value);
 double metric_value(const struct metric *);

@@ -119,6 +119,7 @@ struct service {
     char *name;
     uint32_t index;             /* key of the schedule */
     const struct hd_policy *policy; /* of p->config; NULL: gone from the config */
+    bool known;                 /* what the store knows of it was taken up */
     struct talk *reading;       /* in progress */
     struct config *reading_pin; /* owner of what it points into */
     const struct hd_policy *reading_policy;
@@ -338,6 +339,7 @@ struct pipeline {
     int64_t durable_ms;         /* boot: newest commit that waited for the disk */
     bool owed;                  /* a later one did not */
     int64_t evict_ms, outbox_ms, ballast_ms; /* boot: next */
+    bool metrics_told;          /* that there are more than fit */
     int64_t log_told;           /* bytes of the store's log when its length was told; 0: it is short */
     uint64_t random;
     bool stopping;
@@ -353,6 +355,7 @@ uint64_t random_next(struct pipeline *);
 
 struct service *service_find(struct pipeline *, const char *name);
 struct service *service_need(struct pipeline *, const char *name); /* made where there is none */
+bool service_waits(const struct service *); /* to be stored */
 /* Every callback of the wire begins with it: time has passed since the last turn. */
 void pipeline_wake(struct pipeline *);
 
@@ -413,8 +416,8 @@ struct guard *guard_start(struct service *, const struct guard_start *);
 void guard_take_duration(struct guard *, int64_t duration_ms);
 /* The parts that a new guard and one from the store have in common; makes it the live one, or gives
  * an analysis the free slot that there must be. */
-void guard_id_taken(struct pipeline *, const char *id); /* the next one comes behind it */
 struct guard *guard_new(struct service *, struct config *pin, const struct hd_policy *, bool analysis);
+void guard_id_taken(struct pipeline *, const char *id); /* the next one comes behind it */
 /* Every live guard, then every analysis; begin with *at = 0. NULL at the end. */
 struct guard *guard_next(const struct pipeline *, size_t *at);
 void guard_poll_at(struct guard *, int64_t boot_ms);
@@ -541,6 +544,7 @@ void limits_start(struct pipeline *); /* looks at every service once */
 void limits_old(struct service *);    /* what is known of it no longer holds */
 void limits_due(struct pipeline *, uint32_t service);
 void limits_yield(struct pipeline *); /* while a revert is on its way */
+bool limits_busy(const struct service *); /* are its being computed? */
 void limits_stop(struct pipeline *);
 
 /* care.c */
@@ -585,6 +589,6 @@ bool command_waits(const struct service *, const char *once_hash);
 enum hd_code recover_all(struct pipeline *, struct hd_error *err);
 /* What the store knows of the services from this number on: they come with a reload, and may have been
  * watched before this start (I11: rejected sides stay rejected). */
-void recover_services(struct pipeline *, size_t from);
+void recover_services(struct pipeline *);
 
 #endif

@@ -156,4 +156,6 @@ void limits_start(struct pipeline *p)
                 p->now.boot_ms + START_MS + (int64_t)i * START_EACH_MS);
 }
 
+bool limits_busy(const struct service *s) { return s->p->limits && s->p->limits->s == s; }
+
 void limits_stop(struct pipeline *p) { p->limits = drop(p->limits); }

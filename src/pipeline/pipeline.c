@@ -90,24 +90,6 @@ struct service *service_find(struct pipeline *p, const char *name)
     return NULL;
 }
 
-struct service *service_need(struct pipeline *p, const char *name)
-{
-    struct service *s = service_find(p, name);
-    if (s)
-        return s;
-    struct service **list = realloc(p->services, (p->n_services + 1) * sizeof *list);
-    s = calloc(1, sizeof *s);
-    if (!list || !s)
-        abort();
-    p->services = list;
-    s->p = p;
-    s->name = strdup(name);
-    s->index = (uint32_t)p->n_services; /* services are never removed from the list */
-    s->unread_since_ms = -1;
-    list[p->n_services++] = s;
-    return s;
-}
-
 static void service_free(struct service *s)
 {
     watch_stop(s);
@@ -123,6 +105,53 @@ static void service_free(struct service *s)
     free(s->limits);
     free(s->name);
     free(s);
+}
+
+/* Has it left the configuration, and does nothing live, wait or end of it any more? */
+static bool service_is_over(const struct service *s)
+{
+    const struct pipeline *p = s->p;
+    bool over = !s->policy && !s->guard && !s->orders && !s->reading && !s->drill && !service_waits(s) && !limits_busy(s);
+    for (size_t i = 0; over && i < HD_ANALYSES_MAX; i++)
+        over = !p->analyses[i] || p->analyses[i]->service != s;
+    for (const struct guard *g = p->ended; over && g; g = g->next_ended)
+        over = g->service != s;
+    return over;
+}
+
+/* A place in the list, which is the service's for its life: that of one that is over, or a new one. */
+static struct service **service_place(struct pipeline *p)
+{
+    static const enum due_kind kinds[] = {DUE_READ, DUE_POLL, DUE_ACT, DUE_CARE, DUE_LIMITS};
+    for (size_t i = 0; i < p->n_services; i++) {
+        if (!service_is_over(p->services[i]))
+            continue;
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+            due_drop(p, kinds[k], (uint32_t)i);
+        service_free(p->services[i]);
+        return &p->services[i];
+    }
+    struct service **list = realloc(p->services, (p->n_services + 1) * sizeof *list);
+    if (!list)
+        abort();
+    p->services = list;
+    return &list[p->n_services++];
+}
+
+struct service *service_need(struct pipeline *p, const char *name)
+{
+    struct service *s = service_find(p, name);
+    if (s)
+        return s;
+    struct service **place = service_place(p);
+    s = *place = calloc(1, sizeof *s);
+    if (!s)
+        abort();
+    s->p = p;
+    s->name = strdup(name);
+    s->index = (uint32_t)(place - p->services);
+    s->unread_since_ms = -1;
+    return s;
 }
 
 void holds_read(struct pipeline *p)
@@ -227,11 +256,10 @@ static void reload_metrics(const struct pipeline *p, bool ok)
 
 void pipeline_reload(struct pipeline *p, struct hd_now now, struct config *config)
 {
-    size_t known = p->n_services;
     p->now = now;
     take_config(p, config);
-    recover_services(p, known);
-    for (size_t i = 0; i < known; i++) {
+    recover_services(p);
+    for (size_t i = 0; i < p->n_services; i++) {
         if (!p->services[i]->policy)
             watch_now(p->services[i]); /* whoever waits for its reading is answered */
     }
@@ -385,6 +413,16 @@ static void count_acts(struct pipeline *p)
         p->acts_old = false;
 }
 
+/* Said once: there is no way back but a restart. */
+static void watch_metrics(struct pipeline *p)
+{
+    if (!metrics_full() || p->metrics_told)
+        return;
+    p->metrics_told = true;
+    log_warn(NULL, "/metrics has its %d series: of services and checks that are new from now on it tells nothing, and "
+             "alert rules see nothing of them; a restart forgets those of services that are gone", HD_METRICS_MAX);
+}
+
 static void tick_metrics(struct pipeline *p)
 {
     static struct metric *tick, *live, *human, *intents, *lost, *ready, *analyses;
@@ -413,6 +451,7 @@ static void tick_metrics(struct pipeline *p)
     metric_set(human, (double)p->n_acts);
     metric_set(intents, (double)open);
     metric_set(lost, p->store_lost);
+    watch_metrics(p);
 }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }

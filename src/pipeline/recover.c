@@ -337,12 +337,16 @@ static enum hd_code take_up(struct pipeline *p, struct store_guard *listed, stru
     return HD_OK;
 }
 
-void recover_services(struct pipeline *p, size_t from)
+void recover_services(struct pipeline *p)
 {
-    for (size_t i = from; i < p->n_services; i++) {
-        take_up_reading(p->services[i]);
-        take_up_ours(p->services[i]);
-        mark_take_up(p->services[i]);
+    for (size_t i = 0; i < p->n_services; i++) {
+        struct service *s = p->services[i];
+        if (s->known)
+            continue;
+        s->known = true;
+        take_up_reading(s);
+        take_up_ours(s);
+        mark_take_up(s);
     }
 }
 
@@ -373,8 +377,10 @@ enum hd_code recover_all(struct pipeline *p, struct hd_error *err)
         if (n)
             live.before = rows[n - 1].id;
     } while (!code && n == live.limit);
-    for (size_t i = 0; !code && i < p->n_services; i++)
+    for (size_t i = 0; !code && i < p->n_services; i++) {
         mark_take_up(p->services[i]);
+        p->services[i]->known = true;
+    }
     holds_read(p);
     may_take_up(p);
     notify_hurry(p); /* the clock may have been set back meanwhile */

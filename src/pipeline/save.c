@@ -210,7 +210,7 @@ static bool guard_waits(const struct guard *g)
     return g->dirty || g->queue || g->n_bands || g->act.intent_dirty || g->run_dirty || g->approval_dirty;
 }
 
-static bool service_waits(const struct service *s)
+bool service_waits(const struct service *s)
 {
     return mark_waits(s) || s->last_dirty || s->ours_dirty || s->drilled_dirty || s->limits;
 }

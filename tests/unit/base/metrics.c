@@ -78,7 +78,9 @@ static void I8_at_the_cap_and_one_past_it(void **state)
         (void)snprintf(text, sizeof text, "n=\"%d\"", i);
         last = metric_get("t_many", METRIC_GAUGE, "Many", text);
     }
+    assert_false(metrics_full());
     past[0] = metric_get("t_many", METRIC_GAUGE, "Many", "n=\"past\"");
+    assert_true(metrics_full());
     past[1] = metric_get("t_other", METRIC_GAUGE, "Other", "");
     assert_ptr_not_equal(last, past[0]);
     assert_ptr_equal(past[0], past[1]);
