@@ -100,7 +100,7 @@ static void end(struct hd_guard_state *g, enum hd_verdict_kind kind, enum hd_cau
 /* A silent candidate, or a check that tripped. */
 static bool failed(const struct hd_policy *p, struct hd_guard_state *g)
 {
-    if (g->silent >= rules_k(&p->guard.fail_after)) {
+    if (rules_silent(&p->guard.fail_after, g->silent, g->silent_looks)) {
         end(g, HD_VERDICT_FAIL, HD_CAUSE_RELEASE);
         return true;
     }

@@ -320,17 +320,21 @@ static void look_silent(const struct poll *p, struct hd_guard_state *g)
 {
     const struct hd_presence *presence = &p->evidence->presence[HD_CANDIDATE];
     bool none_ready = presence->known && presence->share_ppm && presence->ready == 0;
-    if (none_ready || no_samples(p, g)) {
-        if (g->silent && too_soon(p, g->silent_ms))
-            return;
-        g->silent++;
-        g->silent_ms = p->t_ms;
-        g->silent_by = none_ready ? HD_REASON_CANDIDATE_SILENT : HD_REASON_CANDIDATE_NO_SAMPLES;
-        g->silent_ready = presence->known ? presence->ready : UINT32_MAX;
-        g->silent_wanted = presence->known ? presence->wanted : UINT32_MAX;
-    } else if (alive(p)) {
+    bool silent = none_ready || no_samples(p, g);
+    if (!silent && !alive(p))
+        return;
+    if (!silent)
         g->silent = 0;
-    }
+    if (g->polls > 1 && too_soon(p, g->silent_ms))
+        return;
+    g->silent_looks = g->silent_looks << 1 | silent;
+    g->silent_ms = p->t_ms;
+    if (!silent)
+        return;
+    g->silent++;
+    g->silent_by = none_ready ? HD_REASON_CANDIDATE_SILENT : HD_REASON_CANDIDATE_NO_SAMPLES;
+    g->silent_ready = presence->known ? presence->ready : UINT32_MAX;
+    g->silent_wanted = presence->known ? presence->wanted : UINT32_MAX;
 }
 
 /* Takes a poll of after the switch in; true: a human is told now. */

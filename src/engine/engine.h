@@ -57,7 +57,8 @@
     F(i64, t_ms)            /* guard time of the last step */                                      \
     F(i64, scrape_ms)       /* scrape interval last known; 0: never */                             \
     F(u32, silent)          /* polls in a row in which the candidate was silent */                 \
-    F(i64, silent_ms)       /* guard time of the last of them */                                   \
+    F(u64, silent_looks)    /* a bit for each look: 1 silent, 0 alive; the last one is the lowest */  \
+    F(i64, silent_ms)       /* guard time of the last look */                                      \
     F(u32, silent_by)       /* reason number behind it */                                          \
     F(u32, silent_ready) F(u32, silent_wanted)                                                     \
     F(u8, kind)             /* enum hd_verdict_kind once ended */                                  \

@@ -19,9 +19,20 @@ static uint32_t window_of(const struct hd_rule *r)
     return n < HD_WINDOW_MAX ? n : HD_WINDOW_MAX;
 }
 
+static uint32_t bits_of(uint64_t recent, uint32_t n)
+{
+    return (uint32_t)__builtin_popcountll(recent & (UINT64_MAX >> (64 - n)));
+}
+
 static uint32_t broken_of(const struct hd_rule *r, const struct hd_check_state *s)
 {
-    return (uint32_t)__builtin_popcountll(s->recent & (UINT64_MAX >> (64 - window_of(r))));
+    return bits_of(s->recent, window_of(r));
+}
+
+bool rules_silent(const struct hd_rule *r, uint32_t in_a_row, uint64_t looks)
+{
+    uint32_t k = rules_k(r), n = 2 * k - 1 > window_of(r) ? 2 * k - 1 : window_of(r);
+    return in_a_row >= k || (in_a_row && bits_of(looks, n < HD_WINDOW_MAX ? n : HD_WINDOW_MAX) >= k);
 }
 
 static void step_bits(const struct judgement *j, struct hd_check_state *s)

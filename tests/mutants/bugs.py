@@ -93,7 +93,9 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
         ("src/engine/decide.c", "decide_required(p, i) && decide_lacks(p, g, i))",
          "decide_required(p, i) && decide_lacks(p, g, i) == DECIDE_FEW_SAMPLES)"),)),
     ("crash_loop_is_no_data", "candidate_silent", ENGINE, (
-        ("src/engine/engine.c", "        g->silent++;\n", ""),)),
+        ("src/engine/engine.c", "    g->silent++;\n", ""),)),
+    ("crash_loop_starts_anew", "candidate_silent", ENGINE, (
+        ("src/engine/engine.c", "g->silent_looks = g->silent_looks << 1 | silent;", "g->silent_looks = silent;"),)),
     ("blind_not_told", "I1", ENGINE, (
         ("src/engine/engine.c", "return s->blind && !was && decide_counts(&p->checks[i], s);", "return false;"),)),
     ("bad_polls_carry_over", "consecutive", ENGINE, (

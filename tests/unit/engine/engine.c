@@ -183,6 +183,10 @@ static void three_of_five(struct setup *s)
 {
     s->check[0].fail_after = (struct hd_rule){HD_RULE_K_OF_N, 3, 5};
 }
+static void guards_three_of_ten(struct setup *s)
+{
+    s->policy.guard.fail_after = (struct hd_rule){HD_RULE_K_OF_N, 3, 10};
+}
 static void four_total(struct setup *s)
 {
     s->check[0].fail_after = (struct hd_rule){HD_RULE_TOTAL, 4, 0};
@@ -409,7 +413,12 @@ static const struct scene scenes[] = {
     {"ready unknown is not silent", NULL, "g", "g", NULL, PASS, UNKNOWN, 60, GOOD, 0, "u"},
     {"no share is not silent", NULL, "n", "g", NULL, OPEN, UNKNOWN, 60, HD_REASON_TOO_FEW_SAMPLES,
      2, "_"},
-    {"ready again in between", NULL, "g", "g", NULL, PASS, UNKNOWN, 60, GOOD, 0, "~001"},
+    {"ready in one poll of three", NULL, "g", "g", NULL, FAIL, RELEASE, 4, HD_REASON_CANDIDATE_SILENT, 0, "~001"},
+    {"ready in every second poll", NULL, "g", "g", NULL, FAIL, RELEASE, 5, HD_REASON_CANDIDATE_SILENT, 0, "~01"},
+    {"ready in two polls of three", NULL, "g", "g", NULL, PASS, UNKNOWN, 60, GOOD, 0, "~011"},
+    {"ready after two polls, and again later", NULL, "g", "g", NULL, PASS, UNKNOWN, 60, GOOD, 0, "00111100111"},
+    {"in as many polls as the guard's rule looks at", guards_three_of_ten, "g", "g", NULL, FAIL, RELEASE, 7,
+     HD_REASON_CANDIDATE_SILENT, 0, "~011"},
     {"unread router is no news", NULL, "n", "e", NULL, FAIL, RELEASE, 5,
      HD_REASON_CANDIDATE_SILENT, 0, "0?0?0"},
     {"no samples, source alive, after two scrapes and a poll", NULL, "n", "g", NULL, FAIL, RELEASE,
