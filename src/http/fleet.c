@@ -94,7 +94,12 @@ static void needs_you(struct buf *b, const struct fleet_view *v)
         part_switch(b, g);
         html_print(b, " &middot; switched ");
         html_ago(b, g->switch_to_ms, v->now_ms);
-        html_print(b, "</p><p>%s</p><p class=\"do\"><a class=\"button\" href=\"/g/%s\">Open</a> ", g->why, g->id);
+        html_print(b, "</p>");
+        if (v->notice && v->notice[i])
+            html_print(b, "<p class=\"pre\">%s</p>", v->notice[i]);
+        if (!v->notice || !v->notice[i] || !strstr(v->notice[i], g->why))
+            html_print(b, "<p>%s</p>", g->why);
+        html_print(b, "<p class=\"do\"><a class=\"button\" href=\"/g/%s\">Open</a> ", g->id);
         for (size_t k = 0; k < v->n_approvals; k++) {
             if (str_is(v->approval[k].guard, g->id))
                 html_print(b, "<a class=\"button\" href=\"/approvals/%s\">Approve or reject</a> ", g->id);
@@ -312,6 +317,19 @@ void fleet_render(struct buf *b, const struct fleet_view *v)
     html_foot(b);
 }
 
+/* What the newest open notice of each guard says besides: why haldane did not act, what to type. */
+static void load_notices(struct call *c, struct fleet_view *v)
+{
+    v->notice = arena_many(c->arena, v->n_needing, const char *);
+    for (size_t i = 0; i < v->n_needing; i++) {
+        for (size_t k = 0; k < v->n_acts; k++) {
+            const struct store_event *e = &v->act[k];
+            if (str_is(e->guard, v->needing[i].id) && e->text && *e->text && !str_is(e->text, v->needing[i].why))
+                v->notice[i] = e->text;
+        }
+    }
+}
+
 /* Act notices of a guard are shown with it; here are those of a service or of the daemon. */
 static void keep_guardless(struct fleet_view *v, const char *service)
 {
@@ -389,6 +407,7 @@ static enum hd_code load(struct call *c, const char *service, struct fleet_view 
     if (store_room(c->store, &v->room, &unknown))
         v->room.bytes = 0; /* a foot without it is no reason to show no page */
     load_contacts(c, v);
+    load_notices(c, v);
     keep_guardless(v, service);
     return HD_OK;
 }

@@ -15,6 +15,7 @@ struct fleet_view {
     struct store_reading *reading; /* by service */
     bool *has_reading;
     struct contacts *contacts; /* by needing */
+    const char **notice;       /* by needing: what its notice says besides `why`; NULL: nothing */
     struct store_guard *needing, *live, *recent; /* recent: ended ones of the last 12 hours */
     struct watching *watching; /* the first of those that are live, the worst first */
     struct store_approval *approval; /* open ones */

@@ -213,6 +213,30 @@ static void test_fleet_says(void **state)
     }
 }
 
+/* Why haldane did not act stands beside what it saw, which is not said twice. */
+static void test_fleet_notice(void **state)
+{
+    static const struct {
+        const char *notice, *want, *not;
+    } row[] = {{NULL, "<p>5xx 5%</p>", "held"},
+               {"held until noon", "<p class=\"pre\">held until noon</p><p>5xx 5%</p>", NULL},
+               {"held until noon; 5xx 5%", "<p class=\"pre\">held until noon; 5xx 5%</p>", "<p>5xx 5%</p>"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        BUF_AUTO b = BUF_INIT(HD_REPLY_BYTES_MAX);
+        struct store_service service = {.name = "cart", .mode = "enforce"};
+        struct store_guard one = sample_guard(SAMPLE_WATCHING, "cart", HD_STATE_ADVISED, now_ms);
+        bool has = false;
+        struct store_reading reading = {0};
+        const char *notice = row[i].notice;
+        one.why = "5xx 5%";
+        fleet_render(&b, &(struct fleet_view){.now_ms = now_ms, .service = &service, .reading = &reading, .has_reading = &has,
+                                              .needing = &one, .notice = &notice, .n_services = 1, .n_needing = 1});
+        if (!strstr(b.at, row[i].want) || (row[i].not && strstr(b.at, row[i].not)))
+            fail_msg("row %zu: %s", i, b.at);
+    }
+}
+
 /* Nobody reads "haldane is watching" over a guard that breaks a limit or that haldane would leave alone. */
 static void test_guard_course(void **state)
 {
@@ -500,7 +524,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_screen), cmocka_unit_test(test_no_refresh_when_ended),
         cmocka_unit_test(test_hostile),      cmocka_unit_test(test_fleet_says),
-        cmocka_unit_test(test_guard_course), cmocka_unit_test(test_newer_needs), cmocka_unit_test(test_approval),
+        cmocka_unit_test(test_fleet_notice), cmocka_unit_test(test_guard_course), cmocka_unit_test(test_newer_needs), cmocka_unit_test(test_approval),
         cmocka_unit_test(test_alarm),        cmocka_unit_test(test_moment),
         cmocka_unit_test(test_demo),         cmocka_unit_test(test_cause),
         cmocka_unit_test(test_polls),        cmocka_unit_test(test_words),
