@@ -57,38 +57,72 @@ void reason_count(struct buf *b, double n)
     }
 }
 
-/* Three significant digits, no exponent for what people meet. */
-static void number_out(struct buf *b, double v)
+/* Three significant digits and `more`, no exponent for what people meet. */
+static void number_out(struct buf *b, double v, int more)
 {
     double size = fabs(v);
-    if (size >= 1000 && size < 1e15)
+    if (size >= 1000 && size < 1e15 && !more)
         reason_count(b, v);
+    else if (size >= 1000 && size < 1e15)
+        buf_print(b, "%.*f", more, v);
     else if (size != 0 && (size < 1e-4 || size >= 1e15))
-        buf_print(b, "%.2e", v);
+        buf_print(b, "%.*e", 2 + more, v);
     else
-        buf_print(b, "%.3g", v);
+        buf_print(b, "%.*g", 3 + more, v);
 }
 
-void reason_value(struct buf *b, double v, const char *unit)
+/* Near the whole, what is missing counts: 99.95 % is not 100 %. */
+static void percent_out(struct buf *b, double percent, int more)
+{
+    char text[40];
+    double missing = 100 - percent;
+    if (!(missing > 5e-7 && missing < 10)) {
+        buf_print(b, "%.*g%%", percent != 0 && fabs(percent) < 0.01 ? 2 + more : 3 + more, percent);
+        return;
+    }
+    int n = snprintf(text, sizeof text, "%.*f", 1 - (int)floor(log10(missing)) + more, percent);
+    while (n > 0 && text[n - 1] == '0')
+        n--;
+    buf_print(b, "%.*s%%", text[n - 1] == '.' ? n - 1 : n, text);
+}
+
+static void value_out(struct buf *b, double v, const char *unit, int more)
 {
     if (!isfinite(v)) {
         buf_text(b, "no value");
     } else if (str_is(unit, "share")) {
-        double percent = v * 100;
-        buf_print(b, percent != 0 && fabs(percent) < 0.01 ? "%.2g%%" : "%.3g%%", percent);
+        percent_out(b, v * 100, more);
     } else if (str_is(unit, "s")) {
-        if (fabs(v) < 1)
-            buf_print(b, "%.3g ms", v * 1000);
-        else
-            buf_print(b, "%.3g s", v);
+        buf_print(b, fabs(v) < 1 ? "%.*g ms" : "%.*g s", 3 + more, fabs(v) < 1 ? v * 1000 : v);
     } else {
-        number_out(b, v);
+        number_out(b, v, more);
         if (unit && *unit) {
             if (unit[0] != '/' && !str_begins(unit, "1/"))
                 buf_byte(b, ' ');
             buf_text(b, str_begins(unit, "1/") ? unit + 1 : unit);
         }
     }
+}
+
+void reason_value(struct buf *b, double v, const char *unit)
+{
+    value_out(b, v, unit, 0);
+}
+
+#define MORE_MAX 4
+
+/* So many digits more that two different numbers do not read alike: "5% > 5%" explains nothing. */
+static int digits_more(double x, double y, const char *unit)
+{
+    for (int more = 0; more < MORE_MAX; more++) {
+        BUF_AUTO a = BUF_INIT(100);
+        BUF_AUTO b = BUF_INIT(100);
+        value_out(&a, x, unit, more);
+        value_out(&b, y, unit, more);
+        if (!str_is(buf_at(&a), buf_at(&b)))
+            return more;
+    }
+    return 0;
 }
 
 static void fill(struct buf *b, const char *name, const struct hd_reason *r,
@@ -102,9 +136,9 @@ static void fill(struct buf *b, const char *name, const struct hd_reason *r,
         buf_text(b, r->role < HD_ROLES && names->side[r->role] ? names->side[r->role]
                     : r->role == HD_STABLE ? "stable" : "the candidate");
     else if (str_is(name, "value"))
-        reason_value(b, r->value, unit);
+        value_out(b, r->value, unit, digits_more(r->value, r->limit, unit));
     else if (str_is(name, "limit"))
-        reason_value(b, r->limit, unit);
+        value_out(b, r->limit, unit, digits_more(r->value, r->limit, unit));
     else if (str_is(name, "stable"))
         reason_value(b, r->stable, unit);
     else if (str_is(name, "n"))
@@ -112,7 +146,7 @@ static void fill(struct buf *b, const char *name, const struct hd_reason *r,
     else if (str_is(name, "k"))
         reason_count(b, r->k);
     else if (str_is(name, "of"))
-        buf_print(b, "%u", r->of);
+        reason_count(b, r->of);
     else if (str_is(name, "baseline"))
         buf_text(b, r->baseline == 2 ? "before the switch"
                     : names->side[HD_STABLE] ? names->side[HD_STABLE] : "stable");

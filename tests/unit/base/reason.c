@@ -25,6 +25,9 @@ static void values(void **state)
         {0.00005, "share", "0.005%"}, {0.212, "s", "212 ms"},     {1.5, "s", "1.5 s"},
         {1234.4, "1/s", "1,234/s"},  {12, "", "12"},              {12, NULL, "12"},
         {0.5, "", "0.5"},            {1e-9, "", "1.00e-09"},      {-1234567, "", "-1,234,567"},
+        {0.9995, "share", "99.95%"}, {0.9, "share", "90%"},       {0.99999, "share", "99.999%"},
+        {0.9567, "share", "95.7%"},  {0.99, "share", "99%"},      {1 - 1e-12, "share", "100%"},
+        {0.999999, "share", "99.9999%"}, {0.901, "share", "90.1%"}, {1.05, "share", "105%"},
         {3, "orders", "3 orders"},   {NAN, "share", "no value"},  {INFINITY, "s", "no value"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -82,6 +85,12 @@ static void sentences(void **state)
          "green carries traffic and has 0 members ready"},
         {"the guard's score", {HD_REASON_LOW_SCORE, HD_NO_CHECK, 0, 0, 82.5, 95, NAN, NAN, 0, 0},
          "score 82.5 is below 95"},
+        {"just above", {HD_REASON_ABOVE_MAX, 0, HD_CANDIDATE, 1, 0.05004, 0.05, 0.001, 12431, 3, 3},
+         "errors on green 5.004% > 5% (blue 0.1%), 3 of 3 polls, n=12,431"},
+        {"just below", {HD_REASON_BELOW_MIN, 0, HD_CANDIDATE, 1, 0.99946, 0.9995, 0.99999, 50000, 3, 3},
+         "errors on green 99.946% < 99.95% (blue 99.999%), 3 of 3 polls, n=50,000"},
+        {"many needed", {HD_REASON_TOO_FEW_SAMPLES, 0, HD_CANDIDATE, 0, NAN, NAN, NAN, 1336, 0, 100000},
+         "errors saw 1,336 requests of the 100,000 it needs"},
         {"from the future", {9999, 0, 0, 0, NAN, NAN, NAN, NAN, 0, 0},
          "a reason this version does not know"},
     };

@@ -230,8 +230,9 @@ static void test_fleet_notice(void **state)
         struct store_reading reading = {0};
         const char *notice = row[i].notice;
         one.why = "5xx 5%";
-        fleet_render(&b, &(struct fleet_view){.now_ms = now_ms, .service = &service, .reading = &reading, .has_reading = &has,
-                                              .needing = &one, .notice = &notice, .n_services = 1, .n_needing = 1});
+        fleet_render(&b, &(struct fleet_view){.now_ms = now_ms, .service = &service, .reading = &reading,
+                                              .has_reading = &has, .needing = &one, .notice = &notice,
+                                              .n_services = 1, .n_needing = 1});
         if (!strstr(b.at, row[i].want) || (row[i].not && strstr(b.at, row[i].not)))
             fail_msg("row %zu: %s", i, b.at);
     }
@@ -524,7 +525,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_screen), cmocka_unit_test(test_no_refresh_when_ended),
         cmocka_unit_test(test_hostile),      cmocka_unit_test(test_fleet_says),
-        cmocka_unit_test(test_fleet_notice), cmocka_unit_test(test_guard_course), cmocka_unit_test(test_newer_needs), cmocka_unit_test(test_approval),
+        cmocka_unit_test(test_fleet_notice), cmocka_unit_test(test_guard_course),
+        cmocka_unit_test(test_newer_needs),  cmocka_unit_test(test_approval),
         cmocka_unit_test(test_alarm),        cmocka_unit_test(test_moment),
         cmocka_unit_test(test_demo),         cmocka_unit_test(test_cause),
         cmocka_unit_test(test_polls),        cmocka_unit_test(test_words),
