@@ -153,7 +153,7 @@ FIXTURE void reload(struct world *w, const char *yaml)
     config_unref(c);
 }
 
-static struct world *world_new(const char *yaml, void (*answer)(struct world *))
+FIXTURE struct world *world_new(const char *yaml, void (*answer)(struct world *))
 {
     struct world *w = calloc(1, sizeof *w);
     assert_non_null(w);
