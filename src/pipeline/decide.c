@@ -43,17 +43,19 @@ void decide_keep(struct guard *g, const struct hd_evidence *e, int64_t wall_ms, 
 
 static void queue_bands(struct guard *g, const struct hd_guard_state *before, int64_t wall_ms)
 {
-    g->n_bands = 0;
     for (uint32_t i = 0; i < g->engine.n_checks; i++) {
         const struct hd_check_state *c = &g->engine.check[i];
-        if (c->band != before->check[i].band)
-            g->bands[g->n_bands++] = (struct store_band){.wall_ms = wall_ms,
-                                                         .check = (uint8_t)i,
-                                                         .band = c->band,
-                                                         .value = c->value,
-                                                         .stable = c->stable_value,
-                                                         .limit = c->limit,
-                                                         .n = c->n};
+        if (c->band == before->check[i].band)
+            continue;
+        if (g->n_bands == HD_CHECKS_MAX) /* the store is lost: the oldest goes */
+            memmove(g->bands, g->bands + 1, --g->n_bands * sizeof *g->bands);
+        g->bands[g->n_bands++] = (struct store_band){.wall_ms = wall_ms,
+                                                     .check = (uint8_t)i,
+                                                     .band = c->band,
+                                                     .value = c->value,
+                                                     .stable = c->stable_value,
+                                                     .limit = c->limit,
+                                                     .n = c->n};
     }
 }
 

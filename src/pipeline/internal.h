@@ -292,7 +292,8 @@ struct sink {
     const void *cfg;
     bool page;
     struct delivery *sending; /* one at a time keeps the order */
-    int64_t heartbeat_ms, repeat_ms; /* boot: next */
+    int64_t heartbeat_ms, repeat_ms, direct_ms; /* boot: next; direct: past the store, after a failure */
+    uint32_t direct_tries;
     size_t repeat_at;
     struct metric *ok, *failed;
 };

@@ -27,6 +27,7 @@ struct delivery {
     struct config *pin;     /* owner of the sink's cfg */
     struct hd_arena *arena;
     int64_t id;             /* outbox row; 0: heartbeat, repeat or past the store */
+    struct event_item *direct; /* told past the store, which may take it meanwhile; NULL */
     uint32_t tries;
     struct hd_ask ask;
     struct delivery_slot {
@@ -182,6 +183,19 @@ static void outbox_put(struct delivery *d, int32_t done, int64_t when_ms)
     }
 }
 
+/* What could not be told past the store is told again: nobody else hears of it. */
+static void direct_failed(struct delivery *d)
+{
+    struct pipeline *p = d->p;
+    struct event_item *e = p->events;
+    while (e && e != d->direct)
+        e = e->next;
+    if (e)
+        e->direct &= ~((uint64_t)1 << (d->sink - p->sinks));
+    d->sink->direct_ms = p->now.boot_ms + sched_backoff_ms(++d->sink->direct_tries, RETRY_BASE_MS, RETRY_CAP_MS,
+                                                           random_next(p));
+}
+
 static void delivery_end(struct delivery *d)
 {
     struct pipeline *p = d->p;
@@ -196,6 +210,10 @@ static void delivery_end(struct delivery *d)
     } else if (d->id) {
         int64_t wait = sched_backoff_ms(d->tries + 1, RETRY_BASE_MS, RETRY_CAP_MS, random_next(p));
         outbox_put(d, 0, p->now.wall_ms + (d->retry_ms > wait ? d->retry_ms : wait));
+    } else if (d->direct && ok) {
+        d->sink->direct_tries = 0;
+    } else if (d->direct && d->worst != HD_INVALID) {
+        direct_failed(d);
     }
     d->sink->sending = NULL;
     if (!p->store_lost)
@@ -228,8 +246,9 @@ static void slot_done(void *user, const struct hd_response *r)
         delivery_end(d);
 }
 
-static void deliver(struct pipeline *p, struct sink *sink, const struct hd_message *m, int64_t id,
-                    uint32_t tries)
+/* `of` a row of the outbox, or `direct`ly past the store, or neither (NULL). */
+static void deliver(struct pipeline *p, struct sink *sink, const struct hd_message *m,
+                    const struct store_message *of, struct event_item *direct)
 {
     struct delivery *d = calloc(1, sizeof *d);
     if (!d)
@@ -238,8 +257,9 @@ static void deliver(struct pipeline *p, struct sink *sink, const struct hd_messa
     d->sink = sink;
     d->pin = config_ref(p->config);
     d->arena = arena_new();
-    d->id = id;
-    d->tries = tries;
+    d->id = of ? of->id : 0;
+    d->tries = of ? of->tries : 0;
+    d->direct = direct;
     struct hd_error err;
     if (sink->notifier->write(d->arena, sink->cfg, m, &d->ask, &err) || !d->ask.n) {
         (void)snprintf(d->error, sizeof d->error, "%.*s", (int)sizeof d->error - 1, err.text);
@@ -322,7 +342,7 @@ static void outbox_due(struct pipeline *p)
                 m.headline = headline_uncalled(a, m.headline);
                 m.native = NULL;
             }
-            deliver(p, sink, &m, rows[i].id, rows[i].tries);
+            deliver(p, sink, &m, &rows[i], NULL);
         }
     }
     int64_t next = INT64_MAX;
@@ -377,7 +397,7 @@ static void heartbeat(struct pipeline *p, struct sink *s)
                            .heartbeat = true,
                            .at_ms = p->now.wall_ms,
                            .ends_ms = p->now.wall_ms + BEATS_TO_DIE * HEARTBEAT_MS};
-    deliver(p, s, &m, 0, 0);
+    deliver(p, s, &m, NULL, NULL);
 }
 
 /* Alertmanager forgets what is not repeated. */
@@ -393,7 +413,7 @@ static void repeat(struct pipeline *p, struct sink *s)
     if (s->sending || store_open_acts(p->o.store, a, &acts, &n, &err) || !n)
         return;
     struct hd_message m = message_of(p, a, &acts[s->repeat_at++ % n]);
-    deliver(p, s, &m, 0, 0);
+    deliver(p, s, &m, NULL, NULL);
     if (s->repeat_at % n) /* the others follow closely */
         s->repeat_ms = p->now.boot_ms + 200;
 }
@@ -427,12 +447,12 @@ void notify_direct(struct pipeline *p)
             continue;
         for (size_t i = 0; i < p->n_sinks && i < 64; i++) {
             struct sink *s = &p->sinks[i];
-            if (!s->page || s->sending || e->direct >> i & 1)
+            if (!s->page || s->sending || e->direct >> i & 1 || p->now.boot_ms < s->direct_ms)
                 continue; /* a busy sink takes it at a later turn */
             struct hd_message m = message_of(p, e->arena, &e->row);
             m.seq = -e->row.wall_ms; /* no journal number yet; negative ones never meet those */
             e->direct |= (uint64_t)1 << i;
-            deliver(p, s, &m, 0, 0);
+            deliver(p, s, &m, NULL, e);
         }
     }
 }

@@ -264,11 +264,24 @@ static void go_on(struct guard *g, const struct store_intent *intent)
     }
 }
 
+/* Nobody is asked any more about a guard that is written off. */
+static enum hd_code withdraw_approval(struct pipeline *p, struct hd_arena *arena, const char *guard, struct hd_error *err)
+{
+    struct store_approval a;
+    enum hd_code code = store_approval(p->o.store, arena, guard, &a, err);
+    if (code || a.outcome != APPROVAL_OPEN)
+        return code == HD_ABSENT ? HD_OK : code;
+    a.outcome = APPROVAL_WITHDRAWN;
+    a.decided_ms = p->now.wall_ms;
+    return store_put_approval(p->o.store, &a, err);
+}
+
 /* A live guard that cannot be taken up (damaged, or of another version) must not be forgotten: it
  * ends here, its intents too, and a human is told, in one transaction. */
 static enum hd_code write_off(struct pipeline *p, struct store_guard *row, struct store_intent *intents,
                               size_t n_intents, const char *why, struct hd_error *err)
 {
+    ARENA_AUTO a = arena_new();
     const char *sinks[64];
     size_t n_sinks = 0;
     bool open = false;
@@ -306,6 +319,8 @@ static enum hd_code write_off(struct pipeline *p, struct store_guard *row, struc
                                 .native = row->native};
     if (!code)
         code = store_put_guard(p->o.store, row, err);
+    if (!code)
+        code = withdraw_approval(p, a, row->id, err);
     if (!code)
         code = store_add_event(p->o.store, &event, sinks, n_sinks, &seq, err);
     if (!code)

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What must not get lost with the store: the page that says so, which is tried again, and what was seen meanwhile; and
+ * what must not stay when a guard cannot be taken up.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sqlite3.h>
+
+#include "pipeline/internal.h"
+#include "world.h"
+
+#define YAML \
+    "version: 1\ndatasources: {p: {type: prometheus, url: \"http://h\"}}\n" \
+    "notifiers: {oncall: {type: webhook, url: \"http://c/hook\", page: true}}\n" SERVICE \
+    "    approval: {by: [alice], within: 10m}\n"
+
+static unsigned tried, refuse; /* calls of the pager; how many it does not take */
+
+static void answer(struct world *w)
+{
+    for (size_t i = 0; i < w->n_calls;) {
+        const struct hd_request *r = w->call[i].request;
+        bool http = r->via == HD_VIA_HTTP;
+        if (http && str_is(r->u.http.path, "/route")) {
+            reply_route(w, i);
+        } else if (http && !str_begins(r->u.http.path, "/api")) {
+            bool taken = tried++ >= refuse;
+            reply(w, i, HD_IO_OK, taken ? 200 : 503, "");
+        } else {
+            i++;
+        }
+    }
+}
+
+/* Green has the traffic, and a guard. */
+static int setup(void **state)
+{
+    static const char limit[] = "max: 1%";
+    static const char yaml[] = YAML;
+    const char *rest = strstr(yaml, limit) + strlen(limit);
+    BUF_AUTO b = BUF_INIT(4000);
+    buf_print(&b, "%.*s, advisory: true%s", (int)(rest - yaml), yaml, rest); /* it fails no guard */
+    struct world *w = world_new(buf_at(&b), answer);
+    pass(w, 10);
+    w->live = "green";
+    pass(w, 10);
+    assert_non_null(w->p->services[0]->guard);
+    tried = refuse = 0;
+    *state = w;
+    return 0;
+}
+
+/* Away, or back. */
+static void move_store(struct world *w, bool away)
+{
+    char other[100];
+    (void)snprintf(other, sizeof other, "%s.away", w->f.path);
+    assert_int_equal(rename(away ? w->f.path : other, away ? other : w->f.path), 0);
+}
+
+static void I3_a_page_past_the_store_is_tried_again(void **state)
+{
+    struct world *w = *state;
+    refuse = 3;
+    move_store(w, true);
+    (void)ordered(w, "revert", "\"reason\":\"x\"");
+    pass(w, 60);
+    assert_true(w->p->store_lost);
+    assert_int_equal(tried, refuse + 1);
+    move_store(w, false);
+}
+
+static void bands_of_while_it_was_lost(void **state)
+{
+    struct world *w = *state;
+    struct guard *g = w->p->services[0]->guard;
+    struct store_band *bands;
+    size_t n;
+    move_store(w, true);
+    for (uint32_t poll = 1; poll <= 2 * HD_CHECKS_MAX; poll++) {
+        const struct hd_measurement m[] = {
+            {.check = 0, .role = HD_CANDIDATE, .fresh = true, .events = poll % 2 ? 50 : 0, .exposure = 1000, .value = NAN,
+             .covers_ms = 5000},
+            {.check = 0, .role = HD_STABLE, .outcome = HD_OUTCOME_NO_DATA, .value = NAN, .age_ms = -1}};
+        const struct hd_evidence e = {.poll = poll, .m = m, .n = 2};
+        decide_evidence(g, &e, w->now.wall_ms + poll, guard_time(g) + 5000 * poll);
+    }
+    assert_false(hd_state_terminal(g->row.state));
+    move_store(w, false);
+    pass(w, 3);
+    OK(&w->f, store_bands(w->f.s, w->f.arena, g->row.id, &bands, &n, &w->f.err));
+    assert_int_equal(n, HD_CHECKS_MAX);
+    assert_int_equal(bands[n - 1].band, HD_BAND_PASS);
+    assert_int_equal(bands[n - 2].band, HD_BAND_FAIL);
+}
+
+static void nobody_is_asked_about_a_guard_written_off(void **state)
+{
+    struct world *w = *state;
+    struct store_approval *list;
+    size_t n;
+    sqlite3 *db;
+    assert_true(approval_ask(w->p->services[0]->guard));
+    pass(w, 1);
+    OK(&w->f, store_approvals(w->f.s, w->f.arena, &list, &n, &w->f.err));
+    assert_int_equal(n, 1);
+    w->p = pipeline_free(w->p);
+    assert_int_equal(sqlite3_open(w->f.path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE guard_pin SET pin = 'of another version'", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    start(w);
+    assert_null(w->p->services[0]->guard);
+    OK(&w->f, store_approvals(w->f.s, w->f.arena, &list, &n, &w->f.err));
+    assert_int_equal(n, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(I3_a_page_past_the_store_is_tried_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(bands_of_while_it_was_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_is_asked_about_a_guard_written_off, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
