@@ -276,6 +276,39 @@ static enum hd_code withdraw_approval(struct pipeline *p, struct hd_arena *arena
     return store_put_approval(p->o.store, &a, err);
 }
 
+static enum hd_code end_intents(struct pipeline *p, const struct store_guard *row, struct store_intent *intents, size_t n,
+                                const char *why, bool *ret_any, struct hd_error *err)
+{
+    enum hd_code code = HD_OK;
+    for (size_t i = 0; !code && i < n; i++) {
+        if (!str_is(intents[i].guard, row->id))
+            continue;
+        *ret_any = true;
+        intents[i].outcome = HD_INTENT_UNVERIFIED;
+        intents[i].done_ms = p->now.wall_ms;
+        intents[i].text = why;
+        code = store_put_intent(p->o.store, &intents[i], err);
+    }
+    return code;
+}
+
+/* As it ends for whoever reads of it; `acting`: a revert may have been sent. */
+static void end_row(struct store_guard *row, bool acting, const char *why, int64_t now_ms)
+{
+    bool failed = acting || row->verdict == HD_VERDICT_FAIL;
+    row->state = acting   ? HD_STATE_NOT_VERIFIED
+                 : failed ? HD_STATE_REFUSED
+                          : HD_STATE_INCONCLUSIVE;
+    row->verdict = failed ? HD_VERDICT_FAIL : HD_VERDICT_INCONCLUSIVE;
+    row->needs_human = !row->analysis && row->mode != HD_MODE_SHADOW;
+    row->ended_ms = now_ms;
+    row->headline = row->analysis ? "haldane could not take up this analysis after a restart"
+                    : row->needs_human ? "haldane could not take up this guard after a restart - act now"
+                                       : "haldane could not take up this guard after a restart";
+    row->why = why;
+    row->version++;
+}
+
 /* A live guard that cannot be taken up (damaged, or of another version) must not be forgotten: it
  * ends here, its intents too, and a human is told, in one transaction. */
 static enum hd_code write_off(struct pipeline *p, struct store_guard *row, struct store_intent *intents,
@@ -284,41 +317,29 @@ static enum hd_code write_off(struct pipeline *p, struct store_guard *row, struc
     ARENA_AUTO a = arena_new();
     const char *sinks[64];
     size_t n_sinks = 0;
-    bool open = false;
+    bool cares = row->state == HD_STATE_AFTERCARE, acting = cares;
     int64_t seq;
-    for (size_t i = 0; i < p->n_sinks && n_sinks < 64; i++)
-        sinks[n_sinks++] = p->sinks[i].name;
     enum hd_code code = store_begin(p->o.store, err);
-    for (size_t i = 0; !code && i < n_intents; i++) {
-        if (!str_is(intents[i].guard, row->id))
-            continue;
-        open = true;
-        intents[i].outcome = HD_INTENT_UNVERIFIED;
-        intents[i].done_ms = p->now.wall_ms;
-        intents[i].text = why;
-        code = store_put_intent(p->o.store, &intents[i], err);
-    }
-    bool acting = open || row->state == HD_STATE_AFTERCARE;
-    row->state = acting ? HD_STATE_NOT_VERIFIED : HD_STATE_INCONCLUSIVE;
-    row->verdict = acting ? HD_VERDICT_FAIL : HD_VERDICT_INCONCLUSIVE;
-    row->needs_human = !row->analysis;
-    row->ended_ms = p->now.wall_ms;
-    row->headline = row->analysis ? "haldane could not take up this analysis after a restart"
-                                  : "haldane could not take up this guard after a restart - act now";
-    row->why = why;
-    row->version++;
-    struct store_event event = {.wall_ms = p->now.wall_ms,
-                                .guard = row->id,
-                                .service = row->service,
-                                .kind = "daemon",
-                                .reason = HD_REASON_NOT_VERIFIED,
-                                .severity = row->analysis ? HD_SEVERITY_WARN : HD_SEVERITY_ACT,
-                                .state = hd_state_word(row->state),
-                                .headline = row->headline,
-                                .text = why,
-                                .native = row->native};
+    if (!code)
+        code = end_intents(p, row, intents, n_intents, why, &acting, err);
+    end_row(row, acting, why, p->now.wall_ms);
+    for (size_t i = 0; row->needs_human && i < p->n_sinks && n_sinks < 64; i++)
+        sinks[n_sinks++] = p->sinks[i].name;
+    const struct store_rejection left = {row->candidate, "failed a guard", row->id, p->now.wall_ms, true};
+    const struct store_event event = {.wall_ms = p->now.wall_ms,
+                                      .guard = row->id,
+                                      .service = row->service,
+                                      .kind = "daemon",
+                                      .reason = acting ? HD_REASON_NOT_VERIFIED : HD_REASON_NONE,
+                                      .severity = row->needs_human ? HD_SEVERITY_ACT : HD_SEVERITY_WARN,
+                                      .state = hd_state_word(row->state),
+                                      .headline = row->headline,
+                                      .text = why,
+                                      .native = row->native};
     if (!code)
         code = store_put_guard(p->o.store, row, err);
+    if (!code && row->verdict == HD_VERDICT_FAIL && !cares && !row->analysis) /* of that it is known already */
+        code = store_put_rejection(p->o.store, row->service, &left, err);
     if (!code)
         code = withdraw_approval(p, a, row->id, err);
     if (!code)

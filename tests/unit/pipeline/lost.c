@@ -100,24 +100,61 @@ static void bands_of_while_it_was_lost(void **state)
     assert_int_equal(bands[n - 2].band, HD_BAND_FAIL);
 }
 
-static void nobody_is_asked_about_a_guard_written_off(void **state)
+static void spoil(struct world *w, const char *sql)
 {
-    struct world *w = *state;
-    struct store_approval *list;
-    size_t n;
     sqlite3 *db;
-    assert_true(approval_ask(w->p->services[0]->guard));
-    pass(w, 1);
-    OK(&w->f, store_approvals(w->f.s, w->f.arena, &list, &n, &w->f.err));
-    assert_int_equal(n, 1);
-    w->p = pipeline_free(w->p);
     assert_int_equal(sqlite3_open(w->f.path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "UPDATE guard_pin SET pin = 'of another version'", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    start(w);
-    assert_null(w->p->services[0]->guard);
-    OK(&w->f, store_approvals(w->f.s, w->f.arena, &list, &n, &w->f.err));
-    assert_int_equal(n, 0);
+}
+
+static void I3_a_guard_that_cannot_be_taken_up(void **state)
+{
+    static const struct {
+        const char *name;
+        char before; /* a: it asks for an approval; r: its revert is on its way */
+        const char *sql, *state;
+        bool rejected; /* its candidate (I11) */
+        unsigned told;
+    } rows[] = {
+        {"it watched", 0, "", "inconclusive", false, 1},
+        {"it watched in mode shadow", 0, "UPDATE guard SET mode = 2", "inconclusive", false, 0},
+        {"it was an analysis", 0, "UPDATE guard SET analysis = 1", "inconclusive", false, 0},
+        {"it asked for an approval", 'a', "", "refused", true, 1},
+        {"its revert was sent", 'r', "", "not_verified", true, 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct store_approval *asked;
+        struct store_intent *open;
+        struct store_guard g;
+        char id[27];
+        size_t n = 0, n_open = 0;
+        if (i)
+            (void)setup(state);
+        struct world *w = *state;
+        memcpy(id, w->p->services[0]->guard->row.id, sizeof id);
+        if (rows[i].before == 'a')
+            assert_true(approval_ask(w->p->services[0]->guard));
+        if (rows[i].before == 'r')
+            (void)ordered(w, "revert", "\"reason\":\"x\"");
+        pass(w, 2);
+        w->p = pipeline_free(w->p);
+        spoil(w, rows[i].sql);
+        tried = 0;
+        start(w);
+        pass(w, 2);
+        OK(&w->f, store_guard(w->f.s, w->f.arena, id, &g, &w->f.err));
+        OK(&w->f, store_approvals(w->f.s, w->f.arena, &asked, &n, &w->f.err));
+        OK(&w->f, store_intents(w->f.s, w->f.arena, NULL, &open, &n_open, &w->f.err));
+        bool rejected = mark_of(w->p->services[0], "green") != NULL;
+        if (!str_is(hd_state_word(g.state), rows[i].state) || rejected != rows[i].rejected || tried != rows[i].told ||
+            n || n_open || g.needs_human != (rows[i].told > 0))
+            fail_msg("%s: %s, rejected %d, told %u, asked %zu, open %zu, needs_human %d", rows[i].name,
+                     hd_state_word(g.state), rejected, tried, n, n_open, g.needs_human);
+        if (i + 1 < sizeof rows / sizeof *rows)
+            (void)teardown(state);
+    }
 }
 
 int main(void)
@@ -125,7 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(I3_a_page_past_the_store_is_tried_again, setup, teardown),
         cmocka_unit_test_setup_teardown(bands_of_while_it_was_lost, setup, teardown),
-        cmocka_unit_test_setup_teardown(nobody_is_asked_about_a_guard_written_off, setup, teardown),
+        cmocka_unit_test_setup_teardown(I3_a_guard_that_cannot_be_taken_up, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
