@@ -43,7 +43,7 @@ bool call_status_retryable(unsigned status)
     return status == 429 || status == 503;
 }
 
-const char *call_alarm(const struct call *c)
+const char *call_stuck(const struct call *c)
 {
     char text[STR_TIME_MAX];
     double tick = metric_value(c->facts->tick);
@@ -58,6 +58,15 @@ const char *call_alarm(const struct call *c)
                        "The guard loop last turned %s ago: nothing is being watched or "
                        "rolled back until it does again.",
                        str_duration(age_ms, text));
+}
+
+const char *call_alarm(const struct call *c)
+{
+    const char *stuck = call_stuck(c);
+    if (stuck || !(metric_value(c->facts->lost) > 0))
+        return stuck;
+    return "haldane cannot write its store, and its log says why: what stands here may be old, a release that fails now "
+           "is taken back only if storage.store_lost says so, and pages go out without this record.";
 }
 
 const char *call_form(const struct call *c, const char *name)

@@ -68,7 +68,7 @@ struct face_facts { /* what handlers need to know of the daemon around them */
     http_who *who;       /* NULL: tokens are the loop's business alone */
     struct limits *limits;
     const char *public_url;
-    struct metric *tick, *ready; /* set by the loop */
+    struct metric *tick, *ready, *lost; /* set by the loop */
     bool loop_gone;              /* nobody answers commands any more */
 };
 
@@ -119,8 +119,9 @@ enum hd_code call_redirect(struct call *, const char *location);
 
 /* What the head of a page needs of its call. */
 struct html_page call_page(const struct call *, const char *title);
-/* A sentence when the guard loop does not turn; NULL: it does. */
+/* A sentence when the guard loop does not turn, or the store takes nothing; NULL: all is well. */
 const char *call_alarm(const struct call *);
+const char *call_stuck(const struct call *); /* only what a restart may help against */
 
 /* An empty reply body to write into. */
 struct buf *call_answer(struct call *, unsigned status, const char *type);

@@ -61,7 +61,7 @@ static void need_line(struct buf *b, struct hd_arena *a, const struct guard_view
     html_icon(b, tone);
     html_print(b, "%s", g->needs_human          ? "You are needed now"
                         : newer                 ? "You are needed, by a newer release: "
-                        : alarm && is_live(g) ? "You are needed: haldane is not watching"
+                        : alarm && is_live(g) ? "You are needed: haldane itself is not well"
                                                 : course_need(g, course));
     if (newer && !g->needs_human)
         html_print(b, "<a href=\"/g/%s\">%s</a>", newer->id, newer->headline);

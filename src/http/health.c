@@ -23,7 +23,7 @@ static void say(struct call *c, unsigned status, const char *word, const char *d
 enum hd_code health_alive(struct call *c, struct hd_error *err)
 {
     (void)err;
-    const char *alarm = call_alarm(c);
+    const char *alarm = call_stuck(c); /* not a lost store: what only memory has would be gone */
     say(c, alarm ? 503 : 200, alarm ? "stuck" : "ok", alarm ? alarm : "The guard loop turns.");
     return HD_OK;
 }

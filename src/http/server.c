@@ -150,6 +150,7 @@ static void make_metrics(struct http *h)
     h->facts.ready =
         metric_get("haldane_ready", METRIC_GAUGE,
                    "1 when the configuration is loaded and the daemon is not stopping.", "");
+    h->facts.lost = metric_get("haldane_store_lost", METRIC_GAUGE, "1: the store cannot commit", "");
 }
 
 static void http_free(struct http *h)

@@ -186,7 +186,7 @@ static void need_lines(struct buf *b, const struct page *p)
     bool said = false;
     bool left = p->has_live ? course == COURSE_LEFT || course == COURSE_OVER_LEFT : stance_left_alone(&p->stance);
     if (call_alarm(p->call))
-        need(b, TONE_FAIL, "You are needed: haldane is not watching", NULL);
+        need(b, TONE_FAIL, "You are needed: haldane itself is not well", NULL);
     else if (p->n_needing)
         need(b, TONE_FAIL, "You are needed now: ", &p->needing[0]);
     else if (act)

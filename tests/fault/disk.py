@@ -133,6 +133,10 @@ def lost_pages(world):
     w.equal((s.router.relay.sets(), s.router.weights()), ([], w.GREEN),
             "I2 store lost, page: not a byte was sent")
     w.equal(s.metric("haldane_store_lost"), 1, "the metric says it")
+    shown = [s.d.get(path)[1] for path in ("/", "/s/shop", f"/g/{s.d.guard()['id']}")]
+    w.ok(all("cannot write its store" in x for x in shown) and "haldane itself needs you" in shown[0],
+         "every page says that it may be old", shown[0][:2000])
+    w.equal(s.d.get("/healthz")[0], 200, "and nobody restarts the daemon for it")
     status, answer = s.d.order("/services/shop/hold", reason="x", **{"for": "1m"})
     w.equal(status, 503, "I7 no 2xx without a commit", answer)
     status, answer = s.d.order("/services/shop/rearm", reason="x")

@@ -123,12 +123,14 @@ static void run(struct call *c, const char *answer)
 
 static void visit(const char *method, char *target, const char *secret, const char *answer, struct fuzz *body)
 {
-    static struct metric *tick;
+    static struct metric *tick, *lost;
     static struct limits limits;
     const char *allow;
     tick = tick ? tick : metric_get("fuzz_tick", METRIC_GAUGE, "", "");
+    lost = lost ? lost : metric_get("fuzz_lost", METRIC_GAUGE, "", "");
     metric_set(tick, (double)NOW_MS / 1000);
-    struct face_facts facts = {.public_url = "http://haldane.test", .limits = &limits, .tick = tick, .ready = tick};
+    struct face_facts facts = {.public_url = "http://haldane.test", .limits = &limits, .tick = tick, .ready = tick,
+                               .lost = lost};
     struct call c = {.facts = &facts, .arena = arena_new(), .now_ms = NOW_MS, .body = BUF_INIT(HD_BODY_BYTES_MAX)};
     if (!form_target_fault(target)) {
         target[strcspn(target, "?")] = '\0';

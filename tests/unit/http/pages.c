@@ -343,7 +343,7 @@ static void test_alarm(void **state)
     v->alarm = "The guard loop last turned 9.0 s ago";
     guard_render(&b, a, v, now_ms);
     assert_non_null(strstr(b.at, "The guard loop last turned 9.0 s ago"));
-    assert_non_null(strstr(b.at, "You are needed: haldane is not watching"));
+    assert_non_null(strstr(b.at, "You are needed: haldane itself is not well"));
     (void)store_close(s);
 }
 
