@@ -212,6 +212,8 @@ static void sinks_free(struct pipeline *p)
 {
     for (size_t i = 0; i < p->n_sinks; i++)
         notify_cancel(p->sinks[i].sending);
+    for (struct event_item *e = p->events; e; e = e->next)
+        e->direct = 0; /* by other sinks from now on, perhaps because these did not work */
     free(p->sinks);
     p->sinks = NULL;
     p->n_sinks = 0;

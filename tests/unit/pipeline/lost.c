@@ -21,6 +21,7 @@
     "    approval: {by: [alice], within: 10m}\n"
 
 static unsigned tried, refuse; /* calls of the pager; how many it does not take */
+static int refusal;            /* what it says to those */
 
 static void answer(struct world *w)
 {
@@ -31,7 +32,7 @@ static void answer(struct world *w)
             reply_route(w, i);
         } else if (http && !str_begins(r->u.http.path, "/api")) {
             bool taken = tried++ >= refuse;
-            reply(w, i, HD_IO_OK, taken ? 200 : 503, "");
+            reply(w, i, HD_IO_OK, taken ? 200 : refusal, "");
         } else {
             i++;
         }
@@ -68,11 +69,27 @@ static void I3_a_page_past_the_store_is_tried_again(void **state)
 {
     struct world *w = *state;
     refuse = 3;
+    refusal = 503;
     move_store(w, true);
     (void)ordered(w, "revert", "\"reason\":\"x\"");
     pass(w, 60);
     assert_true(w->p->store_lost);
     assert_int_equal(tried, refuse + 1);
+    move_store(w, false);
+}
+
+static void I3_a_page_past_the_store_goes_to_the_pager_of_a_reload(void **state)
+{
+    struct world *w = *state;
+    refuse = 1;
+    refusal = 404; /* no such channel: it is not asked again */
+    move_store(w, true);
+    (void)ordered(w, "revert", "\"reason\":\"x\"");
+    pass(w, 30);
+    assert_int_equal(tried, 1);
+    reload(w, YAML);
+    pass(w, 30);
+    assert_int_equal(tried, 2);
     move_store(w, false);
 }
 
@@ -161,6 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(I3_a_page_past_the_store_is_tried_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(I3_a_page_past_the_store_goes_to_the_pager_of_a_reload, setup, teardown),
         cmocka_unit_test_setup_teardown(bands_of_while_it_was_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(I3_a_guard_that_cannot_be_taken_up, setup, teardown),
     };
