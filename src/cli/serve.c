@@ -119,7 +119,28 @@ static enum hd_code admin_token(const char *store_path, char hash[65], struct hd
 /* What of the config is not the pipeline's. */
 static void take_limits(struct daemon *d, const struct config *config)
 {
-    net_set_in_flight(d->wire.net, (size_t)config_get(config)->limits.in_flight);
+    const struct hd_config *c = config_get(config);
+    net_set_in_flight(d->wire.net, (size_t)c->limits.in_flight);
+    store_set_max_size(d->store, c->storage.max_size);
+}
+
+/* What is open, and stays as it was opened. */
+static void tell_what_waits(const struct daemon *d, const struct config *config)
+{
+    const struct hd_config *runs = config_get(d->config), *c = config_get(config);
+    const struct {
+        const char *key;
+        bool same;
+    } row[] = {
+        {"listen.http", str_is(runs->listen, c->listen)},
+        {"listen.public_url", str_is(runs->public_url, c->public_url)},
+        {"storage.path", str_is(runs->storage.path, c->storage.path)},
+        {"storage.ballast", runs->storage.ballast == c->storage.ballast},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        if (!row[i].same)
+            log_warn("config", "%s has changed: that is in force from the next start on", row[i].key);
+    }
 }
 
 /* Certificates are renewed by a script, and a reload tells us so. */
@@ -156,12 +177,14 @@ static enum hd_code load_again(void *ctx, struct config **ret, struct buf *error
     }
     if (!code && (code = renew(d, *ret, errors, err)))
         *ret = config_unref(*ret);
-    if (code)
+    if (code) {
         metric_set(metric_get("haldane_config_last_reload_successful", METRIC_GAUGE,
                               "1: the last load of the configuration was accepted", ""), 0);
-    else
-        take_limits(d, *ret);
-    return code;
+        return code;
+    }
+    take_limits(d, *ret);
+    tell_what_waits(d, *ret);
+    return HD_OK;
 }
 
 static void reload(struct daemon *d)
@@ -301,9 +324,9 @@ static enum hd_code start(struct daemon *d, struct hd_error *err)
         .path = c->storage.path, .max_size = c->storage.max_size, .ballast = c->storage.ballast};
     enum hd_code code = start_loop(d, err);
     if (!code)
-        take_limits(d, d->config);
-    if (!code)
         code = store_open(&store, &d->store, err);
+    if (!code)
+        take_limits(d, d->config);
     if (!code)
         code = admin_token(c->storage.path, d->token_hash, err);
     if (!code)
@@ -410,8 +433,8 @@ const struct cli_command cli_serve = {
     .name = "serve",
     .synopsis = "[FILE] [-q DIR] [-l LEVEL]",
     .help = "run the daemon",
-    .notes = "SIGHUP loads the configuration anew; SIGTERM stops, and finishes a revert that is on\n"
-             "its way first.\n",
+    .notes = "SIGHUP loads the configuration anew (a new address, public_url, storage.path or ballast waits for\n"
+             "a restart, and the log says so); SIGTERM stops, and finishes a revert that is on its way first.\n",
     .options = options,
     .most = 1,
     .run = serve,

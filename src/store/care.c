@@ -182,6 +182,8 @@ static enum hd_code evict_some(struct store *s, bool *ret_more, struct hd_error 
     return code;
 }
 
+void store_set_max_size(struct store *s, int64_t bytes) { s->max_size = bytes; }
+
 enum hd_code store_evict(struct store *s, bool *ret_more, struct hd_error *err)
 {
     bool more = false;

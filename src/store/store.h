@@ -592,6 +592,7 @@ enum hd_code store_room(struct store *, struct store_room *ret, struct hd_error 
 int64_t store_log_bytes(const struct store *);
 /* Counts rows: 20 ms per million. */
 enum hd_code store_measure(struct store *, struct store_size *ret, struct hd_error *err);
+void store_set_max_size(struct store *, int64_t bytes); /* from now on; as in store_options */
 /* Evicts until what is in use is below max_size: evidence of finished guards first (oldest first),
  * then their events, bands, pin and engine state, then events of no guard and old readings; verdicts
  * (guard rows), open acts and undelivered messages never. A bounded piece of work per call, in its

@@ -148,8 +148,10 @@ def config(world):
     w.ok("haldane_config_last_reload_successful 0" in d.get("/metrics")[1], "the metric says so")
     w.equal((d.guard()["state"], d.api("/services/shop")["config_hash"]), ("watching", pinned),
             "the old one stays")
-    d.write(s.text(mode="advise"))
+    d.write(s.text(mode="advise").replace("ballast: 1MiB", "ballast: 2MiB, max_size: 1GiB"))
     w.equal(d.order("/config/reload")[0], 200, "a good one is taken")
+    w.equal([l.split("config: ")[1] for l in d.log().splitlines() if "next start" in l],
+            ["storage.ballast has changed: that is in force from the next start on"], "what of it must wait is said")
     w.ok("haldane_config_last_reload_successful 1" in d.get("/metrics")[1], "the metric says that too")
     w.equal((d.guard()["config_hash"], d.guard()["mode"], d.api("/services/shop")["mode"]),
             (pinned, "enforce", "advise"), "the live guard keeps its pin, the service has the new one")

@@ -99,6 +99,9 @@ static void test_nothing_to_evict(void **state)
     OK(f, store_measure(f->s, &size, &f->err));
     assert_int_equal(size.evidence_rows, GUARDS * POLLS);
     assert_int_equal(size.events, GUARDS + 2);
+    store_set_max_size(f->s, 1); /* a reload says less */
+    evict(f);
+    assert_int_equal(evidence_of(f, 0, &n), HD_ABSENT);
 }
 
 /* A little over the limit: the oldest evidence goes, the rest stays. */
