@@ -151,14 +151,19 @@ void report_junit(const struct face_guard *g, int status, const char *why, int64
         count[mark_of_check(&c)]++;
         junit_case(&cases, &clean, mark_of_check(&c), table_clean(a, c.name), check_text(a, g, &c));
     }
-    buf_text(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite");
+    buf_text(b, "  <testsuite");
     put_attribute(b, "name", arena_print(a, "haldane %s", clean.service));
     buf_print(b, " tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\"",
               count[PASSED] + count[SKIPPED] + count[FAILED] + count[ERRORED], count[FAILED],
               count[ERRORED], count[SKIPPED],
               g->started_ms >= 0 ? (double)(end_ms - g->started_ms) / 1000 : 0.0);
     put_attribute(b, "timestamp", str_time(end_ms, at));
-    buf_print(b, ">\n%s  </testsuite>\n</testsuites>\n", buf_at(&cases));
+    buf_print(b, ">\n%s  </testsuite>\n", buf_at(&cases));
+}
+
+void report_junit_file(const struct buf *suites, struct buf *b)
+{
+    buf_print(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n%s</testsuites>\n", buf_at(suites));
 }
 
 bool report_save(const char *path, const struct buf *b)

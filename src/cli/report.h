@@ -12,8 +12,10 @@
 /* `status`: how the wait ended (enum cli_exit, before --fail-on). `why`: what hindered it, or NULL.
  * The guard may be all empty when the daemon never answered. */
 void report_github(const struct face_guard *, int status, const char *why, struct buf *);
+/* Adds a suite; report_junit_file makes a file of all of them. */
 void report_junit(const struct face_guard *, int status, const char *why, int64_t wall_ms,
-                  struct buf *);
+                  struct buf *suites);
+void report_junit_file(const struct buf *suites, struct buf *);
 
 /* Replaces the file whole, or leaves it as it was. False: errno says why. */
 bool report_save(const char *path, const struct buf *);

@@ -19,6 +19,7 @@
 #include "cli/report.h"
 
 #define POLL_MS 500         /* an answer is a few KiB; a verdict is seen within a second */
+#define SUITES_MAX (8u << 20) /* bytes of a JUnit file: GROUP_MAX guards of HD_CHECKS_MAX checks */
 #define AWAY_MS (5 * 60000) /* without --timeout: how long a daemon may be away */
 
 struct waiting {
@@ -127,14 +128,17 @@ static void tell(struct waiting *w, const struct face_guard *g, int64_t wall_ms)
 static void report(struct waiting *w, const struct face_guard *g, int status, const char *why)
 {
     BUF_AUTO github = BUF_INIT(1u << 20);
-    BUF_AUTO junit = BUF_INIT(1u << 20);
+    BUF_AUTO own = BUF_INIT(SUITES_MAX);
+    BUF_AUTO junit = BUF_INIT(SUITES_MAX);
+    struct buf *suites = w->o->suites ? w->o->suites : &own;
     if (w->o->github) {
         report_github(g, status, why, &github);
         (void)fputs(buf_at(&github), stderr);
     }
     if (!w->o->junit)
         return;
-    report_junit(g, status, why, clock_now().wall_ms, &junit);
+    report_junit(g, status, why, clock_now().wall_ms, suites);
+    report_junit_file(suites, &junit);
     if (!report_save(w->o->junit, &junit))
         (void)cli_fail(status, "%s cannot be written: %s", w->o->junit, strerror(errno));
 }
@@ -278,8 +282,10 @@ static int wait_group(struct client *client, const char *name, const struct wait
     ARENA_AUTO a = arena_new();
     const char *waited[GROUP_MAX];
     struct wait_options left = *o;
+    BUF_AUTO suites = BUF_INIT(SUITES_MAX);
     int64_t end_ms = clock_now().boot_ms + o->timeout_ms;
     int status, worst = CLI_OK;
+    left.suites = &suites; /* the file tells of all of them, not of the last one */
     for (size_t n = 0; n < GROUP_MAX; n++) {
         waited[n] = next_of_group(client, a, name, waited, n, &status);
         if (!waited[n])

@@ -20,6 +20,7 @@ struct wait_options {
     uint32_t fail_on;   /* bit by exit code */
     bool json, github;
     const char *junit; /* file, or NULL */
+    struct buf *suites; /* of the guards that were waited for before, for the same file; NULL: none is */
 };
 
 /* Reads --timeout, --fail-on and --output; an exit status. */

@@ -251,8 +251,10 @@ static void put_weigh(struct ranked *r, const struct hd_guard_state *g, bool lat
 void verdict_fill(const struct hd_policy *p, const struct hd_guard_state *g, struct hd_verdict *ret)
 {
     struct ranked r = {.n = 0};
+    bool over = g->t_ms + p->guard.interval_ms >= p->guard.duration_ms + g->extended_ms;
+    /* It ended, or waits for an answer from poll to poll: who is given more time early lacks nothing yet. */
     bool late = g->kind == HD_VERDICT_INCONCLUSIVE ||
-                (g->kind == HD_VERDICT_NONE && g->extended_ms > 0);
+                (g->kind == HD_VERDICT_NONE && g->extended_ms > 0 && over);
     put_guard(&r, p, g);
     put_weigh(&r, g, late);
     for (uint32_t i = 0; i < p->n_checks; i++) {

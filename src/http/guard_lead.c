@@ -309,6 +309,9 @@ static const char *advice(const struct guard_view *v, const struct way *w, int64
                    ? "See in the notice what the router refuses; mend that first, or move the traffic by hand there."
                : w->old
                    ? "Mend first that haldane cannot read the router, or move the traffic by hand there."
+               : w->state == WAY_DOUBT
+                   ? "See in the notice what was in the way, and whether it still is; then order the revert, or move the "
+                     "traffic by hand."
                    : "The way back is open now: order the revert, or move the traffic by hand.";
     case HD_STATE_ADVISED:
         return "Decide: order the revert, or move the traffic by hand, or keep the release.";

@@ -220,7 +220,8 @@ static const char *because(const struct guard_view *v)
         const struct store_event *e = &v->event[i];
         if (!str_is(e->kind, "state") || !e->state || !str_is(e->state, hd_state_word(g->state)))
             continue;
-        bool news = e->text && *e->text && !(g->why && str_is(e->text, g->why)) && !str_is(e->text, g->headline);
+        bool news = e->reason && e->text && *e->text && !(g->why && str_is(e->text, g->why)) &&
+                    !str_is(e->text, g->headline);
         return news ? e->text : NULL;
     }
     return NULL;

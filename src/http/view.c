@@ -310,6 +310,8 @@ void view_way(struct hd_arena *a, const struct guard_view *v, int64_t now_ms, st
                           .alarm = v->alarm,
                           .now_ms = now_ms};
     f.kept_for_ms = kept_for(f.service);
+    for (size_t i = v->n_events; i-- > 0 && !f.ended_by;)
+        f.ended_by = str_is(v->event[i].state, hd_state_word(v->guard.state)) ? v->event[i].reason : 0;
     way_find(a, &f, ret);
 }
 

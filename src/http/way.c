@@ -103,11 +103,15 @@ static void ask_target(struct hd_arena *a, const struct way_facts *f, struct way
             *f->rejected ? f->rejected : "by a guard or a human");
 }
 
-/* What became of the last change, when haldane sent one and it did not work. */
+/* What stood in the way of the last change, and no reading tells whether it still does. */
 static void ask_last(struct hd_arena *a, const struct way_facts *f, struct way *w)
 {
     const struct store_guard *g = f->guard;
-    if (!g || g->sent_ms < 0)
+    if (!g)
+        return;
+    if (g->state == HD_STATE_REFUSED && f->ended_by == HD_REASON_TARGET_PROBE)
+        add(a, w, TONE_WARN, "The probe of %s failed when haldane wanted to go back; an order asks it again.", w->to);
+    if (g->sent_ms < 0)
         return;
     if (g->state == HD_STATE_REFUSED)
         add(a, w, TONE_WARN, "The router refused the change that haldane sent last.");

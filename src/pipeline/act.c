@@ -74,7 +74,7 @@ void act_stand_down(struct guard *g, int state, int outcome, int reason, const c
     text = arena_text(a, text); /* it may be the intent's own, which is replaced now */
     intent_outcome(g, outcome, text);
     if (state != HD_STATE_SUPERSEDED)
-        mark_reject(g, "failed a guard");
+        mark_reject(g, g->ordered ? "to be left by an order" : "failed a guard");
     guard_end(g, state, reason, text);
 }
 

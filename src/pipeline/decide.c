@@ -140,7 +140,7 @@ static bool is_shared(const struct hd_reason *r)
 }
 
 /* Pages once for each check that went blind or is bad on both colours, and takes it back when that
- * has ended. */
+ * has ended. A verdict of the same poll tells for itself: what it acts on must stay the reason. */
 static void page_early(struct guard *g)
 {
     uint64_t blind = 0, shared = 0;
@@ -158,8 +158,9 @@ static void page_early(struct guard *g)
     for (size_t i = 0; i < g->verdict.n; i++) {
         const struct hd_reason *r = &g->verdict.reason[i];
         uint64_t bit = r->check < HD_CHECKS_MAX ? (uint64_t)1 << r->check : 0;
-        bool fresh = (r->number == HD_REASON_BLIND && (bit & blind & ~g->told_blind)) ||
-                     (is_shared(r) && (bit & shared & ~g->told_shared));
+        bool fresh = g->verdict.kind == HD_VERDICT_NONE &&
+                     ((r->number == HD_REASON_BLIND && (bit & blind & ~g->told_blind)) ||
+                      (is_shared(r) && (bit & shared & ~g->told_shared)));
         if (!fresh)
             continue;
         if (r->number == HD_REASON_BLIND)
@@ -324,6 +325,17 @@ static void detect_metric(const struct guard *g)
                (double)(g->row.decided_ms - g->row.switch_to_ms) / 1000);
 }
 
+/* It acts: who was told that it sees too little, or trouble on both sides, is not needed for that any more. */
+static void settle_early(struct guard *g)
+{
+    bool told = g->told_blind || g->told_shared;
+    g->told_blind = g->told_shared = 0;
+    if (!told || !g->row.needs_human || g->service->unread_told)
+        return;
+    g->row.needs_human = false;
+    event_resolve(g, false);
+}
+
 void decide_revert(struct guard *g, bool automatic, const char *why_now)
 {
     struct pipeline *p = g->p;
@@ -353,6 +365,7 @@ void decide_revert(struct guard *g, bool automatic, const char *why_now)
         return;
     }
     detect_metric(g);
+    settle_early(g);
     if (automatic)
         may_decided(p);
     event_guard(g, "state", automatic ? (g->verdict.n ? g->verdict.reason[0].number : 0) : HD_REASON_OPERATOR,

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import world as w  # noqa: E402
@@ -55,7 +56,8 @@ def main(world):
     w.equal(len(group(d)[1]["guards"]), 2, "also after a kill")
 
     answers = []
-    waits = threading.Thread(target=lambda: answers.append(cli(d, "wait", "--group", "train-7", "--timeout", "60s")))
+    waits = threading.Thread(target=lambda: answers.append(cli(d, "wait", "--group", "train-7", "--timeout", "60s", "--junit",
+                                                               world.path("train.xml"))))
     waits.start()
     prometheus.say("cart", green=(25, 25))
     status, text = d.get("/api/v1/groups/train-7/wait?timeout=50s&until=terminal", 60)
@@ -64,6 +66,11 @@ def main(world):
             "the wait ends with the last of them, and with the worst verdict", text)
     waits.join(60)
     w.equal([a.returncode for a in answers], [1], "the CLI's exit code is of the worst", str(answers))
+    with open(world.path("train.xml")) as f:
+        suites = {s.get("name"): s.get("failures") for s in xml.etree.ElementTree.parse(f).getroot()}
+    w.equal(suites, {"haldane shop": "0", "haldane cart": "2"}, "its JUnit file tells of each of them")
+    w.equal(["because" in a.stdout for a in answers], [False], "that aftercare is over is no reason for a revert",
+            answers[0].stdout)
     w.equal({g["service"]: g["state"] for g in told["guards"]}, {"shop": "passed", "cart": "reverted"},
             "each has its own verdict")
     w.equal((router.weights("cart"), router.weights("shop")), (w.BLUE, {"blue": 0, "green": 100}),

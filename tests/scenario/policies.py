@@ -35,6 +35,7 @@ REVERTED = {
     "after-hold": {},
     "versions": {},
     "silent": {},
+    "vanished": {"guard": {"blind_for": "2s"}},
 }
 UNDECIDED = {  # service -> (members, state, traffic, does it page)
     "un-page": ({"on_inconclusive": "page"}, "inconclusive", w.GREEN, True),
@@ -67,7 +68,7 @@ def advised(world, d, router, alertmanager):
             "exactly these were paged")
 
 
-def reverted(d, router):
+def reverted(d, router, alertmanager):
     for n in REVERTED:
         g = d.wait_state("aftercare reverted", 15, n)
         w.equal((router.weights(n), len(router.relay.sets(n))), (w.BLUE, PLAN), f"{n}: reverted",
@@ -75,6 +76,11 @@ def reverted(d, router):
     g = d.guard("silent")
     w.ok("0 of 2 members ready" in g["why"], "silent: a candidate without a ready member is a bad one",
          g["why"])
+    g = d.guard("vanished")
+    w.ok("gives no samples" in g["why"], "vanished: taken back for what it did not say, not for a check gone blind with it",
+         g["why"])
+    w.ok("deciding" not in [a["labels"].get("state") for a in alertmanager.pages("vanished")] and not g["needs_human"],
+         "vanished: while haldane acts nobody is called", f"{g} {alertmanager.pages('vanished')}")
 
 
 def undecided(d, router):
@@ -221,13 +227,14 @@ def main(world):
     newer_version(d)
     router.down("blue", "down")
     router.down("green", "silent")
-    bad = [n for n in (*ADVISED, *REVERTED) if n not in ("after-hold", "silent")]
+    bad = [n for n in (*ADVISED, *REVERTED) if n not in ("after-hold", "silent", "vanished")]
+    prometheus.say("vanished", green=None)
     for n in bad:
         prometheus.say(n, green=BAD)
     time.sleep(max(0, 4.2 - (time.monotonic() - held_at)))
     prometheus.say("after-hold", green=BAD)
     advised(world, d, router, alertmanager)
-    reverted(d, router)
+    reverted(d, router, alertmanager)
     undecided(d, router)
     once_per_version(d, router, prometheus)
     rejected_target(d, router, prometheus)

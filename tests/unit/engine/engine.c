@@ -725,6 +725,23 @@ static void waiting_ends_after_a_long_gap(void **state)
     assert_int_equal(o.state.extended_ms, DURATION_MS);
 }
 
+/* Who is given more time long before the end does not lack what is still to come. */
+static void extended_early_lacks_nothing(void **state)
+{
+    (void)state;
+    struct setup s = setup_new(NULL);
+    s.policy.checks = s.check;
+    struct outcome o = {.at = 0};
+    engine_state_init(&s.policy, &o.state);
+    for (int poll = 1; poll <= 4; poll++) {
+        run_poll(&s, &(struct scene){.candidate = "g", .stable = "g"}, poll, &o);
+        if (poll == 3)
+            engine_take(&(struct engine_input){.by_ms = 10 * DURATION_MS, .kind = ENGINE_EXTENDED}, &o.state, &o.verdict);
+    }
+    assert_int_equal(o.verdict.kind, HD_VERDICT_NONE);
+    assert_int_equal(o.verdict.reason[0].number, HD_REASON_WITHIN);
+}
+
 /* Guard time never runs back. */
 static void time_never_runs_back(void **state)
 {
@@ -877,6 +894,7 @@ int main(void)
         cmocka_unit_test(gathering_is_shown),
         cmocka_unit_test(blind_is_shown_and_recovers),
         cmocka_unit_test(foreign_evidence_is_refused),
+        cmocka_unit_test(extended_early_lacks_nothing),
         cmocka_unit_test(time_never_runs_back),
         cmocka_unit_test(waiting_ends_after_a_long_gap),
         cmocka_unit_test(health),

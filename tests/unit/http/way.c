@@ -203,7 +203,10 @@ static void test_last_change(void **state)
         int64_t sent_ms, verified_ms;
         enum way_state want;
         const char *says;
+        int ended_by;
     } row[] = {{HD_STATE_ADVISED, -1, -1, WAY_OPEN, NULL},
+               {HD_STATE_REFUSED, -1, -1, WAY_DOUBT, "The probe of blue failed", HD_REASON_TARGET_PROBE},
+               {HD_STATE_REFUSED, -1, -1, WAY_OPEN, NULL, HD_REASON_TARGET_NOT_READY},
                {HD_STATE_REFUSED, -1, -1, WAY_OPEN, NULL},
                {HD_STATE_REFUSED, NOW, -1, WAY_DOUBT, "The router refused"},
                {HD_STATE_NOT_VERIFIED, NOW, -1, WAY_DOUBT, "had no effect that could be read"},
@@ -216,7 +219,8 @@ static void test_last_change(void **state)
         bool said = !row[i].says;
         g.sent_ms = row[i].sent_ms;
         g.verified_ms = row[i].verified_ms;
-        way_find(a, &(struct way_facts){.service = &service, .reading = &r, .guard = &g, .now_ms = NOW}, &w);
+        way_find(a, &(struct way_facts){.service = &service, .reading = &r, .guard = &g, .ended_by = row[i].ended_by,
+                                        .now_ms = NOW}, &w);
         for (size_t k = 0; k < w.n; k++)
             said |= row[i].says && strstr(w.line[k].text, row[i].says);
         if (w.state != row[i].want || !said)
