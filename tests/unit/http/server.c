@@ -236,7 +236,7 @@ static const struct {
      NULL},
     {"length and encoding",
      POST(G "/acknowledge", ORDER "Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"), 400,
-     NULL, NULL, NULL}, /* libmicrohttpd 1 refuses it before us, in its own words */
+     "bad_framing", NULL, NULL},
     {"two lengths", POST(G "/acknowledge", ORDER "Content-Length: 3\r\n", "{}"), 400, NULL, NULL,
      NULL},
     {"the same length twice", POST(G "/acknowledge", ORDER "Content-Length: 2\r\n", "{}"), 400,
@@ -325,6 +325,12 @@ static const struct {
      "\"status\":200"},
 };
 
+/* What a newer libmicrohttpd (1.0) refuses before us, in its own words. */
+static bool refused_before_us(const char *reply)
+{
+    return status_of(reply) == 400 && strstr(reply, "\r\n\r\n<html><head><title>");
+}
+
 static void test_routes(void **state)
 {
     struct bench b;
@@ -344,7 +350,7 @@ static void test_routes(void **state)
         if (status_of(reply) != rows[i].status)
             fail_msg("%s: status %d, not %d: %s", rows[i].name, status_of(reply), rows[i].status,
                      reply);
-        if (rows[i].want && !strstr(reply, rows[i].want))
+        if (rows[i].want && !strstr(reply, rows[i].want) && !refused_before_us(reply))
             fail_msg("%s: no \"%s\" in %s", rows[i].name, rows[i].want, reply);
         struct pollfd p = {.fd = b.loop, .events = POLLIN};
         if (poll(&p, 1, 0) != 0)

@@ -88,7 +88,7 @@ static void turn_round(struct world *w)
 {
     BUF_AUTO yaml = BUF_INIT(4000);
     buf_text(&yaml, HEAD SERVICE);
-    memcpy(strstr(buf_at(&yaml), "[blue, green]"), "[green, blue]", strlen("[green, blue]"));
+    memcpy(strstr(yaml.at, "[blue, green]"), "[green, blue]", strlen("[green, blue]"));
     reload(w, buf_at(&yaml));
 }
 
