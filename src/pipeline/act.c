@@ -258,6 +258,17 @@ static bool changed_by_other(struct guard *g, const struct hd_live *live)
     return true;
 }
 
+/* A hold was ordered since haldane decided by itself, and not a byte has left: it holds. */
+static bool held(struct guard *g)
+{
+    ARENA_AUTO a = arena_new();
+    struct would w = may_hold(g);
+    if (!g->act.automatic || g->row.state != HD_STATE_DECIDING || !w.reason)
+        return false;
+    act_stand_down(g, HD_STATE_ADVISED, HD_INTENT_REFUSED, w.reason, may_say(&w, g->p, a));
+    return true;
+}
+
 static bool choose_goal(struct guard *g, const struct hd_live *live)
 {
     const char *value = g->row.value_before && *g->row.value_before ? g->row.value_before
@@ -278,7 +289,7 @@ static void first_read(struct guard *g, struct talk *t, const struct hd_live *li
         proven(g, live);
         return;
     }
-    if (changed_by_other(g, live) || !gate(g, live))
+    if (changed_by_other(g, live) || held(g) || !gate(g, live))
         return;
     if (!make_plan(g, t, &err)) {
         act_stand_down(g, HD_STATE_REFUSED, HD_INTENT_REFUSED, HD_REASON_ROUTER_REFUSED, err.text);

@@ -111,8 +111,10 @@ void care_evidence(struct guard *g, const struct hd_evidence *e, int64_t wall_ms
 /* Whether users are well is proven anew: they were served by the candidate meanwhile. */
 static void undone_by_reload(struct guard *g, const struct store_reading *now)
 {
+    ARENA_AUTO a = arena_new();
+    struct would w = may_hold(g);
     g->row.recovered_ms = -1;
-    if (!g->reapplied && g->policy->verify.reapply > 0) {
+    if (!g->reapplied && !w.reason && g->policy->verify.reapply > 0) {
         g->reapplied = true;
         guard_move(g, HD_STATE_REVERTING);
         event_guard(g, "reading", HD_REASON_REAPPLIED, now->value, true);
@@ -120,7 +122,9 @@ static void undone_by_reload(struct guard *g, const struct store_reading *now)
         return;
     }
     guard_end(g, HD_STATE_NOT_VERIFIED, HD_REASON_UNDONE,
-              g->reapplied ? "a reload of the router undid it again" : "a reload of the router undid it");
+              g->reapplied ? "a reload of the router undid it again"
+              : w.reason   ? arena_print(a, "a reload of the router undid it; %s", may_say(&w, g->p, a))
+                           : "a reload of the router undid it");
 }
 
 /* The router was read while we take care. */

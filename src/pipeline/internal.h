@@ -517,6 +517,8 @@ struct would may_go(const struct service *, const struct hd_policy *, const stru
                     const struct hd_live *, uint32_t target, struct hd_arena *);
 /* The gate (I4), by a live reading: may the guard's target take the traffic? */
 struct would may_take(const struct guard *, const struct hd_live *, bool automatic, struct hd_arena *);
+/* A hold alone: what is decided already, and not begun. */
+struct would may_hold(const struct guard *);
 const char *may_say(const struct would *, const struct pipeline *, struct hd_arena *); /* its sentence */
 void may_decided(struct pipeline *); /* for the brake */
 void may_take_up(struct pipeline *); /* what the store knows of it */

@@ -182,6 +182,15 @@ struct would may_go(const struct service *s, const struct hd_policy *policy, con
     return would_act(&f);
 }
 
+struct would may_hold(const struct guard *g)
+{
+    const struct store_hold *hold = hold_of(g->p, g->service->name);
+    if (!hold)
+        return (struct would){.reason = HD_REASON_NONE};
+    return (struct would){.reason = HD_REASON_HELD, .text = hold->reason ? hold->reason : "", .all = !hold->service,
+                          .until_ms = hold->until_ms};
+}
+
 struct would may_take(const struct guard *g, const struct hd_live *live, bool automatic, struct hd_arena *a)
 {
     const struct hd_side_live *side = &live->side[g->stable], *other = &live->side[g->candidate];

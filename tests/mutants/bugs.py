@@ -176,7 +176,7 @@ enum hd_code look_take_rows(struct work *w, struct hd_error *err)
     ("own_revert_is_a_switch", "I11", ("adapters",), (
         ("src/pipeline/watch.c", ".ours = is_ours(s, live->value),", ".ours = is_ours(s, live->value) && !policy,"),)),
     ("reload_fought_for_ever", "I6", ("router",), (
-        ("src/pipeline/care.c", "if (!g->reapplied && g->policy", "if (g->policy"),)),
+        ("src/pipeline/care.c", "if (!g->reapplied && !w.reason && g->policy", "if (!w.reason && g->policy"),)),
     ("notifier_before_revert", "I10", ("hanging",), (
         ("src/pipeline/act.c", "    } else if (a->observe.live.settling) {\n",
          "    } else if (a->observe.live.settling || (g->p->n_sinks && g->p->sinks[0].sending)) {\n"),)),

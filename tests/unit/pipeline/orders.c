@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "pipeline/internal.h"
 #include "world.h"
 
 #define HEAD "version: 1\ndatasources: {p: {type: prometheus, url: \"http://h\"}}\n"
@@ -128,12 +129,50 @@ static void a_new_version_after_a_reload(void **state)
     assert_string_equal(list[0].candidate_version, "v2");
 }
 
+/* Decided, and the router does not answer: a hold that is ordered now still holds. */
+static void a_hold_before_the_first_byte(void **state)
+{
+    static const struct {
+        const char *name;
+        bool automatic, hold, release;
+        int state;
+    } rows[] = {
+        {"no hold", true, false, false, HD_STATE_VERIFYING},
+        {"a hold", true, true, false, HD_STATE_ADVISED},
+        {"a hold, and its release", true, true, true, HD_STATE_VERIFYING},
+        {"a hold, and a human's own order", false, true, false, HD_STATE_VERIFYING},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct store_guard *list;
+        if (i)
+            (void)setup(state);
+        struct world *w = *state;
+        w->live = "green";
+        pass(w, 10);
+        w->hangs = true;
+        decide_revert(w->p->services[0]->guard, rows[i].automatic, "x");
+        pass(w, 1);
+        if (rows[i].hold)
+            assert_int_equal(ordered(w, "hold", "\"reason\":\"x\",\"duration_ms\":60000"), 201);
+        if (rows[i].release)
+            assert_int_equal(ordered(w, "release", ""), 200);
+        w->hangs = false;
+        pass(w, 2);
+        (void)guards(w, &list);
+        if (list[0].state != rows[i].state || (list[0].sent_ms >= 0) != (rows[i].state == HD_STATE_VERIFYING))
+            fail_msg("%s: %s", rows[i].name, hd_state_word(list[0].state));
+        if (i + 1 < sizeof rows / sizeof *rows)
+            (void)teardown(state);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_reading_was_begun_after_the_order, setup, teardown),
         cmocka_unit_test_setup_teardown(I11_a_way_back_is_no_switch_after_a_reload, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_version_after_a_reload, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_hold_before_the_first_byte, setup, teardown),
         cmocka_unit_test_setup_teardown(a_service_that_goes_takes_its_orders_along, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
