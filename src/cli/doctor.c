@@ -327,7 +327,7 @@ static void see_will(struct doctor *d, const struct hd_policy *policy, uint32_t 
     f.candidate_good = 1;
     struct would w = would_act(&f);
     if (!w.reason) {
-        find(d, PASS, what, "haldane would revert to it by itself", NULL);
+        find(d, PASS, what, "a guard would revert to it by itself", NULL);
         return;
     }
     BUF_AUTO b = BUF_INIT(4 * HD_TEXT_MAX);

@@ -312,6 +312,8 @@ void view_way(struct hd_arena *a, const struct guard_view *v, int64_t now_ms, st
     f.kept_for_ms = kept_for(f.service);
     for (size_t i = v->n_events; i-- > 0 && !f.ended_by;)
         f.ended_by = str_is(v->event[i].state, hd_state_word(v->guard.state)) ? v->event[i].reason : 0;
+    for (size_t i = 0; i < v->n_events && !hd_state_terminal(v->guard.state); i++)
+        f.unread |= v->event[i].reason == HD_REASON_ROUTER_UNREADABLE && !v->event[i].resolved;
     way_find(a, &f, ret);
 }
 

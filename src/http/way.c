@@ -60,7 +60,7 @@ static void HD_PRINTF(4, 5)
 static bool is_old(const struct way_facts *f)
 {
     int64_t read = f->reading->last_ms, decided = f->guard ? f->guard->decided_ms : -1;
-    return f->now_ms - read > OLD_MS || (read < decided && f->now_ms - decided > DECIDED_MS);
+    return f->unread || f->now_ms - read > OLD_MS || (read < decided && f->now_ms - decided > DECIDED_MS);
 }
 
 static void ask_reading(struct hd_arena *a, const struct way_facts *f, struct way *w)

@@ -44,6 +44,7 @@ struct way_facts {
     const char *rejected;                /* why the target was rejected; NULL: it is not */
     const char *alarm;                   /* as html_page.alarm */
     int ended_by;                        /* enum hd_reason_number, why the guard ended; 0: not known */
+    bool unread;                         /* a human was told that the router cannot be read, and it still cannot */
     int64_t kept_for_ms;                 /* the target, after the guard's switch; 0: for good */
     int64_t now_ms;
 };

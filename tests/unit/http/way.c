@@ -142,7 +142,10 @@ static void test_old_reading(void **state)
         int64_t age_ms; /* the decision is 30 s old */
         const struct stance *stance;
         const char *old, *sentence; /* NULL: not old */
+        bool unread;
     } row[] = {
+        {"a human was told that it cannot be read", 4000, &acts, "4.0 s",
+         "Whether a revert to blue would work is not known: the router was last read 4.0 s ago.", true},
         {"read a minute ago", 61000, &acts, "61 s",
          "Whether a revert to blue would work is not known: the router was last read 61 s ago."},
         {"not read since the decision", 31000, &acts, "31 s",
@@ -158,7 +161,8 @@ static void test_old_reading(void **state)
         struct store_guard g = guard(HD_STATE_WATCHING);
         struct store_reading r = {.service = "shop", .last_ms = NOW - row[i].age_ms, .n_sides = 2,
                                   .side = {{"blue", 0, 2, 2}, {"green", 1000000, 2, 2}}};
-        struct way_facts f = {.service = &service, .reading = &r, .guard = &g, .stance = row[i].stance, .now_ms = NOW};
+        struct way_facts f = {.service = &service, .reading = &r, .guard = &g, .stance = row[i].stance,
+                              .unread = row[i].unread, .now_ms = NOW};
         struct way w;
         way_find(a, &f, &w);
         if (!str_is(w.sentence, row[i].sentence) || !str_is(w.old ? w.old : "", row[i].old ? row[i].old : ""))
