@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reloads, restarts, clock jumps, orders and a router and a pager of changing mind, all at once, drawn from one number.
+ * Reloads, restarts, clock jumps, orders, a store that goes and comes, a router and a pager of changing mind, all at once.
  * When it is quiet again every order has its answer, and every change of traffic its end (I3). What the simulation does
  * not do: the configuration changes all the time.
  */
@@ -20,7 +20,7 @@
 
 static uint64_t chance_state;
 static unsigned asked, at_once;
-static bool calm;
+static bool calm, away; /* away: the store, which cannot commit then */
 static const char *live[N_SERVICES];
 static const char *const names[N_SERVICES] = {"shop", "cart", "pay"}, *const colours[] = {"blue", "green", "red"};
 
@@ -128,9 +128,18 @@ static void give_order(struct world *w)
     at_once += answer.len > 0;
 }
 
+static void move_store(struct world *w, bool to)
+{
+    char other[100];
+    (void)snprintf(other, sizeof other, "%s.away", w->f.path);
+    if (to != away)
+        assert_int_equal(rename(to ? w->f.path : other, to ? other : w->f.path), 0);
+    away = to;
+}
+
 static void step(struct world *w)
 {
-    switch (draw(12)) {
+    switch (draw(13)) {
     case 0: {
         struct config *old = w->config;
         w->config = config_of(w, yaml(w->f.arena));
@@ -142,8 +151,12 @@ static void step(struct world *w)
         if (draw(4))
             break;
         asked -= asked - at_once - w->n_later; /* who waits is cut off */
+        move_store(w, false);
         w->p = pipeline_free(w->p);
         start(w);
+        break;
+    case 12:
+        move_store(w, !away && draw(2));
         break;
     case 2:
         w->now.wall_ms += draw(4) ? 0 : (int64_t)draw(7200000) - 3600000;
@@ -189,6 +202,7 @@ static void I3_after_the_storm(void **state)
         for (unsigned k = 0; k < STEPS; k++)
             step(w);
         calm = true;
+        move_store(w, false);
         pass(w, 60);
         OK(&w->f, store_intents(w->f.s, w->f.arena, NULL, &open, &n, &w->f.err));
         for (size_t k = 0; k < w->p->n_services; k++) {
