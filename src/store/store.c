@@ -283,6 +283,8 @@ enum hd_code store_begin_relaxed(struct store *s, struct hd_error *err) { return
 enum hd_code store_sync(struct store *s, struct hd_error *err)
 {
     sqlite3_file *log = NULL;
+    if (check_place(s, err)) /* evidence alone goes on for long without another commit that waits */
+        return HD_IO;
     int rc = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
     if (rc == SQLITE_OK && log && log->pMethods)
         rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);

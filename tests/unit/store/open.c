@@ -106,6 +106,7 @@ static void I2_moved(void **state)
     (void)snprintf(away, sizeof away, "%s.copy", f->path);
     assert_int_equal(rename(f->path, away), 0);
     for (int replaced = 0; replaced < 2; replaced++) {
+        assert_int_equal(store_sync(f->s, &f->err), HD_IO);
         assert_int_equal(store_begin(f->s, &f->err), HD_IO);
         assert_non_null(strstr(f->err.text, "was moved, deleted or replaced"));
         spill(f->path, "other", 5);
@@ -128,6 +129,7 @@ static void I2_log_deleted(void **state)
     fixture_commit(f);
     assert_int_equal(unlink(log), 0);
     for (int replaced = 0; replaced < 2; replaced++) {
+        assert_int_equal(store_sync(f->s, &f->err), HD_IO);
         assert_int_equal(store_begin(f->s, &f->err), HD_IO);
         assert_non_null(strstr(f->err.text, "-wal was moved, deleted or replaced"));
         spill(log, "", 0);
