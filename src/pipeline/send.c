@@ -22,6 +22,8 @@ static bool act_without_store(struct guard *g, const struct hd_error *err)
     const struct hd_config *c = config_get(g->pin);
     if (++a->store_tries < STORE_TRIES) { /* the world is read anew before the next try */
         intent_unsend(a);
+        a->step = a->begun;
+        a->unsent = a->stored; /* of one that was sent before, what this time was to leave */
         a->phase = a->stored ? ACT_BACK : ACT_READ;
         a->again_ms = g->p->now.boot_ms + 200;
         act_schedule(g);

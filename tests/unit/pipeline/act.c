@@ -42,11 +42,25 @@ static const char *newest(struct world *w, char id[27])
     return hd_state_word(list[0].state);
 }
 
+static bool away; /* the store, until it was asked to take an intent */
+
+static void move_store(struct world *w, bool to)
+{
+    char other[100];
+    (void)snprintf(other, sizeof other, "%s.away", w->f.path);
+    assert_int_equal(rename(to ? w->f.path : other, to ? other : w->f.path), 0);
+    away = to;
+}
+
 /* What comes of an order to revert. */
 static const char *revert(struct world *w, bool restart)
 {
     char id[27];
     assert_int_equal(ordered(w, "revert", "\"reason\":\"x\""), 202);
+    if (script && *script == '0') {
+        script++;
+        move_store(w, true);
+    }
     pass(w, 3);
     if (restart) {
         pipeline_free(w->p);
@@ -210,12 +224,14 @@ static bool write_answered(struct world *w, size_t i)
         return true;
     }
     came[n] = number;
+    if (say == 's' || say == 'S')
+        move_store(w, true);
     if (say == '+' && number == '0' + (char)n_writes)
         w->live = "blue";
     if (say == 'l')
         answered(w, i, HD_IO_LOST, 0, "");
     else
-        answered(w, i, HD_IO_OK, say == 'w' ? 429 : 200, "");
+        answered(w, i, HD_IO_OK, say == 'w' || say == 'S' ? 429 : 200, "");
     return true;
 }
 
@@ -223,10 +239,13 @@ static void answer_http(struct world *w)
 {
     for (size_t i = 0; i < w->n_calls;) {
         const char *path = is_child(&w->call[i]) ? "" : w->call[i].request->u.http.path;
-        if (str_is(path, "/route"))
+        if (str_is(path, "/route")) {
+            if (away && w->p->services[0]->guard->act.store_tries)
+                move_store(w, false);
             reply_route(w, i);
-        else if (!str_begins(path, "/w") || !write_answered(w, i))
+        } else if (!str_begins(path, "/w") || !write_answered(w, i)) {
             i++;
+        }
     }
 }
 
@@ -237,7 +256,9 @@ static void I6_steps_of_a_webhook(void **state)
         unsigned n;
         bool once;
         int32_t took_ms;
-        const char *script; /* + yes, w not now, n not sent, l lost, h haldane is restarted before it leaves */
+        const char *script; /* + yes, w not now, n not sent, l lost, h haldane is restarted before it leaves;
+                              - nothing comes of it; with the store away for a moment: s yes, S not now,
+                              0 before the first */
         const char *state, *came;
     } rows[] = {
         {"one set", 1, false, SLOW_MS, "", "aftercare", "1"},
@@ -260,6 +281,10 @@ static void I6_steps_of_a_webhook(void **state)
         {"two sets, and a restart after the first", 2, false, 0, "+h", "aftercare", "112"},
         {"an order, and a restart: it may have left", 1, true, 0, "h", "not_verified", ""},
         {"two orders, and a restart after the first", 2, true, 0, "+h", "not_verified", "1"},
+        {"two orders, slow, and the second finds the store away", 2, true, SLOW_MS, "s", "aftercare", "12"},
+        {"an order that is not taken now, and then finds the store away", 1, true, 0, "S", "aftercare", "11"},
+        {"an order that finds the store away first", 1, true, 0, "0-", "not_verified", "1"},
+        {"two sets, and the second finds the store away", 2, false, SLOW_MS, "s", "aftercare", "112"},
         {"sets that are never taken", 1, false, 0, "llllllll", "not_verified", "111"},
     };
     (void)state;
