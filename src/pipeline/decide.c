@@ -325,12 +325,12 @@ static void detect_metric(const struct guard *g)
                (double)(g->row.decided_ms - g->row.switch_to_ms) / 1000);
 }
 
-/* It acts: who was told that it sees too little, or trouble on both sides, is not needed for that any more. */
+/* It acts: who was asked to approve it, or told that it sees too little or trouble on both sides, is not needed for
+ * that any more. */
 static void settle_early(struct guard *g)
 {
-    bool told = g->told_blind || g->told_shared;
     g->told_blind = g->told_shared = 0;
-    if (!told || !g->row.needs_human || g->service->unread_told)
+    if (!g->row.needs_human || g->service->unread_told)
         return;
     g->row.needs_human = false;
     event_resolve(g, false);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "pipeline/internal.h"
 #include "world.h"
 
 #define CHAT "version: 1\ndatasources: {p: {type: prometheus, url: \"http://h\"}}\n" \
@@ -49,6 +50,13 @@ static int setup(void **state)
 {
     n_said = 0;
     *state = world_new(CHAT SERVICE_OF("{use: http-5xx-ratio, max: 1%}"), answer);
+    return 0;
+}
+
+static int setup_asking(void **state)
+{
+    n_said = 0;
+    *state = world_new(CHAT SERVICE_OF("{use: http-5xx-ratio, max: 1%}") "    approval: {by: [alice]}\n", answer);
     return 0;
 }
 
@@ -114,11 +122,63 @@ static void unread_router_is_said_and_settled(void **state)
     }
 }
 
+static unsigned open_acts(struct world *w)
+{
+    struct store_event *acts;
+    size_t n;
+    OK(&w->f, store_open_acts(w->f.s, w->f.arena, &acts, &n, &w->f.err));
+    return (unsigned)n;
+}
+
+/* Three polls in which no member is ready; in the last one the check is seen again. */
+static void crash(struct world *w, struct guard *g)
+{
+    for (uint32_t poll = 1; poll <= 3; poll++) {
+        const struct hd_measurement m[] = {
+            {.check = 0, .role = HD_CANDIDATE, .outcome = poll < 3 ? HD_OUTCOME_NO_DATA : HD_OUTCOME_OK, .fresh = poll == 3,
+             .exposure = 1000, .value = NAN, .covers_ms = 5000},
+            {.check = 0, .role = HD_STABLE, .outcome = HD_OUTCOME_NO_DATA, .value = NAN, .age_ms = -1}};
+        const struct hd_evidence e = {.poll = g->polls + poll, .m = m, .n = 2,
+                                      .presence[HD_CANDIDATE] = {.known = true, .share_ppm = 1000000, .wanted = 3}};
+        decide_evidence(g, &e, w->now.wall_ms + poll, guard_time(g) + 5000 * poll);
+    }
+}
+
+/* A human was told that it is blind, or asked for an approval, and that is over with the revert. */
+static void calls_nobody_while_it_acts(void **state)
+{
+    for (int approval = 0; approval < 2; approval++) {
+        if (approval)
+            (void)setup_asking(state);
+        struct world *w = *state;
+        pass(w, 20);
+        w->live = "green";
+        pass(w, approval ? 10 : 60);
+        struct guard *g = w->p->services[0]->guard;
+        if (approval)
+            assert_true(approval_ask(g));
+        pass(w, 1);
+        assert_int_equal(open_acts(w), 1);
+        w->hangs = true;
+        if (approval)
+            assert_int_equal(ordered(w, "revert", "\"reason\":\"x\""), 202);
+        else
+            crash(w, g);
+        pass(w, 1);
+        assert_int_equal(g->row.state, HD_STATE_DECIDING);
+        assert_false(g->row.needs_human);
+        assert_int_equal(open_acts(w), 0);
+        if (!approval)
+            (void)teardown(state);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(names_sides_and_calls_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(unread_router_is_said_and_settled, setup_seeing, teardown),
+        cmocka_unit_test_setup_teardown(calls_nobody_while_it_acts, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
