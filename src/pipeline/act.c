@@ -258,14 +258,21 @@ static bool changed_by_other(struct guard *g, const struct hd_live *live)
     return true;
 }
 
-/* A hold was ordered since haldane decided by itself, and not a byte has left: it holds. */
+/* A hold was ordered since haldane decided by itself, or since a reload undid its revert, and not a byte has left: it
+ * holds. */
 static bool held(struct guard *g)
 {
     ARENA_AUTO a = arena_new();
     struct would w = may_hold(g);
-    if (!g->act.automatic || g->row.state != HD_STATE_DECIDING || !w.reason)
+    bool again = g->act.reapply && g->row.state == HD_STATE_REVERTING;
+    if (!g->act.automatic || !w.reason || (g->row.state != HD_STATE_DECIDING && !again))
         return false;
-    act_stand_down(g, HD_STATE_ADVISED, HD_INTENT_REFUSED, w.reason, may_say(&w, g->p, a));
+    const char *text = may_say(&w, g->p, a);
+    if (again)
+        act_stand_down(g, HD_STATE_NOT_VERIFIED, HD_INTENT_REFUSED, HD_REASON_UNDONE,
+                       arena_print(a, "a reload of the router undid it; %s", text));
+    else
+        act_stand_down(g, HD_STATE_ADVISED, HD_INTENT_REFUSED, w.reason, text);
     return true;
 }
 
