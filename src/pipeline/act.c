@@ -226,7 +226,8 @@ static void read_back(struct guard *g, struct talk *t, const struct hd_live *liv
         bool wait = ++a->unchanged < UNCHANGED_READS && a->intent.outcome == HD_INTENT_ACCEPTED &&
                     !a->unsent;
         bool once = is_once(g, t);
-        a->unseen |= moved && !once;
+        /* Sent twice before a restart: for the same reason, as far as anybody knows. */
+        a->unseen |= (moved || (a->resumed && a->intent.sends > 1)) && !once;
         if (!wait && may_send_again(g, once, moved && once))
             send_again(g, t, once ? a->step : 0, moved && once);
         else

@@ -282,6 +282,8 @@ static void I6_steps_of_a_webhook(void **state)
         {"two sets, the second lost", 2, false, 0, "+l", "aftercare", "1212"},
         {"a set, and a restart", 1, false, 0, "h", "aftercare", "1"},
         {"two sets, and a restart after the first", 2, false, 0, "+h", "aftercare", "112"},
+        {"two sets, slow, and a restart as it goes on", 2, false, SLOW_MS, "+h", "aftercare", "112"},
+        {"two orders, slow, and a restart as it goes on", 2, true, SLOW_MS, "+h", "not_verified", "1"},
         {"an order, and a restart: it may have left", 1, true, 0, "h", "not_verified", ""},
         {"two orders, and a restart after the first", 2, true, 0, "+h", "not_verified", "1"},
         {"two orders, slow, and the second finds the store away", 2, true, SLOW_MS, "s", "aftercare", "12"},
