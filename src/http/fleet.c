@@ -97,7 +97,7 @@ static void needs_you(struct buf *b, const struct fleet_view *v)
         html_print(b, "</p>");
         if (v->notice && v->notice[i])
             html_print(b, "<p class=\"pre\">%s</p>", v->notice[i]);
-        if (!v->notice || !v->notice[i] || !strstr(v->notice[i], g->why))
+        if (g->why && !(v->notice && v->notice[i] && strstr(v->notice[i], g->why)))
             html_print(b, "<p>%s</p>", g->why);
         html_print(b, "<p class=\"do\"><a class=\"button\" href=\"/g/%s\">Open</a> ", g->id);
         for (size_t k = 0; k < v->n_approvals; k++) {

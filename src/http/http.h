@@ -26,6 +26,7 @@
 #define HTTP_HTTP_H
 
 #include "json/json.h"
+#include "store/accounts.h"
 #include "store/store.h"
 
 #define HTTP_PACKET_MAX 131072 /* what a pair of sockets takes by default */

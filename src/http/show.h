@@ -7,6 +7,7 @@
 
 #include "http/view.h"
 #include "json/json.h"
+#include "store/accounts.h"
 
 /* What a list shows of a guard; `reading`, `stance` NULL: none. */
 void show_guard_row(struct json_out *, const struct store_guard *, const struct store_reading *,

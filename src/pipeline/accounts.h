@@ -7,6 +7,7 @@
 #ifndef PIPELINE_ACCOUNTS_H
 #define PIPELINE_ACCOUNTS_H
 
+#include "store/accounts.h"
 #include "store/store.h"
 
 #include <haldane/policy.h>

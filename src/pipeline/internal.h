@@ -590,8 +590,8 @@ bool command_waits(const struct service *, const char *once_hash);
 
 /* recover.c */
 enum hd_code recover_all(struct pipeline *, struct hd_error *err);
-/* What the store knows of the services from this number on: they come with a reload, and may have been
- * watched before this start (I11: rejected sides stay rejected). */
+/* What the store knows of services that came with a reload: they may have been watched before (I11: rejected
+ * sides stay rejected). */
 void recover_services(struct pipeline *);
 
 #endif

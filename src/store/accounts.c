@@ -5,6 +5,7 @@
  * token allows.
  */
 #include "base/arena.h"
+#include "store/accounts.h"
 #include "store/sql.h"
 
 static enum hd_code add_token(struct store *s, const struct store_token *t, struct hd_error *err)

@@ -33,16 +33,6 @@ static const struct row {
      "01M7ZJDQS13SJY5C60V1AXAJ8Z", "01M7ZJDQS4XJR3XQSK3DWV4KZ4"},
 };
 
-static void answer(struct world *w)
-{
-    while (w->n_calls) {
-        if (str_begins(w->call[0].request->u.http.path, "/route"))
-            reply_route(w, 0);
-        else
-            reply(w, 0, HD_IO_OK, 503, "");
-    }
-}
-
 static void fill(struct fixture *f, const char *name)
 {
     static char text[1 << 17];
@@ -68,7 +58,7 @@ static struct world *world_of(const struct row *row)
     OK(&w->f, fixture_open(&w->f));
     w->config = config_of(w, YAML);
     w->live = "green";
-    w->answer = answer;
+    w->answer = answer_routes;
     w->now = (struct hd_now){.wall_ms = row->saved_ms + DOWN_MS, .boot_ms = 1000000};
     start(w);
     return w;

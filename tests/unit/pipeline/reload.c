@@ -15,19 +15,9 @@
 
 #define HEAD "version: 1\ndatasources: {p: {type: prometheus, url: \"http://h\"}}\n" SERVICE
 
-static void answer(struct world *w)
-{
-    while (w->n_calls) {
-        if (str_begins(w->call[0].request->u.http.path, "/route"))
-            reply_route(w, 0);
-        else
-            reply(w, 0, HD_IO_OK, 503, "");
-    }
-}
-
 static int setup(void **state)
 {
-    *state = world_new(HEAD, answer);
+    *state = world_new(HEAD, answer_routes);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "store/accounts.h"
 #include "../../support/store_fixture.h"
 
 #include <haldane/policy.h>
